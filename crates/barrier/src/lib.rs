@@ -1,0 +1,1 @@
+//! barrier: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! framework: see `ARCHITECTURE.md`.

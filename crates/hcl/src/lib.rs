@@ -1,0 +1,1 @@
+//! hcl: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! http-api: see `ARCHITECTURE.md`.

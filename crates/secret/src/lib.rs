@@ -1,0 +1,1 @@
+//! secret: see `ARCHITECTURE.md`.

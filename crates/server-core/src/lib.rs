@@ -1,0 +1,1 @@
+//! server-core: see `ARCHITECTURE.md`.

@@ -1,0 +1,1 @@
+//! storage-embedded: see `ARCHITECTURE.md`.

@@ -1,0 +1,3 @@
+//! The one binary: dispatches to the server or the command line.
+
+fn main() {}
