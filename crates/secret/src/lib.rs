@@ -1,1 +1,27 @@
-//! secret: see `ARCHITECTURE.md`.
+//! Values that must not leak: redacted in logs, wiped when dropped, compared in constant time, kept out of swap.
+//!
+//! * [`Secret`] for what passes through: tokens, passwords, plaintexts. It lives on the ordinary heap.
+//! * [`LockedBytes`] for the few keys that everything else depends on: memory that is not swapped, dumped or inherited.
+//! * [`WipingAllocator`] for all the copies that nobody thought of: the whole Rust heap is wiped as it is freed.
+//! * [`harden_process`] turns core dumps and debuggers away.
+//!
+//! What none of this covers: stacks, registers, buffers of the kernel and of C libraries, and whoever can read the
+//! memory of the live process. This is the only crate that may use `unsafe`; it must never know anything of ours.
+
+mod allocator;
+mod compare;
+mod locked;
+mod mac;
+mod process;
+mod value;
+
+pub use allocator::WipingAllocator;
+pub use compare::is_equal;
+pub use locked::{LockedBytes, LockedKey, Protection};
+pub use mac::{MAC_BYTES, derive_key, hmac_sha256};
+pub use process::{Shortfall, harden_process};
+pub use value::{Secret, SecretBytes, SecretString};
+pub use zeroize::{Zeroize, Zeroizing};
+
+/// The length of every symmetric key of ours, in bytes.
+pub const KEY_BYTES: usize = 32;

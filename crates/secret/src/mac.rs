@@ -1,0 +1,48 @@
+//! Keyed hashes and keys derived from keys.
+
+use aws_lc_rs::{hkdf, hmac};
+
+use crate::{KEY_BYTES, Secret};
+
+/// The length of an [`hmac_sha256`], in bytes.
+pub const MAC_BYTES: usize = 32;
+
+/// HMAC-SHA256 (RFC 2104, FIPS 198-1) of the parts, one behind the other. The parts are not separated: where their
+/// lengths vary, the caller puts something between them.
+#[must_use]
+pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; MAC_BYTES] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        context.update(part);
+    }
+    let mut mac = [0; MAC_BYTES];
+    mac.copy_from_slice(context.sign().as_ref());
+    mac
+}
+
+/// HKDF-SHA256 (RFC 5869) without salt: a key of its own for each `info`. The parts of `info` are not separated.
+///
+/// # Panics
+/// Never: 32 bytes are within what RFC 5869 §2.3 lets HKDF-SHA256 give.
+#[must_use]
+pub fn derive_key(key: &[u8], info: &[&[u8]]) -> Secret<[u8; KEY_BYTES]> {
+    let mut derived = Secret::new([0; KEY_BYTES]);
+    hkdf::Salt::new(hkdf::HKDF_SHA256, &[])
+        .extract(key)
+        .expand(info, KeyLength)
+        .and_then(|key| key.fill(derived.expose_mut()))
+        .expect("HKDF-SHA256 gives up to 8,160 bytes");
+    derived
+}
+
+/// Tells HKDF how much to give.
+struct KeyLength;
+
+impl hkdf::KeyType for KeyLength {
+    fn len(&self) -> usize {
+        KEY_BYTES
+    }
+}
+
+#[cfg(test)]
+mod tests;
