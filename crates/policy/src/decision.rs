@@ -1,0 +1,204 @@
+//! One question to an ACL, its answer, and the reason in words.
+
+use std::fmt;
+use std::time::Duration;
+
+use api::duration;
+use serde_json::{Map, Value};
+
+use crate::{AclRule, Capability, Operation};
+
+/// The parameter that [`crate::Constraints::pagination_limit`] bounds.
+const LIMIT: &str = "limit";
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The path with its namespace in front, without `/v1/`.
+    pub path: &'a str,
+    /// The verb. Whether a write creates or updates is for the caller to find out.
+    pub operation: Operation,
+    /// The parameters, top level only; absent is the same as empty.
+    pub parameters: Option<&'a Map<String, Value>>,
+    /// For how long the reply shall be wrapped.
+    pub wrap_ttl: Option<Duration>,
+}
+
+/// The answer. A path that needs more than its verb (`sudo`) also needs [`Decision::sudo`], except for help.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// Whether the request may go on.
+    pub allowed: bool,
+    /// Whether the root policy said so.
+    pub is_root: bool,
+    /// Whether the path is open with `sudo`.
+    pub sudo: bool,
+    /// The rule that decided, with its constraints; none for root, help, and paths without a rule.
+    pub rule: Option<&'a AclRule>,
+    /// Why.
+    pub reason: Reason<'a>,
+}
+
+/// Why a question was answered as it was. Displays as a sentence that names policies and lines: for operators, not for
+/// the one who was refused.
+#[derive(Clone, Copy, Debug)]
+pub enum Reason<'a> {
+    /// The root policy allows everything.
+    Root,
+    /// Help is for everybody.
+    Help,
+    /// No rule matches.
+    NoRule,
+    /// The rule grants it.
+    Granted(&'a AclRule, Capability),
+    /// The rule denies everything.
+    Denied(&'a AclRule),
+    /// The rule grants other things.
+    NotGranted(&'a AclRule, Capability),
+    /// The reply has to be wrapped, within the rule's bounds.
+    Wrapping(&'a AclRule),
+    /// This parameter has to be there.
+    ParameterMissing(&'a AclRule, &'a str),
+    /// This parameter, or its value, is denied.
+    ParameterDenied(&'a AclRule, &'a str),
+    /// This parameter, or its value, is not among the allowed ones.
+    ParameterNotAllowed(&'a AclRule, &'a str),
+    /// The page is larger than the rule lets it be.
+    PageTooLarge(&'a AclRule, u64),
+}
+
+impl<'a> Decision<'a> {
+    pub(crate) fn allow(rule: Option<&'a AclRule>, reason: Reason<'a>) -> Self {
+        let is_root = matches!(reason, Reason::Root);
+        Self { allowed: true, is_root, sudo: is_root || has_sudo(rule), rule, reason }
+    }
+
+    pub(crate) fn deny(rule: Option<&'a AclRule>, reason: Reason<'a>) -> Self {
+        Self { allowed: false, is_root: false, sudo: has_sudo(rule), rule, reason }
+    }
+
+    /// Lets the rule that matches decide.
+    pub(crate) fn by(rule: &'a AclRule, capability: Capability, question: &Question<'a>) -> Self {
+        match refusal(rule, capability, question) {
+            Some(reason) => Self::deny(Some(rule), reason),
+            None => Self::allow(Some(rule), Reason::Granted(rule, capability)),
+        }
+    }
+}
+
+fn has_sudo(rule: Option<&AclRule>) -> bool {
+    rule.is_some_and(|rule| rule.constraints().capabilities.contains(Capability::Sudo))
+}
+
+/// The first thing in the rule that speaks against the request.
+fn refusal<'a>(rule: &'a AclRule, capability: Capability, question: &Question<'a>) -> Option<Reason<'a>> {
+    let own = rule.constraints();
+    if own.capabilities.denies() {
+        return Some(Reason::Denied(rule));
+    }
+    if !own.capabilities.contains(capability) {
+        return Some(Reason::NotGranted(rule, capability));
+    }
+    let wrapped_for = |is_within: &dyn Fn(Duration) -> bool| question.wrap_ttl.is_some_and(is_within);
+    if own.max_wrapping_ttl.is_some_and(|max| !wrapped_for(&|ttl| ttl <= max))
+        || own.min_wrapping_ttl.is_some_and(|min| !wrapped_for(&|ttl| ttl >= min))
+    {
+        return Some(Reason::Wrapping(rule));
+    }
+    if question.operation.checks_parameters() {
+        return parameter_refusal(rule, question);
+    }
+    if question.operation.enumerates() {
+        return page_refusal(rule, question);
+    }
+    None
+}
+
+fn parameter_refusal<'a>(rule: &'a AclRule, question: &Question<'a>) -> Option<Reason<'a>> {
+    let own = rule.constraints();
+    let given = question.parameters.filter(|parameters| !parameters.is_empty());
+    let has = |name: &str| given.is_some_and(|given| given.keys().any(|key| key.to_lowercase() == name));
+    if let Some(missing) = own.required_parameters.iter().find(|name| !has(name)) {
+        return Some(Reason::ParameterMissing(rule, missing));
+    }
+    let given = given?;
+    if let Some(name) = own.denied_parameters.first_denied(given) {
+        return Some(Reason::ParameterDenied(rule, name));
+    }
+    own.allowed_parameters.first_not_allowed(given).map(|name| Reason::ParameterNotAllowed(rule, name))
+}
+
+/// A list without a limit is let through: whoever lists applies the rule's limit to it. `max` asks for just that. A
+/// limit that is no positive number would mean everything.
+fn page_refusal<'a>(rule: &'a AclRule, question: &Question<'a>) -> Option<Reason<'a>> {
+    let own = rule.constraints();
+    let max = own.pagination_limit?;
+    let Some(limit) = question.parameters.and_then(|parameters| parameters.get(LIMIT)) else {
+        let is_required = own.required_parameters.iter().any(|name| name == LIMIT);
+        return is_required.then_some(Reason::ParameterMissing(rule, LIMIT));
+    };
+    let is_within = match limit {
+        Value::String(text) => text == "max" || text.parse().is_ok_and(|limit: u64| (1..=max).contains(&limit)),
+        Value::Number(number) => number.as_u64().is_some_and(|limit| (1..=max).contains(&limit)),
+        _ => false,
+    };
+    if is_within { None } else { Some(Reason::PageTooLarge(rule, max)) }
+}
+
+impl fmt::Display for Reason<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root => f.write_str("the root policy allows everything"),
+            Self::Help => f.write_str("help is open to every valid token"),
+            Self::NoRule => f.write_str("no rule of any policy matches the path"),
+            Self::Granted(rule, capability) => write!(f, "{} grants {capability}", Named(rule, Some(*capability))),
+            Self::Denied(rule) => write!(f, "{} denies everything", Named(rule, Some(Capability::Deny))),
+            Self::NotGranted(rule, capability) => {
+                write!(f, "{} is the most specific one and does not grant {capability}", Named(rule, None))
+            }
+            Self::Wrapping(rule) => write!(f, "{} wants the reply wrapped {}", Named(rule, None), wrapping(rule)),
+            Self::ParameterMissing(rule, name) => write!(f, "{} requires parameter {name:?}", Named(rule, None)),
+            Self::ParameterDenied(rule, name) => {
+                write!(f, "{} denies parameter {name:?} or its value", Named(rule, None))
+            }
+            Self::ParameterNotAllowed(rule, name) => {
+                write!(f, "{} does not allow parameter {name:?} or its value", Named(rule, None))
+            }
+            Self::PageTooLarge(rule, max) => write!(f, "{} allows pages of at most {max} entries", Named(rule, None)),
+        }
+    }
+}
+
+/// A rule and the policies that it comes from: all of them, or those that say this one thing.
+struct Named<'a>(&'a AclRule, Option<Capability>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(rule, capability) = self;
+        write!(f, "rule {:?} of ", rule.path())?;
+        let says =
+            |capabilities: crate::Capabilities| capability.is_none_or(|capability| capabilities.contains(capability));
+        for (index, source) in rule.sources().iter().filter(|source| says(source.capabilities)).enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}policy {:?} line {}", source.policy, source.line)?;
+            if !source.namespace.is_empty() {
+                write!(f, " in namespace {:?}", source.namespace)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrapping(rule: &AclRule) -> String {
+    let own = rule.constraints();
+    let shown = |ttl: Duration| duration::format_short(ttl);
+    match (own.min_wrapping_ttl, own.max_wrapping_ttl) {
+        (Some(min), Some(max)) if max < min => {
+            format!("for {} at least and {} at most, which is impossible", shown(min), shown(max))
+        }
+        (Some(min), Some(max)) => format!("for {} to {}", shown(min), shown(max)),
+        (Some(min), None) => format!("for {} at least", shown(min)),
+        (None, Some(max)) => format!("for {} at most", shown(max)),
+        (None, None) => "in any way".to_owned(),
+    }
+}

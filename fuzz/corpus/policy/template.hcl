@@ -1,0 +1,2 @@
+path "secret/data/{{identity.entity.id}}/*" { capabilities = ["read"] }
+path "x/{{ identity.groups.names.a.id }}" { policy = "read" }

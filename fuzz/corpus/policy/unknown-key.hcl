@@ -1,0 +1,2 @@
+path "a" { capabilitys = ["read"] }
+name = "x"

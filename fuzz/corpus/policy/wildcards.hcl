@@ -1,0 +1,3 @@
+path "secret/+/team/*" { capabilities = ["read"] }
+path "+" { capabilities = ["list"] }
+path "*" { capabilities = ["deny"] }
