@@ -22,7 +22,8 @@ pub enum Expectation {
 pub enum Write {
     /// Stores a value under a key that an expectation names.
     Put(Key, Bytes),
-    /// Stores a value under a key that is fresh and random (at least 96 bits of it), so that nothing can be there.
+    /// Stores a value under a key that is fresh and random (at least 96 bits of it), so that nothing can be there but
+    /// this very batch, sent before: that is a conflict like any other.
     PutFresh(Key, Bytes),
     /// Removes a key that an expectation names.
     Delete(Key),
@@ -164,6 +165,35 @@ impl Batch {
         Ok(())
     }
 
+    /// The keys that are not as expected, in the order of the expectations, fresh keys that are already there last.
+    /// `revision` says what a store holds under a key, `first` which key it holds first in a range.
+    ///
+    /// # Errors
+    /// What `revision` or `first` says.
+    pub fn conflicts<E>(
+        &self,
+        mut revision: impl FnMut(&Key) -> Result<Option<Revision>, E>,
+        mut first: impl FnMut(&KeyRange) -> Result<Option<Key>, E>,
+    ) -> Result<Vec<Key>, E> {
+        let mut keys = Vec::new();
+        for expectation in &self.expectations {
+            match expectation {
+                Expectation::Absent(key) if revision(key)?.is_some() => keys.push(key.clone()),
+                Expectation::At(key, at) if revision(key)? != Some(*at) => keys.push(key.clone()),
+                Expectation::NoneIn(range) => keys.extend(first(range)?),
+                Expectation::Absent(_) | Expectation::At(..) => {}
+            }
+        }
+        for write in &self.writes {
+            if let Write::PutFresh(key, _) = write
+                && revision(key)?.is_some()
+            {
+                keys.push(key.clone());
+            }
+        }
+        Ok(keys)
+    }
+
     fn check_counts(&self) -> Result<(), BatchError> {
         if self.writes.is_empty() {
             return Err(BatchError::Empty);
@@ -207,3 +237,6 @@ fn expectation_bytes(expectation: &Expectation) -> usize {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,11 @@ impl Key {
     /// that the result is a key too.
     #[must_use]
     pub fn successor(&self) -> Option<Self> {
-        if self.0.len() < KEY_BYTES_MAX { Some(Self([self.as_bytes(), &[0]].concat().into())) } else { self.after_prefix() }
+        if self.0.len() < KEY_BYTES_MAX {
+            Some(Self([self.as_bytes(), &[0]].concat().into()))
+        } else {
+            self.after_prefix()
+        }
     }
 
     /// The smallest key greater than every key that starts with this one; `None` if it is all `0xff`.
@@ -116,3 +120,6 @@ impl KeyRange {
         *key >= self.start && self.end.as_ref().is_none_or(|end| key < end)
     }
 }
+
+#[cfg(test)]
+mod tests;

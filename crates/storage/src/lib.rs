@@ -22,8 +22,11 @@ mod key;
 mod settle;
 
 pub mod conformance;
+pub mod counting;
 pub mod faulty;
+pub mod history;
 pub mod memory;
+pub mod page;
 pub mod rival;
 
 pub use batch::{Batch, BatchError, Expectation, Write};
@@ -44,6 +47,8 @@ pub const KEY_BYTES_MAX: usize = 2048;
 pub const READ_KEYS_MAX: usize = 100;
 /// The most entries that one [`Storage::scan`] page may hold.
 pub const SCAN_LIMIT_MAX: usize = 10_000;
+/// A page ends early once its keys and values have reached this, in bytes; then [`Page::next`] says where to go on.
+pub const SCAN_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Which write of a key an entry comes from. Compared only for equality; see the crate's rules.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
