@@ -1,0 +1,337 @@
+//! What the endpoints under `sys/` do to the seal: init, unseal, status, seal, and checking shares.
+//!
+//! One lock, over the running unseal attempt. It is an asynchronous one and is held while the store is asked: two
+//! people entering their shares at the same moment must both count.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use secret::{KEY_BYTES, LockedBytes, LockedKey, Secret, SecretBytes, hmac_sha256, is_equal};
+use serde::{Deserialize, Serialize};
+use storage::{Batch, CommitId, Expectation, Key, Write};
+use tokio::sync::Mutex;
+
+use super::share::check_length;
+use super::{
+    Device, InitError, InitOptions, InitReply, Kind, SealEntry, SealEntryError, SealStatus, Split, UnsealError,
+    VerifyError, combine, split,
+};
+use crate::keyring::Keyring;
+use crate::keyspace::{KEYRING, RECOVERY, SEAL};
+use crate::{Barrier, CommitError, Error};
+
+/// What the recovery key is hashed with to make its verifier. Part of the stored format.
+const RECOVERY_CONTEXT: &[u8] = b"strongroom recovery key 1";
+
+/// A barrier with the seal over it, on one node.
+#[derive(Debug)]
+pub struct SealControl {
+    barrier: Barrier,
+    device: Device,
+    attempt: Mutex<Attempt>,
+    /// Once true for ever true: a store is initialized once.
+    is_initialized: AtomicBool,
+}
+
+/// The shares entered so far.
+#[derive(Debug, Default)]
+struct Attempt {
+    /// Empty while there is no share.
+    nonce: String,
+    shares: Vec<LockedBytes>,
+}
+
+/// `core/recovery`, behind the barrier.
+#[derive(Serialize, Deserialize)]
+struct StoredVerifier {
+    version: u32,
+    #[serde(flatten)]
+    split: Split,
+    /// Keyed hash of the recovery key, in hex.
+    verifier: String,
+}
+
+impl SealControl {
+    /// Puts a configured seal over a barrier.
+    #[must_use]
+    pub fn new(barrier: Barrier, device: Device) -> Self {
+        Self { barrier, device, attempt: Mutex::default(), is_initialized: AtomicBool::new(false) }
+    }
+
+    /// The barrier under the seal.
+    #[must_use]
+    pub fn barrier(&self) -> &Barrier {
+        &self.barrier
+    }
+
+    /// Whether the store has a seal entry. Asks the store until it says so once.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn is_initialized(&self) -> Result<bool, Error> {
+        if !self.is_initialized.load(Ordering::Relaxed) && self.barrier.stored(&SEAL).await?.is_some() {
+            self.is_initialized.store(true, Ordering::Relaxed);
+        }
+        Ok(self.is_initialized.load(Ordering::Relaxed))
+    }
+
+    /// Makes root key, keyring and shares, and writes them with the caller's first entries in one commit that expects
+    /// an empty store. The node stays sealed. Shares are handed out only once the commit is known to be in.
+    ///
+    /// # Errors
+    /// See [`InitError`].
+    pub async fn init(&self, options: &InitOptions, initial: Vec<(Key, SecretBytes)>) -> Result<InitReply, InitError> {
+        let (secret_split, recovery_split) = checked(options, self.device.kind()).map_err(InitError::Options)?;
+        if self.is_initialized().await.map_err(InitError::Read)? {
+            return Err(InitError::AlreadyInitialized);
+        }
+        let env = &self.barrier.0.env;
+        let fresh_key = || LockedKey::<KEY_BYTES>::filled(|bytes| env.fill(bytes));
+        let (root, shamir_key) = (fresh_key(), fresh_key());
+        let seal_key = match &self.device {
+            Device::Shamir => &shamir_key,
+            Device::Static(key) => key,
+        };
+        let seal_entry =
+            SealEntry::wrap(self.device.kind(), secret_split, recovery_split, seal_key.expose(), &root, env);
+        let mut reply = InitReply::default();
+        if let Some(split) = secret_split {
+            reply.shares = self.handed_out(&shamir_key, split);
+        }
+        let keyring = Keyring::generate(env);
+        let mut batch = Batch::new(CommitId(env.random()))
+            .create(SEAL.clone(), seal_entry.encode())
+            .create(KEYRING.clone(), self.barrier.seal_keyring(&root, &keyring));
+        let mut entries = initial;
+        if let Some(split) = recovery_split {
+            let recovery_key = fresh_key();
+            entries.push((RECOVERY.clone(), verifier_of(&recovery_key, split)));
+            reply.recovery_shares = self.handed_out(&recovery_key, split);
+        }
+        for (key, value) in entries {
+            let sealed = self.barrier.seal_value(keyring.active(), &key, &value);
+            batch.expectations.push(Expectation::Absent(key.clone()));
+            batch.writes.push(Write::Put(key, sealed));
+        }
+        match self.barrier.commit_sealed(batch).await {
+            Ok(_) => {
+                self.is_initialized.store(true, Ordering::Relaxed);
+                Ok(reply)
+            }
+            Err(CommitError::Conflict(keys)) if keys.contains(&SEAL) => Err(InitError::AlreadyInitialized),
+            Err(CommitError::Conflict(_)) => Err(InitError::NotEmpty),
+            Err(error) => Err(InitError::Write(error)),
+        }
+    }
+
+    /// What `sys/seal-status` tells.
+    ///
+    /// # Errors
+    /// When the store gives no answer, or holds a seal entry that cannot be read.
+    pub async fn status(&self) -> Result<SealStatus, UnsealError> {
+        let attempt = self.attempt.lock().await;
+        let entry = self.entry().await?;
+        Ok(self.status_of(&attempt, entry.as_ref()))
+    }
+
+    /// Takes one share; unseals with the last one needed. On an unsealed node it changes nothing and tells the status.
+    ///
+    /// # Errors
+    /// See [`UnsealError`]. A share that cannot be one, or a store that gives no answer, leaves the progress as it was;
+    /// a full set that does not open the root key resets it.
+    pub async fn unseal(&self, share: SecretBytes) -> Result<SealStatus, UnsealError> {
+        let mut attempt = self.attempt.lock().await;
+        let entry = self.entry().await?.ok_or(UnsealError::NotInitialized)?;
+        if !self.barrier.is_sealed() {
+            return Ok(self.status_of(&attempt, Some(&entry)));
+        }
+        self.check_kind(&entry)?;
+        let split = entry.split.ok_or(UnsealError::NotApplicable(entry.kind))?;
+        check_length(&share).map_err(UnsealError::Share)?;
+        if attempt.shares.is_empty() {
+            attempt.nonce = self.barrier.0.env.uuid();
+        }
+        if !attempt.shares.iter().any(|known| is_equal(known.expose(), share.expose())) {
+            attempt.shares.push(LockedBytes::copy_of(share.expose()));
+        }
+        drop(share);
+        if attempt.shares.len() >= usize::from(split.threshold) {
+            let shares: Vec<_> = attempt.shares.iter().map(LockedBytes::expose).collect();
+            match opened(&entry, &shares) {
+                // The store may be gone just now: the last share is given back, not all progress.
+                Some(root) => self.barrier.unseal(root).await.map_err(|error| {
+                    attempt.shares.pop();
+                    forget_if_empty(&mut attempt);
+                    UnsealError::Barrier(error)
+                })?,
+                None => {
+                    *attempt = Attempt::default();
+                    return Err(UnsealError::WrongKey);
+                }
+            }
+            *attempt = Attempt::default();
+        }
+        Ok(self.status_of(&attempt, Some(&entry)))
+    }
+
+    /// Unseals with the operator's key, at start or after `init`.
+    ///
+    /// # Errors
+    /// See [`UnsealError`]; [`UnsealError::NotApplicable`] for a Shamir seal.
+    pub async fn unseal_auto(&self) -> Result<SealStatus, UnsealError> {
+        let Device::Static(seal_key) = &self.device else {
+            return Err(UnsealError::NotApplicable(self.device.kind()));
+        };
+        let attempt = self.attempt.lock().await;
+        let entry = self.entry().await?.ok_or(UnsealError::NotInitialized)?;
+        self.check_kind(&entry)?;
+        if self.barrier.is_sealed() {
+            let root = entry.open(seal_key.expose()).map_err(|error| match error {
+                SealEntryError::WrongKey => UnsealError::WrongKey,
+                error => UnsealError::Entry(error),
+            })?;
+            self.barrier.unseal(root).await.map_err(UnsealError::Barrier)?;
+        }
+        Ok(self.status_of(&attempt, Some(&entry)))
+    }
+
+    /// Forgets the shares entered so far.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status).
+    pub async fn reset(&self) -> Result<SealStatus, UnsealError> {
+        *self.attempt.lock().await = Attempt::default();
+        self.status().await
+    }
+
+    /// Wipes the keys, drops the cache and forgets the shares entered so far.
+    pub async fn seal(&self) {
+        *self.attempt.lock().await = Attempt::default();
+        self.barrier.seal();
+    }
+
+    /// Whether these shares are enough to authorize what asks for them (root token generation, rekey): shares of the
+    /// seal key, or with a static seal of the recovery key.
+    ///
+    /// # Errors
+    /// See [`VerifyError`]; the recovery key can be checked on an unsealed node only.
+    pub async fn verify(&self, shares: &[SecretBytes]) -> Result<bool, VerifyError> {
+        let entry = self.barrier.stored(&SEAL).await.map_err(VerifyError::Read)?.ok_or(VerifyError::NotInitialized)?;
+        let entry = SealEntry::decode(&entry.value).map_err(VerifyError::Entry)?;
+        let shares: Vec<_> = shares.iter().map(|share| share.expose().as_slice()).collect();
+        if let Some(split) = entry.split {
+            return Ok(shares.len() >= usize::from(split.threshold) && opened(&entry, &shares).is_some());
+        }
+        let split = entry.recovery.ok_or(VerifyError::NoRecoveryKey)?;
+        let stored = self.barrier.read_one(&RECOVERY).await.map_err(VerifyError::Read)?;
+        let stored = stored.ok_or(VerifyError::NoRecoveryKey)?;
+        let corrupt = |_| VerifyError::Read(Error::Corrupt { key: RECOVERY.clone() });
+        let verifier: StoredVerifier = serde_json::from_slice(stored.value.expose()).map_err(corrupt)?;
+        let is_enough = shares.len() >= usize::from(split.threshold);
+        let key = put_together(&shares, split);
+        Ok(is_enough && key.is_some_and(|key| is_equal(verifier_text(key.expose()), &verifier.verifier)))
+    }
+
+    /// The seal entry, if there is one.
+    async fn entry(&self) -> Result<Option<SealEntry>, UnsealError> {
+        let Some(entry) = self.barrier.stored(&SEAL).await.map_err(UnsealError::Barrier)? else { return Ok(None) };
+        SealEntry::decode(&entry.value).map(Some).map_err(UnsealError::Entry)
+    }
+
+    fn check_kind(&self, entry: &SealEntry) -> Result<(), UnsealError> {
+        let configured = self.device.kind();
+        let is_same = entry.kind == configured;
+        if is_same { Ok(()) } else { Err(UnsealError::OtherKind { stored: entry.kind, configured }) }
+    }
+
+    fn status_of(&self, attempt: &Attempt, entry: Option<&SealEntry>) -> SealStatus {
+        let split = entry.map_or(Split { shares: 0, threshold: 0 }, SealEntry::shown_split);
+        let kind = entry.map_or(self.device.kind(), |entry| entry.kind);
+        SealStatus {
+            kind,
+            initialized: entry.is_some(),
+            sealed: self.barrier.is_sealed(),
+            threshold: split.threshold,
+            shares: split.shares,
+            progress: attempt.shares.len(),
+            nonce: attempt.nonce.clone(),
+            recovery_seal: kind != Kind::Shamir,
+        }
+    }
+
+    /// The shares of a key; a single one is the key itself.
+    fn handed_out(&self, key: &LockedKey<KEY_BYTES>, into: Split) -> Vec<SecretBytes> {
+        if into.shares == 1 {
+            return vec![SecretBytes::from(key.expose().as_slice())];
+        }
+        split(key.expose(), into.shares, into.threshold, &self.barrier.0.env).expect("the numbers have been checked")
+    }
+}
+
+fn forget_if_empty(attempt: &mut Attempt) {
+    if attempt.shares.is_empty() {
+        *attempt = Attempt::default();
+    }
+}
+
+/// The root key, if these shares make the seal key of the entry.
+fn opened(entry: &SealEntry, shares: &[&[u8]]) -> Option<LockedKey<KEY_BYTES>> {
+    let key = put_together(shares, entry.split?)?;
+    entry.open(key.expose()).ok()
+}
+
+/// The key that these shares make; `None` if they do not go together.
+fn put_together(shares: &[&[u8]], split: Split) -> Option<Secret<[u8; KEY_BYTES]>> {
+    let key = match shares {
+        [share] if split.shares == 1 => SecretBytes::from(*share),
+        shares => combine(shares).ok()?,
+    };
+    key.expose().as_slice().try_into().ok().map(Secret::new)
+}
+
+fn verifier_of(key: &LockedKey<KEY_BYTES>, split: Split) -> SecretBytes {
+    let stored = StoredVerifier { version: 1, split, verifier: verifier_text(key.expose()) };
+    SecretBytes::new(serde_json::to_vec(&stored).expect("numbers and texts make JSON"))
+}
+
+fn verifier_text(key: &[u8; KEY_BYTES]) -> String {
+    data_encoding::HEXLOWER.encode(&hmac_sha256(key, &[RECOVERY_CONTEXT]))
+}
+
+/// The splits that the options ask for: of the seal key and of the recovery key. The error is the reply's text.
+fn checked(options: &InitOptions, kind: Kind) -> Result<(Option<Split>, Option<Split>), String> {
+    let secret = [("secret_shares", options.secret_shares), ("secret_threshold", options.secret_threshold)];
+    let recovery = [("recovery_shares", options.recovery_shares), ("recovery_threshold", options.recovery_threshold)];
+    let foreign = match kind {
+        Kind::Shamir => recovery,
+        Kind::Static => secret,
+    };
+    let given: Vec<_> = foreign.iter().filter(|(_, number)| *number != 0).map(|(name, _)| *name).collect();
+    if !given.is_empty() {
+        return Err(format!("parameters {} not applicable to seal type {kind}", given.join(",")));
+    }
+    match kind {
+        Kind::Shamir => Ok((Some(checked_split(options.secret_shares, options.secret_threshold)?), None)),
+        Kind::Static if options.recovery_shares == 0 && options.recovery_threshold == 0 => Ok((None, None)),
+        Kind::Static => Ok((None, Some(checked_split(options.recovery_shares, options.recovery_threshold)?))),
+    }
+}
+
+/// The published rules, with their texts.
+fn checked_split(shares: i64, threshold: i64) -> Result<Split, String> {
+    let text = match (shares, threshold) {
+        (..=0, _) => "shares must be at least one",
+        (_, ..=0) => "threshold must be at least one",
+        (2.., 1) => "threshold must be greater than one for multiple shares",
+        (256.., _) => "shares must be less than 256",
+        (_, 256..) => "threshold must be less than 256",
+        _ if threshold > shares => "threshold cannot be larger than shares",
+        _ => {
+            let narrow = |number: i64| u8::try_from(number).map_err(|_| "shares must be less than 256".to_owned());
+            return Ok(Split { shares: narrow(shares)?, threshold: narrow(threshold)? });
+        }
+    };
+    Err(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
