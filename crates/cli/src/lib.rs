@@ -1,1 +1,127 @@
-//! cli: see `ARCHITECTURE.md`.
+//! The client commands: `status`, `login`, `read`, `kv put` and the rest, as users of the `vault` command line know
+//! them.
+//!
+//! [`run`] finds the command in one table, reads its flags, and calls a plain function. What is printed keeps to the
+//! forms that scripts read: tables, `Success!` lines, JSON, and exit codes (0 done, 1 not asked rightly, 2 refused by
+//! the server, 127 no such command). It must never use a crate of the server.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+mod commands;
+mod connection;
+mod data;
+mod failure;
+pub mod flags;
+mod help;
+mod output;
+mod session;
+mod table;
+mod terminal;
+mod token_file;
+mod yaml;
+
+use failure::Failure;
+use session::Session;
+use terminal::Terminal;
+
+const EXIT_USAGE: u8 = 1;
+const EXIT_NO_COMMAND: u8 = 127;
+
+/// A command that the program handles itself, such as `server`: listed in the help, and never run here.
+#[derive(Debug, Clone, Copy)]
+pub struct OtherCommand {
+    /// Its word.
+    pub name: &'static str,
+    /// What it does, in one line.
+    pub summary: &'static str,
+}
+
+/// Runs the command that `args` name. The first of them is how the program was called, as in `std::env::args_os`;
+/// help and hints use its last part.
+#[must_use]
+pub fn run(args: Vec<OsString>, others: &[OtherCommand]) -> ExitCode {
+    let mut args = args.into_iter();
+    let program = args.next().map(|path| program_name(&path)).unwrap_or_default();
+    let mut terminal = Terminal::real(program);
+    let args: Result<Vec<_>, _> = args.map(OsString::into_string).collect();
+    let code = match args {
+        Ok(args) => dispatch(&mut terminal, &args, others),
+        Err(_) => report(&mut terminal, &Failure::usage("The arguments must be UTF-8")),
+    };
+    ExitCode::from(code)
+}
+
+/// Keeps a token for later commands, as `login` does; nothing happens where nobody knows where home is.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn store_token(token: &secret::SecretString) -> std::io::Result<()> {
+    token_file::path(&|name| std::env::var(name).ok()).map_or(Ok(()), |path| token_file::write(&path, token))
+}
+
+/// Prints to standard output; nobody listening is no error.
+pub fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Prints a line to standard error; nobody listening is no error.
+pub fn print_error(text: &str) {
+    use std::io::Write;
+    drop(writeln!(std::io::stderr().lock(), "{text}"));
+}
+
+/// How the program was called: the last part of its path.
+#[must_use]
+pub fn program_name(path: &std::ffi::OsStr) -> String {
+    let name = std::path::Path::new(path).file_stem().map(|name| name.to_string_lossy().into_owned());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "strongroom".to_owned())
+}
+
+/// Flags may stand before the command's words too; they are moved behind them.
+fn dispatch(terminal: &mut Terminal, args: &[String], others: &[OtherCommand]) -> u8 {
+    let outcome = match flags::split_leading(args) {
+        Ok((leading, rest)) => choose(terminal, &leading, rest, others),
+        Err(failure) => Err(failure),
+    };
+    outcome.unwrap_or_else(|failure| report(terminal, &failure))
+}
+
+fn choose(
+    terminal: &mut Terminal,
+    leading: &[String],
+    rest: &[String],
+    others: &[OtherCommand],
+) -> Result<u8, Failure> {
+    let wants_help = |args: &[String]| args.iter().take_while(|arg| *arg != "--").any(|arg| flags::is_help(arg));
+    if leading.iter().any(|arg| flags::is_version(arg)) {
+        return commands::print_version(terminal);
+    }
+    let asked = rest.first().is_some_and(|word| word == "help");
+    let rest = if asked { rest.get(1..).unwrap_or_default() } else { rest };
+    let Some((command, behind)) = commands::find(rest) else {
+        return help::print_group(terminal, rest, others, asked || wants_help(leading) || wants_help(rest));
+    };
+    if asked || wants_help(leading) || wants_help(behind) {
+        return help::print_command(terminal, command);
+    }
+    let given = [leading, behind].concat();
+    let args = flags::parse(command.flags, &given).and_then(|args| {
+        flags::check_count(args.positional.len(), command.arguments_min, command.arguments_max)?;
+        Ok(args)
+    });
+    let args =
+        args.map_err(|failure| failure.hint(format!("See \"{} {} -help\".", terminal.program, command.words)))?;
+    (command.run)(&mut Session::new(terminal, args)?)
+}
+
+/// Prints why the command ended, unless nobody listens any more.
+fn report(terminal: &mut Terminal, failure: &Failure) -> u8 {
+    terminal.err(&failure.message);
+    failure.code
+}
+
+#[cfg(test)]
+mod tests;

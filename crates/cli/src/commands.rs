@@ -1,0 +1,117 @@
+//! The one table of commands: routing, help and flags all come from it.
+
+use crate::Failure;
+use crate::flags::Flag;
+use crate::session::Session;
+use crate::terminal::Terminal;
+
+mod initialize;
+mod kv;
+mod kv_metadata;
+mod logical;
+mod login;
+mod mounts;
+mod operator;
+mod policy;
+mod status;
+mod token;
+mod tune;
+
+/// The most positional arguments that mean data: more of them than any shell passes.
+pub(crate) const MANY: usize = usize::MAX;
+
+/// One command.
+pub(crate) struct Command {
+    /// Its words, divided by one space.
+    pub words: &'static str,
+    /// Its positional arguments, as the usage line prints them.
+    pub arguments: &'static str,
+    /// The fewest of them.
+    pub arguments_min: usize,
+    /// The most of them.
+    pub arguments_max: usize,
+    /// What it does, in one line without a full stop.
+    pub summary: &'static str,
+    /// More about it; `{program}` stands for how we are called. May be empty.
+    pub help: &'static str,
+    /// Its flags beside the global ones.
+    pub flags: &'static [Flag],
+    /// Does it. The exit code if all went well.
+    pub run: fn(&mut Session<'_>) -> Result<u8, Failure>,
+}
+
+/// What the first words of longer commands are about.
+pub(crate) const GROUPS: &[(&str, &str)] = &[
+    ("auth", "Manage auth methods"),
+    ("kv", "Work with key-value secrets, versioned or not"),
+    ("kv metadata", "Work with what is known about a versioned secret"),
+    ("operator", "Initialize, unseal and look after the server"),
+    ("policy", "Manage policies"),
+    ("secrets", "Manage secrets engines"),
+    ("token", "Work with tokens"),
+];
+
+static TABLES: &[&[Command]] = &[
+    status::COMMANDS,
+    logical::COMMANDS,
+    kv::COMMANDS,
+    kv_metadata::COMMANDS,
+    login::COMMANDS,
+    token::COMMANDS,
+    policy::COMMANDS,
+    mounts::COMMANDS,
+    tune::COMMANDS,
+    initialize::COMMANDS,
+    operator::COMMANDS,
+    VERSION,
+];
+
+const VERSION: &[Command] = &[Command {
+    words: "version",
+    arguments: "",
+    arguments_min: 0,
+    arguments_max: 0,
+    summary: "Print the version",
+    help: "",
+    flags: &[],
+    run: |session| print_version(session.terminal),
+}];
+
+/// All commands.
+pub(crate) fn all() -> impl Iterator<Item = &'static Command> {
+    TABLES.iter().copied().flatten()
+}
+
+/// The command that the first of `args` name, the longest that fits, and what is behind its words.
+pub(crate) fn find(args: &[String]) -> Option<(&'static Command, &[String])> {
+    let fits = |command: &&Command| {
+        let mut args = args.iter();
+        command.words.split(' ').all(|word| args.next().is_some_and(|arg| arg == word))
+    };
+    let command = all().filter(fits).max_by_key(|command| command.words.len())?;
+    Some((command, args.get(command.words.split(' ').count()..).unwrap_or_default()))
+}
+
+/// The group that the first of `args` name, the longest that fits; empty if none does.
+pub(crate) fn group_of(args: &[String]) -> String {
+    let mut group = String::new();
+    for arg in args {
+        let longer = if group.is_empty() { arg.clone() } else { format!("{group} {arg}") };
+        if all().all(|command| below(command.words, &longer).is_none()) {
+            break;
+        }
+        group = longer;
+    }
+    group
+}
+
+/// The words of a command behind those of `group`, if it belongs there.
+pub(crate) fn below<'a>(words: &'a str, group: &str) -> Option<&'a str> {
+    if group.is_empty() { Some(words) } else { words.strip_prefix(group)?.strip_prefix(' ') }
+}
+
+/// In the form that programs look for: `Vault v<API version> (…)`.
+pub(crate) fn print_version(terminal: &mut Terminal) -> Result<u8, Failure> {
+    terminal.out(&format!("Vault v{} (Strongroom {})", api::API_VERSION, env!("CARGO_PKG_VERSION")))?;
+    Ok(0)
+}

@@ -1,0 +1,195 @@
+//! `read`, `write`, `list`, `delete`, `unwrap` and `path-help`: calls on any path, as they are.
+
+use api::reply::Envelope;
+use client::{Method, Request};
+use secret::SecretString;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Command, MANY};
+use crate::flags::Flag;
+use crate::output::{Format, print_keys, print_reply, print_structure, warn};
+use crate::session::{Session, sanitize};
+use crate::{Failure, data};
+
+const DATA_HELP: &str = "Data is given as key=value; key=@file takes a file's content and key=- standard input. A \
+    single - takes a JSON object from standard input, @file one from a file.";
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        words: "read",
+        arguments: "PATH [KEY=VALUE...]",
+        arguments_min: 1,
+        arguments_max: MANY,
+        summary: "Read what is at a path",
+        help: "Further arguments are sent as query parameters. -format=raw prints the body as it came.",
+        flags: &[],
+        run: read,
+    },
+    Command {
+        words: "write",
+        arguments: "PATH [DATA...]",
+        arguments_min: 1,
+        arguments_max: MANY,
+        summary: "Write to a path",
+        help: DATA_HELP,
+        flags: &[Flag::switch("force", "Write even without data.").alias("f")],
+        run: write,
+    },
+    Command {
+        words: "list",
+        arguments: "PATH",
+        arguments_min: 1,
+        arguments_max: 1,
+        summary: "List the names under a path",
+        help: "",
+        flags: &[],
+        run: list,
+    },
+    Command {
+        words: "delete",
+        arguments: "PATH [KEY=VALUE...]",
+        arguments_min: 1,
+        arguments_max: MANY,
+        summary: "Delete what is at a path",
+        help: "Further arguments are sent as query parameters.",
+        flags: &[],
+        run: delete,
+    },
+    Command {
+        words: "unwrap",
+        arguments: "[TOKEN]",
+        arguments_min: 0,
+        arguments_max: 1,
+        summary: "Unwrap what a wrapping token holds",
+        help: "Without an argument the token of the caller is the wrapping token. A - takes it from standard input.",
+        flags: &[],
+        run: unwrap,
+    },
+    Command {
+        words: "path-help",
+        arguments: "PATH",
+        arguments_min: 1,
+        arguments_max: 1,
+        summary: "Show the server's own help for a path",
+        help: "",
+        flags: &[],
+        run: path_help,
+    },
+];
+
+fn read(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let path = session.path(0)?;
+    let query = data::parse_pairs(session.args.positional.get(1..).unwrap_or_default())?;
+    let failed = |error: client::Error| Failure::api(&format!("Error reading {path}"), &error);
+    let connection = session.connect()?;
+    if session.format == Format::Raw && session.args.text("field").is_none() {
+        let reply = connection.send(Request { query, ..Request::new(Method::GET, &path) }).map_err(failed)?;
+        session.terminal.raw(&reply.body)?;
+        return Ok(0);
+    }
+    let reply = connection.read(&path, &query).map_err(failed)?;
+    match found(session, reply, &path)? {
+        Some(reply) => print_reply(session, &reply),
+        None => Err(Failure::absent(format!("No value found at {path}"))),
+    }
+}
+
+/// The reply if it brings anything. One that has only warnings tells them; programs get an empty object.
+pub(super) fn found(
+    session: &mut Session<'_>,
+    reply: Option<Envelope>,
+    path: &str,
+) -> Result<Option<Envelope>, Failure> {
+    let is_something = |reply: &Envelope| reply.data.is_some() || reply.auth.is_some() || reply.wrap_info.is_some();
+    match reply {
+        Some(reply) if is_something(&reply) => Ok(Some(reply)),
+        reply => {
+            if session.format == Format::Json || session.format == Format::Yaml {
+                print_structure(session, &Map::new())?;
+                return Err(Failure::absent(""));
+            }
+            if let Some(reply) = reply {
+                warn(session, &reply);
+                return Err(Failure::absent(format!("No value found at {path}")));
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn write(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let path = session.path(0)?;
+    let data = data::parse(session.terminal, session.args.positional.get(1..).unwrap_or_default())?;
+    if data.is_empty() && !session.args.is_on("force") {
+        return Err(Failure::usage("Must supply data or use -force"));
+    }
+    let reply = session.connect()?.write(&path, &Value::Object(data));
+    match reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))? {
+        Some(reply) => print_reply(session, &reply),
+        None => session.tell(&format!("Success! Data written to: {path}")),
+    }
+}
+
+fn list(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let path = session.path(0)?;
+    let reply = session.connect()?.list(&path);
+    let reply = reply.map_err(|error| Failure::api(&format!("Error listing {path}"), &error))?;
+    match reply {
+        Some(reply) if reply.wrap_info.is_some() => print_reply(session, &reply),
+        reply => print_keys(session, &path, reply.as_ref()),
+    }
+}
+
+fn delete(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let path = session.path(0)?;
+    let query = data::parse_pairs(session.args.positional.get(1..).unwrap_or_default())?;
+    let reply = session.connect()?.delete(&path, &query);
+    match reply.map_err(|error| Failure::api(&format!("Error deleting {path}"), &error))? {
+        Some(reply) => print_reply(session, &reply),
+        None => session.tell(&format!("Success! Data deleted (if it existed) at: {path}")),
+    }
+}
+
+fn unwrap(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let token = match session.args.argument(0).map(str::to_owned) {
+        Some(token) => Some(SecretString::new(data_or_stdin(session, token)?)),
+        None => None,
+    };
+    let connection = match token {
+        Some(token) => session.connect_as(&token)?,
+        None => session.connect()?,
+    };
+    let reply = connection.write("sys/wrapping/unwrap", &json!({}));
+    match reply.map_err(|error| Failure::api("Error unwrapping", &error))? {
+        Some(reply) => print_reply(session, &reply),
+        None => session.tell("Successfully unwrapped. There was no data in the wrapped secret."),
+    }
+}
+
+/// An argument that may be `-` for standard input, without the newline there.
+pub(super) fn data_or_stdin(session: &mut Session<'_>, argument: String) -> Result<String, Failure> {
+    if argument != "-" {
+        return Ok(argument);
+    }
+    let text = session.terminal.read_stdin();
+    let text = text.map_err(|problem| Failure::usage(format!("Could not read standard input: {problem}")))?;
+    Ok(text.trim().to_owned())
+}
+
+#[derive(Deserialize)]
+struct Help {
+    help: String,
+}
+
+fn path_help(session: &mut Session<'_>) -> Result<u8, Failure> {
+    // A slash at the end asks for a mount's own help.
+    let path = session.args.argument(0).unwrap_or_default().trim().trim_start_matches('/').to_owned();
+    if sanitize(&path).is_empty() {
+        return Err(Failure::usage("The path must not be empty"));
+    }
+    let request = Request::new(Method::GET, &path).query("help", "1");
+    let help: Help = session.connect()?.call(request).map_err(|error| Failure::api("Error retrieving help", &error))?;
+    session.terminal.out(&help.help)?;
+    Ok(0)
+}

@@ -1,0 +1,57 @@
+//! The client for commands: the same calls, but each waits for its answer, since a command does one thing at a time.
+
+use api::reply::Envelope;
+use client::{Client, Config, Error, Reply, Request};
+use secret::SecretString;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::failure::{Failure, chain};
+
+pub(crate) type Answer = Result<Option<Envelope>, Error>;
+
+pub(crate) struct Connection {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Connection {
+    pub fn new(config: &Config) -> Result<Self, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self {
+            runtime: runtime.map_err(|error| Failure::usage(format!("Could not start: {error}")))?,
+            client: Client::new(config).map_err(|error| Failure::usage(chain(&error)))?,
+        })
+    }
+
+    /// The same with another token.
+    pub fn with_token(self, token: &SecretString) -> Result<Self, Failure> {
+        let client = self.client.with_token(Some(token)).map_err(|error| Failure::usage(chain(&error)))?;
+        Ok(Self { client, ..self })
+    }
+
+    pub fn read(&self, path: &str, query: &[(String, String)]) -> Answer {
+        self.runtime.block_on(self.client.read(path, query))
+    }
+
+    pub fn list(&self, path: &str) -> Answer {
+        self.runtime.block_on(self.client.list(path))
+    }
+
+    pub fn write(&self, path: &str, body: &Value) -> Answer {
+        self.runtime.block_on(self.client.write(path, body))
+    }
+
+    pub fn delete(&self, path: &str, query: &[(String, String)]) -> Answer {
+        self.runtime.block_on(self.client.delete(path, query))
+    }
+
+    pub fn call<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
+        self.runtime.block_on(self.client.call(request))
+    }
+
+    pub fn send(&self, request: Request) -> Result<Reply, Error> {
+        self.runtime.block_on(self.client.send(request))
+    }
+}

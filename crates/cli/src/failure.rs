@@ -1,0 +1,65 @@
+//! Why a command ended early: a text for the user and an exit code.
+
+use std::error::Error;
+
+/// The exit code for what the server refused or could not answer.
+pub(crate) const EXIT_API: u8 = 2;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub code: u8,
+    pub message: String,
+}
+
+impl Failure {
+    /// The command was not asked rightly, or something on this machine is in the way.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { code: crate::EXIT_USAGE, message: message.into() }
+    }
+
+    /// The server refused or did not answer: `<what>: <why>`.
+    pub fn api(what: &str, error: &client::Error) -> Self {
+        Self { code: EXIT_API, message: format!("{what}: {}", chain(error)) }
+    }
+
+    /// The server has nothing of that.
+    pub fn absent(message: impl Into<String>) -> Self {
+        Self { code: EXIT_API, message: message.into() }
+    }
+
+    /// With another exit code.
+    pub fn code(self, code: u8) -> Self {
+        Self { code, ..self }
+    }
+
+    /// With a line that says what to do.
+    pub fn hint(self, hint: impl AsRef<str>) -> Self {
+        Self { message: format!("{}\n\n{}", self.message, hint.as_ref()), ..self }
+    }
+}
+
+/// Nobody reads our output any more, such as `| head`: end without a word.
+impl From<std::io::Error> for Failure {
+    fn from(_: std::io::Error) -> Self {
+        Self { code: crate::EXIT_USAGE, message: String::new() }
+    }
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Some libraries repeat the cause in their own text.
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        next = cause.source();
+    }
+    if text.contains("InvalidContentType") {
+        text.push_str("\n\nThe server seems to speak plain HTTP: try an address that starts with http://.");
+    }
+    text
+}

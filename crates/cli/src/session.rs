@@ -1,0 +1,107 @@
+//! What one command works with: its arguments, its terminal, and the way to the server.
+
+use client::Config;
+use secret::SecretString;
+
+use crate::Failure;
+use crate::connection::Connection;
+use crate::failure::chain;
+use crate::flags::Args;
+use crate::output::Format;
+use crate::terminal::Terminal;
+use crate::{data, token_file};
+
+pub(crate) struct Session<'t> {
+    pub terminal: &'t mut Terminal,
+    pub args: Args,
+    pub format: Format,
+}
+
+impl<'t> Session<'t> {
+    pub fn new(terminal: &'t mut Terminal, args: Args) -> Result<Self, Failure> {
+        let format = match args.text("format") {
+            Some(format) => Some(format.to_owned()),
+            None => client::variable(&terminal.env, "FORMAT").map(|(_, format)| format),
+        };
+        Ok(Self { format: format.as_deref().map_or(Ok(Format::Table), Format::parse)?, terminal, args })
+    }
+
+    /// The way to the server, as the caller that environment, flags and token file say.
+    pub fn connect(&self) -> Result<Connection, Failure> {
+        Connection::new(&self.config()?)
+    }
+
+    /// The way to the server with a token of its own.
+    pub fn connect_as(&self, token: &SecretString) -> Result<Connection, Failure> {
+        Connection::new(&Config { token: None, ..self.config()? })?.with_token(token)
+    }
+
+    /// The positional argument at `index` as a path: without spaces and slashes around it.
+    pub fn path(&self, index: usize) -> Result<String, Failure> {
+        let path = sanitize(self.args.argument(index).unwrap_or_default());
+        if path.is_empty() { Err(Failure::usage("The path must not be empty")) } else { Ok(path) }
+    }
+
+    /// The token that commands use: from the environment, else from the file.
+    pub fn token(&self) -> Result<Option<SecretString>, Failure> {
+        if let Some((_, token)) = client::variable(&self.terminal.env, "TOKEN") {
+            return Ok(Some(SecretString::new(token)));
+        }
+        let Some(path) = token_file::path(&self.terminal.env) else { return Ok(None) };
+        token_file::read(&path)
+            .map_err(|error| Failure::usage(format!("Could not read the token file {}: {error}", path.display())))
+    }
+
+    /// Prints `Success! …`, or whatever the line is, in table format only: the other formats are for programs.
+    pub fn tell(&mut self, line: &str) -> Result<u8, Failure> {
+        if self.format == Format::Table {
+            self.terminal.out(line)?;
+        }
+        Ok(0)
+    }
+
+    fn config(&self) -> Result<Config, Failure> {
+        let mut config = Config::from_env(&self.terminal.env).map_err(|error| Failure::usage(chain(&error)))?;
+        // A human sees the refusal and can repeat the command.
+        if client::variable(&self.terminal.env, "MAX_RETRIES").is_none() {
+            config.retries = 0;
+        }
+        let text = |name| self.args.text(name).map(str::to_owned);
+        if let Some(address) = text("address") {
+            config.address = address;
+        }
+        let tls = &mut config.tls;
+        tls.ca_cert = text("ca-cert").map(Into::into).or(tls.ca_cert.take());
+        tls.ca_path = text("ca-path").map(Into::into).or(tls.ca_path.take());
+        tls.client_cert = text("client-cert").map(Into::into).or(tls.client_cert.take());
+        tls.client_key = text("client-key").map(Into::into).or(tls.client_key.take());
+        tls.server_name = text("tls-server-name").or(tls.server_name.take());
+        tls.skip_verify = self.args.switch("tls-skip-verify").unwrap_or(tls.skip_verify);
+        config.namespace = text("namespace").or(config.namespace).and_then(|namespace| canonical(&namespace));
+        config.wrap_ttl = text("wrap-ttl").or(config.wrap_ttl);
+        config.headers = headers(self.args.list("header"))?;
+        config.token = self.token()?;
+        Ok(config)
+    }
+}
+
+/// Without spaces and slashes around it.
+pub(crate) fn sanitize(path: &str) -> String {
+    path.trim().trim_matches('/').to_owned()
+}
+
+/// A namespace ends in a slash; the root one has no name.
+fn canonical(namespace: &str) -> Option<String> {
+    match sanitize(namespace).as_str() {
+        "" | "root" => None,
+        name => Some(format!("{name}/")),
+    }
+}
+
+fn headers(given: &[String]) -> Result<Vec<(String, SecretString)>, Failure> {
+    let pairs = data::parse_pairs(given)?;
+    if pairs.iter().any(|(name, _)| name.trim().to_ascii_lowercase().starts_with("x-vault-")) {
+        return Err(Failure::usage("-header cannot set headers that start with X-Vault-"));
+    }
+    Ok(pairs.into_iter().map(|(name, value)| (name.trim().to_owned(), SecretString::new(value))).collect())
+}

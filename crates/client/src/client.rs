@@ -1,0 +1,323 @@
+//! One method per kind of call, over one that sends, repeats and follows.
+
+use std::time::Duration;
+
+use api::header;
+use api::json::Limits;
+use api::reply::Envelope;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::{Method, StatusCode, Url};
+use secret::SecretString;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::config::{Config, ConfigError};
+use crate::error::{ApiError, Error};
+use crate::{REPLY_BYTES_MAX, location, tls};
+
+/// What one reply may hold. Its size is bounded by [`REPLY_BYTES_MAX`]; the depth is what the server accepts, and the
+/// envelope around it.
+const REPLY_LIMITS: Limits = Limits {
+    depth: 600,
+    string_bytes: usize::MAX,
+    object_entries: usize::MAX,
+    array_elements: usize::MAX,
+    tokens: usize::MAX,
+};
+
+/// A caller of one server. Cheap to clone; connections are shared.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: Url,
+    headers: HeaderMap,
+    namespace: Option<String>,
+    retries: u32,
+    retry_wait: Duration,
+}
+
+/// One call, before it is sent.
+pub struct Request {
+    /// `GET` reads, `PUT` writes; `LIST` is sent as `GET ?list=true` by [`Client::list`].
+    pub method: Method,
+    /// Below `/v1/`, not encoded.
+    pub path: String,
+    /// Not encoded.
+    pub query: Vec<(String, String)>,
+    /// JSON, or what `content_type` says.
+    pub body: Option<Vec<u8>>,
+    /// Only with a body.
+    pub content_type: &'static str,
+}
+
+/// An answer with its status, whatever it is. No `Debug`: it holds secrets.
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// A call without query and body.
+    #[must_use]
+    pub fn new(method: Method, path: &str) -> Self {
+        Self { method, path: path.to_owned(), query: Vec::new(), body: None, content_type: header::JSON }
+    }
+
+    /// With one more query parameter.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(mut self, body: &Value) -> Self {
+        // A value of ours always has a text: its keys are strings.
+        self.body = Some(body.to_string().into_bytes());
+        self
+    }
+}
+
+impl Client {
+    /// A caller as `config` says. Connects to nobody yet.
+    ///
+    /// # Errors
+    /// When a setting, a key or a certificate cannot be used.
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let address = location::parse_address(&config.address)?;
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config(&config.tls)?)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .timeout(config.timeout);
+        if let Some(proxy) = &config.proxy {
+            let proxy = reqwest::Proxy::all(proxy).map_err(|_| wrong("proxy", "expected a URL"))?;
+            builder = builder.no_proxy().proxy(proxy);
+        } else if location::is_loopback(&address) {
+            builder = builder.no_proxy();
+        }
+        Ok(Self {
+            http: builder.build().map_err(Error::Build)?,
+            headers: headers(config)?,
+            address,
+            namespace: config.namespace.clone(),
+            retries: config.retries,
+            retry_wait: config.retry_wait,
+        })
+    }
+
+    /// The same caller with another token, or with none.
+    ///
+    /// # Errors
+    /// When the token cannot stand in a header.
+    pub fn with_token(mut self, token: Option<&SecretString>) -> Result<Self, Error> {
+        self.headers.remove(header::TOKEN);
+        if let Some(token) = token {
+            insert(&mut self.headers, "token", header::TOKEN, token.expose())?;
+        }
+        Ok(self)
+    }
+
+    /// Reads. `None` if nothing is there.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub async fn read(&self, path: &str, query: &[(String, String)]) -> Result<Option<Envelope>, Error> {
+        self.logical(Request { query: query.to_vec(), ..Request::new(Method::GET, path) }).await
+    }
+
+    /// Lists the names under a path. `None` if there are none.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub async fn list(&self, path: &str) -> Result<Option<Envelope>, Error> {
+        self.logical(Request::new(Method::GET, path).query("list", "true")).await
+    }
+
+    /// Writes. `None` if the server has nothing to say about it.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub async fn write(&self, path: &str, body: &Value) -> Result<Option<Envelope>, Error> {
+        self.logical(Request::new(Method::PUT, path).json(body)).await
+    }
+
+    /// Merges into what is there (RFC 7396). `None` if the server has nothing to say about it.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub async fn patch(&self, path: &str, body: &Value) -> Result<Option<Envelope>, Error> {
+        let request = Request { content_type: header::MERGE_PATCH, ..Request::new(Method::PATCH, path).json(body) };
+        self.logical(request).await
+    }
+
+    /// Deletes. `None` if the server has nothing to say about it.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub async fn delete(&self, path: &str, query: &[(String, String)]) -> Result<Option<Envelope>, Error> {
+        self.logical(Request { query: query.to_vec(), ..Request::new(Method::DELETE, path) }).await
+    }
+
+    /// Calls an endpoint that answers with `T` itself, without an envelope.
+    ///
+    /// # Errors
+    /// When there is no answer, another one, or a refusal.
+    pub async fn call<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
+        let (method, url) = (request.method.clone(), self.url(&request)?);
+        let reply = self.send(request).await?;
+        decode(&reply.body).ok_or(Error::Decode { method, url: Box::new(url) })
+    }
+
+    /// Sends and returns whatever success brings back, as it is.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub async fn send(&self, request: Request) -> Result<Reply, Error> {
+        let (method, url) = (request.method.clone(), self.url(&request)?);
+        let reply = self.send_anyway(request).await?;
+        if (200..400).contains(&reply.status) {
+            return Ok(reply);
+        }
+        Err(Error::Api(Box::new(ApiError::new(method, url, self.namespace.clone(), &reply))))
+    }
+
+    /// The rule of the usual clients: a 404 with data or warnings is an answer, any other is “nothing there”.
+    async fn logical(&self, request: Request) -> Result<Option<Envelope>, Error> {
+        let (method, url) = (request.method.clone(), self.url(&request)?);
+        let reply = self.send_anyway(request).await?;
+        if reply.status == StatusCode::NOT_FOUND {
+            let envelope = decode::<Envelope>(&reply.body);
+            return Ok(envelope.filter(|envelope| envelope.data.is_some() || envelope.warnings.is_some()));
+        }
+        if !(200..400).contains(&reply.status) {
+            return Err(Error::Api(Box::new(ApiError::new(method, url, self.namespace.clone(), &reply))));
+        }
+        if reply.body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(None);
+        }
+        decode(&reply.body).map(Some).ok_or(Error::Decode { method, url: Box::new(url) })
+    }
+
+    /// Sends, follows one redirect, and returns the answer whatever its status is.
+    async fn send_anyway(&self, request: Request) -> Result<Reply, Error> {
+        let url = self.url(&request)?;
+        let response = self.repeat(&request, &url).await?;
+        if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
+            return read_body(&request.method, &url, response).await;
+        }
+        let target = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        let target = target.and_then(|location| url.join(location).ok()).filter(|target| may_follow(&url, target));
+        let refused = || Error::Redirect { method: request.method.clone(), url: Box::new(url.clone()) };
+        let target = target.ok_or_else(refused)?;
+        let response = self.repeat(&request, &target).await?;
+        read_body(&request.method, &target, response).await
+    }
+
+    /// Sends, and again as long as the answer is one that may get better.
+    async fn repeat(&self, request: &Request, url: &Url) -> Result<reqwest::Response, Error> {
+        let mut repeats = 0;
+        loop {
+            let outcome = self.attempt(request, url).await;
+            let again = match &outcome {
+                Ok(response) => may_get_better(response.status()),
+                // Nothing was sent yet, so that repeating it is safe for writes too.
+                Err(error) => error.is_connect(),
+            };
+            if !again || repeats >= self.retries {
+                let (method, url) = (request.method.clone(), Box::new(url.clone()));
+                return outcome.map_err(|source| Error::Send { method, url, source: source.without_url() });
+            }
+            wait(if repeats == 0 { self.retry_wait } else { self.retry_wait * 3 / 2 }).await;
+            repeats += 1;
+        }
+    }
+
+    async fn attempt(&self, request: &Request, url: &Url) -> Result<reqwest::Response, reqwest::Error> {
+        let mut builder = self.http.request(request.method.clone(), url.clone()).headers(self.headers.clone());
+        if let Some(body) = &request.body {
+            builder = builder.header(CONTENT_TYPE, request.content_type).body(body.clone());
+        }
+        builder.send().await
+    }
+
+    fn url(&self, request: &Request) -> Result<Url, Error> {
+        location::resolve(&self.address, &request.path, &request.query)
+    }
+}
+
+/// The headers of every request.
+fn headers(config: &Config) -> Result<HeaderMap, Error> {
+    let mut headers = HeaderMap::new();
+    insert(&mut headers, "request", header::REQUEST, "true")?;
+    if let Some(token) = &config.token {
+        insert(&mut headers, "token", header::TOKEN, token.expose())?;
+    }
+    if let Some(namespace) = &config.namespace {
+        insert(&mut headers, "namespace", header::NAMESPACE, namespace)?;
+    }
+    if let Some(ttl) = &config.wrap_ttl {
+        insert(&mut headers, "wrap TTL", header::WRAP_TTL, ttl)?;
+    }
+    for (name, value) in &config.headers {
+        let name = HeaderName::try_from(name.as_str()).map_err(|_| wrong("header", "not a header's name"))?;
+        headers.append(name, header_value("header", value.expose())?);
+    }
+    Ok(headers)
+}
+
+fn insert(headers: &mut HeaderMap, what: &str, name: &'static str, value: &str) -> Result<(), Error> {
+    headers.insert(HeaderName::from_static(name), header_value(what, value)?);
+    Ok(())
+}
+
+fn header_value(what: &str, value: &str) -> Result<HeaderValue, Error> {
+    let mut value =
+        HeaderValue::try_from(value).map_err(|_| wrong(what, "has characters that a header cannot hold"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn wrong(name: &str, problem: &str) -> Error {
+    Error::Config(ConfigError { name: name.to_owned(), problem: problem.to_owned() })
+}
+
+/// 412 is a node that has not seen our last write yet.
+fn may_get_better(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 412 | 429) || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
+}
+
+/// Whether a token may go there: never from HTTPS to plain HTTP.
+fn may_follow(from: &Url, to: &Url) -> bool {
+    matches!((from.scheme(), to.scheme()), (_, "https") | ("http", "http"))
+}
+
+async fn read_body(method: &Method, url: &Url, mut response: reqwest::Response) -> Result<Reply, Error> {
+    let (method, url) = (method.clone(), Box::new(url.clone()));
+    let (status, mut body) = (response.status().as_u16(), Vec::new());
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= REPLY_BYTES_MAX => body.extend_from_slice(&chunk),
+            Ok(Some(_)) => return Err(Error::TooLong { method, url }),
+            Ok(None) => return Ok(Reply { status, body }),
+            Err(source) => return Err(Error::Send { method, url, source: source.without_url() }),
+        }
+    }
+}
+
+/// By way of a value, since that way has no bound on the depth. Why it fails is not told: it would repeat the reply.
+fn decode<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let value = api::json::parse(body, &REPLY_LIMITS).ok()?;
+    serde_json::from_value(value).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the client runs outside the server; its tests set the wait to zero")]
+async fn wait(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+#[cfg(test)]
+mod tests;
