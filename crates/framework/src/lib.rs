@@ -1,1 +1,35 @@
-//! framework: see `ARCHITECTURE.md`.
+//! What an engine is made of: a table of paths with typed inputs, and what their handlers are given and may answer.
+//!
+//! An engine is data plus handlers. From its one table come routing, validation, path help and OpenAPI. This crate
+//! knows nothing of the core, of HTTP or of any engine; `docs/adding-an-engine.md` walks through a new one.
+
+pub mod conformance;
+pub mod context;
+pub mod engine;
+pub mod error;
+pub mod field;
+pub mod help;
+pub mod input;
+pub mod openapi;
+pub mod path;
+pub mod reply;
+pub mod request;
+pub mod router;
+pub mod testing;
+pub mod view;
+
+#[cfg(test)]
+mod sample;
+
+pub use context::{Caller, Connection, Context, Mount, Namespace};
+pub use engine::{Engine, Kind, Mounted};
+pub use error::Error;
+pub use field::{Change, Coercion, Field, FieldKind, FieldValue};
+pub use input::{FieldSet, Input};
+pub use path::{Access, Path, Segment};
+pub use reply::{Auth, Data, Lease, Reply, Shape, Status, WrapInfo};
+pub use request::{Answer, Operation, Request, Service};
+pub use view::{Stored, View};
+
+/// A future that is boxed so that handlers of different types fit into one table.
+pub use env::BoxFuture;

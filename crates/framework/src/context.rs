@@ -1,0 +1,93 @@
+//! What a handler is given beside its input. It cannot reach the core or other mounts from here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::Timestamp;
+use env::Env;
+use secret::Secret;
+
+use crate::view::View;
+
+/// A handler's surroundings for one request.
+pub struct Context {
+    /// The mount's own part of the storage.
+    pub view: View,
+    /// Clock and randomness.
+    pub env: Env,
+    /// The mount that the request came to.
+    pub mount: Arc<Mount>,
+    /// The namespace that the mount is in.
+    pub namespace: Arc<Namespace>,
+    /// Who asks.
+    pub caller: Caller,
+    /// Where the request came in.
+    pub connection: Arc<Connection>,
+    /// The request's id.
+    pub request_id: String,
+    /// The request's path behind the mount path.
+    pub path: String,
+}
+
+impl Context {
+    /// The wall clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from(self.env.now())
+    }
+}
+
+/// An engine at a path, as its handlers see it.
+#[derive(Clone, Debug, Default)]
+pub struct Mount {
+    /// Ends in `/`; auth methods without `auth/` in front.
+    pub path: String,
+    /// Stable, not secret: `<type>_<8 hex>`.
+    pub accessor: String,
+    /// Part of every storage key of the mount.
+    pub uuid: String,
+    /// The mount's options, such as `version`.
+    pub options: std::collections::BTreeMap<String, String>,
+    /// What leases and tokens get when nothing else is asked.
+    pub default_lease_ttl: Duration,
+    /// The most that they can get.
+    pub max_lease_ttl: Duration,
+}
+
+/// A tenant.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Namespace {
+    /// `root`, or six random characters.
+    pub id: String,
+    /// Empty for the root namespace, else ends in `/`.
+    pub path: String,
+}
+
+/// Who asks, as far as an engine may know.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The token's text as the client sent it; redacted wherever it is printed.
+    pub token: Option<Secret<String>>,
+    /// The accessor of the token; empty without one.
+    pub accessor: String,
+    /// The display name of the token.
+    pub display_name: String,
+    /// The entity behind it; empty for nobody known.
+    pub entity_id: String,
+    /// The keyed hash that names the token in storage; empty without one. Not secret.
+    pub token_hash: String,
+    /// Whether the policies gave `sudo` on this path.
+    pub is_sudo: bool,
+}
+
+/// Where a request came in.
+#[derive(Clone, Debug, Default)]
+pub struct Connection {
+    /// The other side; `None` on a Unix socket or inside the process.
+    pub remote: Option<SocketAddr>,
+    /// Whether the bytes were encrypted on the way.
+    pub is_tls: bool,
+    /// The certificates that the client presented, DER, leaf first. Possession is proven, trust is not.
+    pub client_certificates: Vec<Vec<u8>>,
+}

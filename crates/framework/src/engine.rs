@@ -1,0 +1,219 @@
+//! An engine: its table, checked and ready to be mounted.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::input::Input;
+use crate::path::{Access, OperationSpec, Path, PathSpec};
+use crate::reply::Reply;
+use crate::request::Operation;
+use crate::router::{Router, TableError};
+
+/// Which of the pluggable kinds an engine is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// Mounted at a path of its own.
+    Secrets,
+    /// Mounted below `auth/`.
+    Auth,
+}
+
+/// An engine with state `S`: data plus handlers.
+pub struct Engine<S> {
+    kind: Kind,
+    type_name: &'static str,
+    help: &'static str,
+    paths: Vec<Path<S>>,
+}
+
+/// Where a request leads within a mounted engine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// Which row of the table.
+    pub index: usize,
+    /// The path's parameters by name.
+    pub params: BTreeMap<&'static str, String>,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether the engine can tell an existing thing from a new one here.
+    pub knows_existence: bool,
+}
+
+/// An engine with its state, ready to answer. What the core holds of every mount.
+#[async_trait]
+pub trait Mounted: Send + Sync {
+    /// Secrets engine or auth method.
+    fn kind(&self) -> Kind;
+
+    /// The engine type as the operator writes it.
+    fn type_name(&self) -> &'static str;
+
+    /// The engine's own description, for path help.
+    fn help(&self) -> &'static str;
+
+    /// All rows of the table.
+    fn specs(&self) -> &[PathSpec];
+
+    /// Where a path behind the mount path leads.
+    ///
+    /// # Errors
+    /// [`Error::Unrouted`] when no row matches, [`Error::UnsupportedOperation`] when the row lacks the operation.
+    fn route(&self, operation: Operation, path: &str) -> Result<Route, Error>;
+
+    /// Whether the thing that a write is about is there already; asked only where the route knows.
+    ///
+    /// # Errors
+    /// When the input does not fit or storage fails.
+    async fn exists(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<bool, Error>;
+
+    /// Answers the request. Warnings about ignored and replaced fields are added here.
+    ///
+    /// # Errors
+    /// As the handler says.
+    async fn handle(
+        &self,
+        context: &Context,
+        route: &Route,
+        operation: Operation,
+        data: Map<String, Value>,
+    ) -> Result<Reply, Error>;
+}
+
+struct Ready<S> {
+    engine: Engine<S>,
+    specs: Vec<PathSpec>,
+    router: Router,
+    state: S,
+}
+
+impl<S: Send + Sync + 'static> Engine<S> {
+    /// A secrets engine of this type.
+    #[must_use]
+    pub fn secrets(type_name: &'static str, help: &'static str) -> Self {
+        Self { kind: Kind::Secrets, type_name, help, paths: Vec::new() }
+    }
+
+    /// An auth method of this type.
+    #[must_use]
+    pub fn auth(type_name: &'static str, help: &'static str) -> Self {
+        Self { kind: Kind::Auth, type_name, help, paths: Vec::new() }
+    }
+
+    /// Adds rows to the table.
+    #[must_use]
+    pub fn paths(mut self, paths: impl IntoIterator<Item = Path<S>>) -> Self {
+        self.paths.extend(paths);
+        self
+    }
+
+    /// Checks the table and joins it with its state.
+    ///
+    /// # Errors
+    /// When two templates match the same paths, or a template and its parameters differ.
+    pub fn mount(self, state: S) -> Result<Arc<dyn Mounted>, TableError> {
+        let specs: Vec<_> = self.paths.iter().map(|path| path.spec.clone()).collect();
+        let router = Router::new(&specs)?;
+        Ok(Arc::new(Ready { engine: self, specs, router, state }))
+    }
+}
+
+impl<S> Ready<S> {
+    /// The row that a route names. Routes are made by `route` of the same table only.
+    fn path(&self, route: &Route) -> Result<&Path<S>, Error> {
+        self.engine.paths.get(route.index).ok_or(Error::UnsupportedOperation)
+    }
+}
+
+#[async_trait]
+impl<S: Send + Sync + 'static> Mounted for Ready<S> {
+    fn kind(&self) -> Kind {
+        self.engine.kind
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.engine.type_name
+    }
+
+    fn help(&self) -> &'static str {
+        self.engine.help
+    }
+
+    fn specs(&self) -> &[PathSpec] {
+        &self.specs
+    }
+
+    fn route(&self, operation: Operation, path: &str) -> Result<Route, Error> {
+        let is_list = matches!(operation, Operation::List | Operation::Scan | Operation::Help);
+        let unrouted = || Error::Unrouted("unsupported path".into());
+        let found = self.router.find(path, is_list).ok_or_else(unrouted)?;
+        let path = self.engine.paths.get(found.index).ok_or_else(unrouted)?;
+        let row = table_operation(operation);
+        if row != Operation::Help && !path.calls.contains_key(&row) {
+            return Err(Error::UnsupportedOperation);
+        }
+        let params = path.spec.params.iter().map(|param| param.name).zip(found.captures).collect();
+        Ok(Route { index: found.index, params, access: path.spec.access, knows_existence: path.spec.knows_existence })
+    }
+
+    async fn exists(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<bool, Error> {
+        let Some(existence) = &self.path(route)?.exists else { return Ok(true) };
+        let names = existence.fields.iter().filter(|name| !route.params.contains_key(*name));
+        let values = names.filter_map(|name| Some(((*name).to_owned(), data.get(*name)?.clone()))).collect();
+        (existence.check)(&self.state, context, Input::new(route.params.clone(), values)).await
+    }
+
+    async fn handle(
+        &self,
+        context: &Context,
+        route: &Route,
+        operation: Operation,
+        data: Map<String, Value>,
+    ) -> Result<Reply, Error> {
+        let path = self.path(route)?;
+        let row = table_operation(operation);
+        let (Some(call), Some(spec)) = (path.calls.get(&row), path.spec.operations.get(&row)) else {
+            return Err(Error::UnsupportedOperation);
+        };
+        let (ignored, replaced) = if spec.is_free_form { Default::default() } else { unused(spec, route, &data) };
+        let mut reply = call(&self.state, context, Input::new(route.params.clone(), data)).await?;
+        warn(&mut reply, &ignored, &replaced);
+        Ok(reply)
+    }
+}
+
+/// The table has one row entry for all writes.
+fn table_operation(operation: Operation) -> Operation {
+    if operation == Operation::Create { Operation::Update } else { operation }
+}
+
+/// The values that no field takes: those that nothing knows, and those that the path's parameters hide.
+fn unused(spec: &OperationSpec, route: &Route, data: &Map<String, Value>) -> (Vec<String>, Vec<String>) {
+    let is_ignored = |name: &&String| !spec.fields.iter().any(|field| field.name == name.as_str());
+    let is_hidden = |name: &&String| route.params.contains_key(name.as_str());
+    let (replaced, rest): (Vec<_>, Vec<_>) = data.keys().partition(is_hidden);
+    (rest.into_iter().filter(is_ignored).cloned().collect(), replaced.into_iter().cloned().collect())
+}
+
+/// Only a reply with a body can carry warnings, so a 204 stays one (documented Vault behaviour).
+fn warn(reply: &mut Reply, ignored: &[String], replaced: &[String]) {
+    if reply.is_empty() {
+        return;
+    }
+    if !ignored.is_empty() {
+        reply.warnings.push(format!("Endpoint ignored these unrecognized parameters: [{}]", ignored.join(" ")));
+    }
+    if !replaced.is_empty() {
+        let names = replaced.join(" ");
+        reply.warnings.push(format!(
+            "Endpoint replaced the value of these parameters with the values captured from the endpoint's path: [{names}]"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! One row of an engine's table: a template, what it takes, what it does, and who may call it.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use env::BoxFuture;
+
+use crate::context::Context;
+use crate::error::Error;
+use crate::field::Field;
+use crate::input::{FieldSet, Input};
+use crate::reply::Reply;
+use crate::request::Operation;
+
+/// What a parameter of a template may stand for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Segment {
+    /// One segment, without `/`, not empty.
+    Name,
+    /// The rest of the path, with its `/`, up to one literal segment that may stand behind it in the template; empty
+    /// only when a list asks for the top.
+    Rest,
+}
+
+/// A parameter of a template.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Param {
+    /// As in the template and in the input.
+    pub name: &'static str,
+    /// What it may stand for.
+    pub segment: Segment,
+    /// A sentence.
+    pub description: &'static str,
+}
+
+/// Who may call a path, and when. The default is: any token whose policies allow it, while unsealed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Access {
+    /// No token is asked for. A valid one is still made known to the handler.
+    pub is_unauthenticated: bool,
+    /// The `sudo` capability is needed on top.
+    pub is_sudo: bool,
+    /// Answered while the server is sealed or not initialized.
+    pub works_while_sealed: bool,
+    /// Refused in every namespace but the root.
+    pub is_root_only: bool,
+}
+
+/// What a path's operation says of itself.
+#[derive(Clone, Debug)]
+pub struct OperationSpec {
+    /// A sentence.
+    pub description: &'static str,
+    /// Everything it takes, the path's parameters left out.
+    pub fields: Vec<Field>,
+    /// Whether it takes any other name as well.
+    pub is_free_form: bool,
+}
+
+/// What a path says of itself: all that routing, help and OpenAPI need.
+#[derive(Clone, Debug)]
+pub struct PathSpec {
+    /// Such as `keys/{name}`.
+    pub template: &'static str,
+    /// A sentence.
+    pub description: &'static str,
+    /// In the order of the template.
+    pub params: Vec<Param>,
+    /// Writes stand under [`Operation::Update`].
+    pub operations: BTreeMap<Operation, OperationSpec>,
+    /// Who may call it.
+    pub access: Access,
+    /// Whether the engine can tell an existing thing from a new one here, so that policies tell create from update.
+    pub knows_existence: bool,
+}
+
+type Erased<S, T> = Arc<dyn for<'a> Fn(&'a S, &'a Context, Input) -> BoxFuture<'a, Result<T, Error>> + Send + Sync>;
+type Call<S> = Erased<S, Reply>;
+type Exists<S> = Erased<S, bool>;
+
+/// One row of the table of an engine with state `S`.
+pub struct Path<S> {
+    pub(crate) spec: PathSpec,
+    pub(crate) calls: BTreeMap<Operation, Call<S>>,
+    pub(crate) exists: Option<Existence<S>>,
+}
+
+/// How to tell whether the thing that a write is about is there.
+pub(crate) struct Existence<S> {
+    pub(crate) check: Exists<S>,
+    /// The fields that the check takes, so that nothing else of the request has to be copied for it.
+    pub(crate) fields: Vec<&'static str>,
+}
+
+/// A plain async function `(&State, &Context, Input) -> Result<T, Error>`. Implemented for every such function.
+pub trait Handler<'a, S: 'a, I, T>: Send + Sync {
+    /// What it returns.
+    type Future: Future<Output = Result<T, Error>> + Send + 'a;
+
+    /// Calls it.
+    fn call(&self, state: &'a S, context: &'a Context, input: I) -> Self::Future;
+}
+
+impl<'a, F, Fut, S, I, T> Handler<'a, S, I, T> for F
+where
+    S: 'a,
+    F: Fn(&'a S, &'a Context, I) -> Fut + Send + Sync,
+    Fut: Future<Output = Result<T, Error>> + Send + 'a,
+{
+    type Future = Fut;
+
+    fn call(&self, state: &'a S, context: &'a Context, input: I) -> Fut {
+        self(state, context, input)
+    }
+}
+
+impl<S: Send + Sync + 'static> Path<S> {
+    /// A path of this template with no operation yet. Every `{name}` in it needs a [`param`](Self::param).
+    #[must_use]
+    pub fn new(template: &'static str, description: &'static str) -> Self {
+        let spec = PathSpec {
+            template,
+            description,
+            params: Vec::new(),
+            operations: BTreeMap::new(),
+            access: Access::default(),
+            knows_existence: false,
+        };
+        Self { spec, calls: BTreeMap::new(), exists: None }
+    }
+
+    /// Describes a parameter of the template.
+    #[must_use]
+    pub fn param(mut self, name: &'static str, segment: Segment, description: &'static str) -> Self {
+        self.spec.params.push(Param { name, segment, description });
+        self
+    }
+
+    /// Needs no token.
+    #[must_use]
+    pub fn unauthenticated(mut self) -> Self {
+        self.spec.access.is_unauthenticated = true;
+        self
+    }
+
+    /// Needs the `sudo` capability.
+    #[must_use]
+    pub fn sudo(mut self) -> Self {
+        self.spec.access.is_sudo = true;
+        self
+    }
+
+    /// Answered while sealed or not initialized; such a path needs no token either, since there is none to check.
+    #[must_use]
+    pub fn while_sealed(mut self) -> Self {
+        self.spec.access.works_while_sealed = true;
+        self.unauthenticated()
+    }
+
+    /// Refused in every namespace but the root.
+    #[must_use]
+    pub fn root_only(mut self) -> Self {
+        self.spec.access.is_root_only = true;
+        self
+    }
+
+    /// Tells `create` from `update` for policies: whether the thing is there already.
+    #[must_use]
+    pub fn exists<I: FieldSet>(mut self, check: impl for<'a> Handler<'a, S, I, bool> + 'static) -> Self {
+        let fields = I::fields().into_iter().map(|field| field.name).collect();
+        self.exists = Some(Existence { check: adapt::<S, I, bool>(check), fields });
+        self.spec.knows_existence = true;
+        self
+    }
+
+    /// What reading it does.
+    #[must_use]
+    pub fn read<I: FieldSet>(self, f: impl for<'a> Handler<'a, S, I, Reply> + 'static, about: &'static str) -> Self {
+        self.on(Operation::Read, f, about)
+    }
+
+    /// What writing it does; `POST` and `PUT` alike.
+    #[must_use]
+    pub fn update<I: FieldSet>(self, f: impl for<'a> Handler<'a, S, I, Reply> + 'static, about: &'static str) -> Self {
+        self.on(Operation::Update, f, about)
+    }
+
+    /// What merging into it does.
+    #[must_use]
+    pub fn patch<I: FieldSet>(self, f: impl for<'a> Handler<'a, S, I, Reply> + 'static, about: &'static str) -> Self {
+        self.on(Operation::Patch, f, about)
+    }
+
+    /// What deleting it does.
+    #[must_use]
+    pub fn delete<I: FieldSet>(self, f: impl for<'a> Handler<'a, S, I, Reply> + 'static, about: &'static str) -> Self {
+        self.on(Operation::Delete, f, about)
+    }
+
+    /// What listing it does.
+    #[must_use]
+    pub fn list<I: FieldSet>(self, f: impl for<'a> Handler<'a, S, I, Reply> + 'static, about: &'static str) -> Self {
+        self.on(Operation::List, f, about)
+    }
+
+    /// The same row in the table of an engine whose state holds `S` as a part, so that a handler gets that part alone.
+    #[must_use]
+    pub fn within<T: Send + Sync + 'static>(self, part: fn(&T) -> &S) -> Path<T> {
+        let calls = self.calls.into_iter().map(|(operation, call)| {
+            let call: Call<T> = Arc::new(move |state, context, input| call(part(state), context, input));
+            (operation, call)
+        });
+        let exists = self.exists.map(|Existence { check, fields }| {
+            let check: Exists<T> = Arc::new(move |state, context, input| check(part(state), context, input));
+            Existence { check, fields }
+        });
+        Path { spec: self.spec, calls: calls.collect(), exists }
+    }
+
+    fn on<I: FieldSet>(
+        mut self,
+        operation: Operation,
+        handler: impl for<'a> Handler<'a, S, I, Reply> + 'static,
+        description: &'static str,
+    ) -> Self {
+        let params = &self.spec.params;
+        let fields = I::fields().into_iter().filter(|field| params.iter().all(|it| it.name != field.name)).collect();
+        let spec = OperationSpec { description, fields, is_free_form: I::IS_FREE_FORM };
+        self.spec.operations.insert(operation, spec);
+        self.calls.insert(operation, adapt::<S, I, Reply>(handler));
+        self
+    }
+}
+
+/// A handler of any input type as one that takes loose values: decoding comes first, and a value that does not fit
+/// never reaches the handler.
+fn adapt<S, I, T>(handler: impl for<'a> Handler<'a, S, I, T> + 'static) -> Erased<S, T>
+where
+    S: Send + Sync + 'static,
+    I: FieldSet,
+    T: Send + 'static,
+{
+    Arc::new(move |state, context, mut input| match I::decode(&mut input) {
+        Ok(input) => Box::pin(handler.call(state, context, input)),
+        Err(error) => Box::pin(std::future::ready(Err(error))),
+    })
+}

@@ -1,0 +1,211 @@
+//! What a handler answers.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use api::Timestamp;
+use secret::Secret;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// A successful answer, before a front door gives it its wire form.
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// What it is about; `None` together with no warnings and no `auth` is "nothing to say" (204).
+    pub data: Option<Data>,
+    /// For the caller's eyes; never a secret.
+    pub warnings: Vec<String>,
+    /// A token that was made or renewed.
+    pub auth: Option<Auth>,
+    /// The lease on the data.
+    pub lease: Option<Lease>,
+    /// In place of everything else: where the answer can be fetched once.
+    pub wrap_info: Option<WrapInfo>,
+    /// How the data stands in the body.
+    pub shape: Shape,
+    /// Anything but the usual status.
+    pub status: Status,
+}
+
+/// The JSON object under `data`. Its `Debug` shows no value.
+pub enum Data {
+    /// Built by the handler.
+    Object(Map<String, Value>),
+    /// Already text: one JSON object, passed through as it is.
+    Raw(Box<RawValue>),
+}
+
+/// How the data stands in the body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Shape {
+    /// Under `data` in the envelope.
+    #[default]
+    Envelope,
+    /// Under `data` in the envelope and, for older clients, beside it as well.
+    Mirrored,
+    /// Alone, without envelope.
+    Bare,
+}
+
+/// Statuses that a handler asks for by meaning; the front door knows the number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Status {
+    /// 200 with something to say, else 204.
+    #[default]
+    Usual,
+    /// 404 with the full body: the thing is gone, what is known about it is told.
+    Gone,
+    /// 202: work goes on after the reply.
+    Accepted,
+    /// The number itself, for endpoints whose callers choose it (`sys/health`).
+    Code(u16),
+}
+
+/// A lease on the reply's data.
+#[derive(Clone, Debug, Default)]
+pub struct Lease {
+    /// Empty when there is only a duration to tell.
+    pub id: String,
+    /// Whether `sys/leases/renew` may prolong it.
+    pub renewable: bool,
+    /// How long it lasts.
+    pub duration: Duration,
+}
+
+/// A token for the caller.
+#[derive(Debug)]
+pub struct Auth {
+    /// The token itself.
+    pub client_token: Secret<String>,
+    /// Its non-secret handle; empty for batch tokens.
+    pub accessor: String,
+    /// All policies, sorted.
+    pub policies: Vec<String>,
+    /// Those that the token carries itself.
+    pub token_policies: Vec<String>,
+    /// Those that come from the entity and its groups.
+    pub identity_policies: Vec<String>,
+    /// Free text by the login or the creator.
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// How long it lasts; zero for ever.
+    pub ttl: Duration,
+    /// Whether it can be renewed.
+    pub renewable: bool,
+    /// Who is behind it; empty for nobody known.
+    pub entity_id: String,
+    /// `service` or `batch`.
+    pub token_type: &'static str,
+    /// Whether it outlives the token that made it.
+    pub is_orphan: bool,
+    /// How often it may be used; zero is without limit.
+    pub num_uses: u64,
+}
+
+/// Where a wrapped reply can be fetched once.
+#[derive(Debug)]
+pub struct WrapInfo {
+    /// The single-use token.
+    pub token: Secret<String>,
+    /// Its accessor.
+    pub accessor: String,
+    /// How long it lasts.
+    pub ttl: Duration,
+    /// When it was made.
+    pub creation_time: Timestamp,
+    /// The path of the wrapped request.
+    pub creation_path: String,
+    /// The accessor of a token inside.
+    pub wrapped_accessor: Option<String>,
+}
+
+impl Reply {
+    /// Nothing to say: 204.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// An object under `data`. Anything else than an object is a mistake of ours and comes out as no data.
+    #[must_use]
+    pub fn data(value: Value) -> Self {
+        let data = match value {
+            Value::Object(map) => Some(Data::Object(map)),
+            _ => None,
+        };
+        debug_assert!(data.is_some(), "a reply's data is an object");
+        Self { data, ..Self::default() }
+    }
+
+    /// JSON text of one object under `data`, passed through.
+    #[must_use]
+    pub fn raw(data: Box<RawValue>) -> Self {
+        Self { data: Some(Data::Raw(data)), ..Self::default() }
+    }
+
+    /// A list of names: `{"keys": […]}`. An empty one is answered 404 by the front door.
+    #[must_use]
+    pub fn list(keys: Vec<String>) -> Self {
+        let keys = Value::Array(keys.into_iter().map(Value::String).collect());
+        Self { data: Some(Data::Object(Map::from_iter([("keys".to_owned(), keys)]))), ..Self::default() }
+    }
+
+    /// The same data also beside the envelope's fields, for older clients.
+    #[must_use]
+    pub fn mirrored(mut self) -> Self {
+        self.shape = Shape::Mirrored;
+        self
+    }
+
+    /// The data alone, without envelope.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.shape = Shape::Bare;
+        self
+    }
+
+    /// One more warning.
+    #[must_use]
+    pub fn warn(mut self, text: impl Into<String>) -> Self {
+        self.warnings.push(text.into());
+        self
+    }
+
+    /// Another status than the usual one.
+    #[must_use]
+    pub fn with_status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// The lease on the data.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// Whether there is anything to write into a body.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.data.is_none() && self.warnings.is_empty() && self.auth.is_none() && self.wrap_info.is_none()
+    }
+}
+
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Object(map) => f.debug_set().entries(map.keys()).finish(),
+            Self::Raw(text) => write!(f, "{} bytes of JSON", text.get().len()),
+        }
+    }
+}
+
+impl From<Auth> for Reply {
+    fn from(auth: Auth) -> Self {
+        Self { auth: Some(auth), ..Self::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

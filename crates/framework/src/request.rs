@@ -1,0 +1,137 @@
+//! A logical request: what any front door turns its wire format into.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secret::Secret;
+use serde_json::{Map, Value};
+
+use crate::context::Connection;
+use crate::error::Error;
+use crate::reply::Reply;
+
+/// What a request wants to do. `Create` and `Update` are one on the wire; the core tells them apart by asking the
+/// engine whether the thing exists.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Operation {
+    /// Store something that was not there.
+    Create,
+    /// Read one thing.
+    Read,
+    /// Replace or act on something.
+    Update,
+    /// Merge into something that is there.
+    Patch,
+    /// Remove.
+    Delete,
+    /// One level of names.
+    List,
+    /// All names below, folders folded out (OpenBao's verb).
+    Scan,
+    /// Describe the path.
+    Help,
+}
+
+impl Operation {
+    /// The word that policies, audit records and messages use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Update => "update",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+            Self::List => "list",
+            Self::Scan => "scan",
+            Self::Help => "help",
+        }
+    }
+
+    /// Whether the request carries a body that the engine reads.
+    #[must_use]
+    pub const fn has_body(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Patch)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A request as a front door hands it to the core. Its path and token are as the client sent them, decoded. Its `Debug`
+/// shows the names of the values and no value.
+#[derive(Clone)]
+pub struct Request {
+    /// Random UUID, shown to the client and written to the logs.
+    pub id: String,
+    /// `Update` stands for every write until the core has asked the engine.
+    pub operation: Operation,
+    /// Without version prefix and leading slash. A list ends in `/` or not: both are the same.
+    pub path: String,
+    /// The namespace asked for by header; empty for the root namespace.
+    pub namespace: String,
+    /// The client's token, any text.
+    pub token: Option<Secret<String>>,
+    /// Body, form or query, as one object.
+    pub data: Map<String, Value>,
+    /// The reply is to be wrapped, for this long.
+    pub wrap_ttl: Option<Duration>,
+    /// Where the request came in.
+    pub connection: Arc<Connection>,
+}
+
+impl Request {
+    /// A request with nothing but its operation and path; tests and internal callers fill in the rest.
+    #[must_use]
+    pub fn new(id: String, operation: Operation, path: impl Into<String>) -> Self {
+        Self {
+            id,
+            operation,
+            path: path.into(),
+            namespace: String::new(),
+            token: None,
+            data: Map::new(),
+            wrap_ttl: None,
+            connection: Arc::new(Connection::default()),
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("id", &self.id)
+            .field("operation", &self.operation)
+            .field("path", &self.path)
+            .field("namespace", &self.namespace)
+            .field("data", &self.data.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whatever answers requests: the core, or a stand-in for it in a front door's tests.
+#[async_trait]
+pub trait Service: Send + Sync + 'static {
+    /// Answers one request. Never panics: a panic below is caught and becomes an [`Error::World`]. Cancel-safe in
+    /// the sense of storage: a commit under way is finished or not begun, never half.
+    async fn answer(&self, request: Request) -> Answer;
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The request's id.
+    pub request_id: String,
+    /// The engine type that answered; empty when none did.
+    pub mount_type: String,
+    /// The reply, or why there is none.
+    pub result: Result<Reply, Error>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,324 @@
+//! A harness for the tests of engines: a real barrier over a store in memory, a clock that stands still, and replies
+//! as JSON that is easy to compare.
+//!
+//! It routes and asks for existence as the core does, so that what it counts is what a request costs. For tests only:
+//! it panics where a test should fail.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrier::{Barrier, Changes};
+use env::Env;
+use env::simulated::SimulatedClock;
+use serde_json::{Map, Value, json};
+use storage::counting::Counting;
+use storage::memory::Memory;
+use storage::{Key, Revision, Storage};
+
+use crate::context::{Caller, Connection, Context, Mount, Namespace};
+use crate::engine::Mounted;
+use crate::error::Error;
+use crate::reply::{Data, Reply, Shape, Status};
+use crate::request::Operation;
+use crate::view::{CommitError, View};
+
+/// Where the mount of a harness keeps its entries.
+const PREFIX: &str = "ns/root/data/11111111-2222-4333-8444-555555555555/";
+/// The liveness entry of that mount.
+static LIVENESS: Key = Key::constant("ns/root/mount-live/11111111-2222-4333-8444-555555555555");
+/// The seed of every harness: the same session gives the same random bytes.
+const SEED: u64 = 1;
+
+/// A mounted engine with nothing around it.
+pub struct Harness {
+    engine: Arc<dyn Mounted>,
+    barrier: Barrier,
+    env: Env,
+    clock: Arc<SimulatedClock>,
+    prefix: String,
+    liveness: Vec<(Key, Revision)>,
+    mount: Mount,
+    namespace: Arc<Namespace>,
+    caller: Caller,
+}
+
+impl Harness {
+    /// The engine over a fresh store in memory.
+    pub async fn new(engine: Arc<dyn Mounted>) -> Self {
+        Self::over(Arc::new(Memory::new()), engine).await
+    }
+
+    /// The engine over an empty store.
+    ///
+    /// # Panics
+    /// When the store is not empty or refuses.
+    pub async fn over(storage: Arc<dyn Storage>, engine: Arc<dyn Mounted>) -> Self {
+        let (env, clock) = env::simulated::env(SEED);
+        let barrier = barrier::testing::unsealed_over(storage, &env).await;
+        let mut changes = Changes::new();
+        changes.create(LIVENESS.clone(), b"live".to_vec());
+        let receipt = barrier.commit(changes).await.expect("a fresh store takes the liveness entry");
+        let mount = Mount {
+            path: format!("{}/", engine.type_name()),
+            accessor: format!("{}_00000000", engine.type_name()),
+            uuid: "11111111-2222-4333-8444-555555555555".to_owned(),
+            default_lease_ttl: Duration::from_secs(768 * 3600),
+            max_lease_ttl: Duration::from_secs(768 * 3600),
+            ..Mount::default()
+        };
+        let caller = Caller {
+            accessor: "test-accessor".to_owned(),
+            display_name: "test".to_owned(),
+            token_hash: "test-token-hash".to_owned(),
+            ..Caller::default()
+        };
+        let namespace = Arc::new(Namespace { id: "root".to_owned(), path: String::new() });
+        let liveness = vec![(LIVENESS.clone(), receipt.revision)];
+        Self { engine, barrier, env, clock, prefix: PREFIX.to_owned(), liveness, mount, namespace, caller }
+    }
+
+    /// The engine over a fresh store in memory that counts its calls, from zero.
+    pub async fn counted(engine: Arc<dyn Mounted>) -> (Self, Arc<Counting>) {
+        let counting = Arc::new(Counting::new(Arc::new(Memory::new())));
+        let harness = Self::over(Arc::clone(&counting) as Arc<dyn Storage>, engine).await;
+        counting.take();
+        (harness, counting)
+    }
+
+    /// The same with its entries elsewhere, as another mount's or another token's.
+    #[must_use]
+    pub fn with_prefix(mut self, prefix: &str) -> Self {
+        prefix.clone_into(&mut self.prefix);
+        self
+    }
+
+    /// The same with views that expect nothing of the mount's liveness entry, for stores that touch every entry.
+    #[must_use]
+    pub fn without_liveness(mut self) -> Self {
+        self.liveness.clear();
+        self
+    }
+
+    /// The same with another caller.
+    #[must_use]
+    pub fn with_caller(mut self, caller: Caller) -> Self {
+        self.caller = caller;
+        self
+    }
+
+    /// The same in another namespace.
+    #[must_use]
+    pub fn with_namespace(mut self, namespace: Namespace) -> Self {
+        self.namespace = Arc::new(namespace);
+        self
+    }
+
+    /// The same with a changed mount.
+    #[must_use]
+    pub fn with_mount(mut self, change: impl FnOnce(&mut Mount)) -> Self {
+        change(&mut self.mount);
+        self
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<dyn Mounted> {
+        &self.engine
+    }
+
+    /// The clock, to be turned by hand.
+    #[must_use]
+    pub fn clock(&self) -> &SimulatedClock {
+        &self.clock
+    }
+
+    /// The mount's part of the storage, to look behind the engine.
+    #[must_use]
+    pub fn view(&self) -> View {
+        View::new(self.barrier.clone(), self.prefix.clone(), self.liveness.clone())
+    }
+
+    /// Marks the mount as going away, as the core does before it sweeps: every commit through older views fails.
+    ///
+    /// # Panics
+    /// When it has been marked before, or the views of this harness expect no liveness.
+    pub async fn mark_removed(&self) {
+        let (key, revision) = self.liveness.first().cloned().expect("the harness has a liveness entry");
+        let mut changes = Changes::new();
+        changes.replace(key, revision, b"removing".to_vec());
+        self.barrier.commit(changes).await.expect("the mount was alive");
+    }
+
+    /// Lets the barrier's cache forget these names of the mount's view, through a commit that cannot succeed.
+    ///
+    /// # Panics
+    /// When the commit does succeed.
+    pub async fn make_cold(&self, names: &[&str]) {
+        // Revisions that no store has given to any of these entries.
+        let never = Revision(u64::MAX);
+        let view = self.view();
+        let changes = names.iter().fold(view.changes(), |changes, name| changes.delete(name, never));
+        let outcome = changes.commit().await;
+        assert!(matches!(outcome, Err(CommitError::Conflict)), "a commit at revisions that never were");
+    }
+
+    /// What a handler is given for a request.
+    #[must_use]
+    pub fn context(&self, path: &str) -> Context {
+        Context {
+            view: self.view(),
+            env: self.env.clone(),
+            mount: Arc::new(self.mount.clone()),
+            namespace: Arc::clone(&self.namespace),
+            caller: self.caller.clone(),
+            connection: Arc::new(Connection::default()),
+            request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
+            path: path.to_owned(),
+        }
+    }
+
+    /// Routes and answers a request. Writes are `Update`; where the engine knows, it is asked for existence first.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn call(&self, operation: Operation, path: &str, data: Map<String, Value>) -> Result<Reply, Error> {
+        let context = self.context(path);
+        let route = self.engine.route(operation, path)?;
+        let is_new = operation == Operation::Update
+            && route.knows_existence
+            && !self.engine.exists(&context, &route, &data).await?;
+        let operation = if is_new { Operation::Create } else { operation };
+        self.engine.handle(&context, &route, operation, data).await
+    }
+
+    /// Reads; a query stands behind `?`, as `data/a?version=2`.
+    pub async fn read(&self, path: &str) -> Value {
+        self.ask(Operation::Read, path).await
+    }
+
+    /// Lists; takes a query like [`read`](Self::read).
+    pub async fn list(&self, path: &str) -> Value {
+        self.ask(Operation::List, path).await
+    }
+
+    /// Deletes; takes a query like [`read`](Self::read).
+    pub async fn delete(&self, path: &str) -> Value {
+        self.ask(Operation::Delete, path).await
+    }
+
+    /// Writes an object.
+    ///
+    /// # Panics
+    /// When `data` is no object.
+    pub async fn write(&self, path: &str, data: Value) -> Value {
+        show(self.call(Operation::Update, path, object(data)).await)
+    }
+
+    /// Merges an object.
+    ///
+    /// # Panics
+    /// When `data` is no object.
+    pub async fn patch(&self, path: &str, data: Value) -> Value {
+        show(self.call(Operation::Patch, path, object(data)).await)
+    }
+
+    async fn ask(&self, operation: Operation, path: &str) -> Value {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        show(self.call(operation, path, parse_query(query)).await)
+    }
+}
+
+/// The values of a query such as `a=1&b=2`; nothing in it is escaped.
+#[must_use]
+pub fn parse_query(query: &str) -> Map<String, Value> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    pairs.map(|(name, value)| (name.to_owned(), Value::String(value.to_owned()))).collect()
+}
+
+/// The object in a value.
+///
+/// # Panics
+/// When it is something else.
+#[must_use]
+pub fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => Some(map),
+        _ => None,
+    }
+    .expect("the test gives an object")
+}
+
+/// A result as JSON: what is empty or usual is left out, so that nothing to say is `{}` and a missing thing is
+/// `{"error": "not found"}`.
+#[must_use]
+pub fn show(result: Result<Reply, Error>) -> Value {
+    match result {
+        Ok(reply) => show_reply(reply),
+        Err(error) => match error {
+            Error::Invalid(text) => json!({ "error": "invalid", "text": text }),
+            Error::World { .. } | Error::WorldShown { .. } => json!({ "error": "world", "text": chain(&error) }),
+            error => json!({ "error": error.to_string() }),
+        },
+    }
+}
+
+/// An error and its causes, one after the other.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+fn show_reply(reply: Reply) -> Value {
+    let mut shown = Map::new();
+    if let Some(data) = reply.data {
+        let data = match data {
+            Data::Object(map) => Value::Object(map),
+            Data::Raw(text) => serde_json::from_str(text.get()).expect("a raw value is JSON"),
+        };
+        assert!(data.is_object(), "a reply's data is an object");
+        shown.insert("data".to_owned(), data);
+    }
+    if !reply.warnings.is_empty() {
+        shown.insert("warnings".to_owned(), json!(reply.warnings));
+    }
+    if let Some(auth) = reply.auth {
+        let about = json!({
+            "accessor": auth.accessor, "policies": auth.policies, "metadata": auth.metadata,
+            "ttl_secs": auth.ttl.as_secs(), "renewable": auth.renewable, "token_type": auth.token_type,
+        });
+        shown.insert("auth".to_owned(), about);
+    }
+    if let Some(lease) = reply.lease {
+        let lease = json!({ "id": lease.id, "renewable": lease.renewable, "duration_secs": lease.duration.as_secs() });
+        shown.insert("lease".to_owned(), lease);
+    }
+    if reply.status != Status::Usual {
+        shown.insert("status".to_owned(), json!(format!("{:?}", reply.status)));
+    }
+    if reply.shape != Shape::Envelope {
+        shown.insert("shape".to_owned(), json!(format!("{:?}", reply.shape)));
+    }
+    Value::Object(shown)
+}
+
+/// Compares with a golden file; with `UPDATE_GOLDEN=1` in the environment writes it instead.
+///
+/// # Panics
+/// When they differ, or the file cannot be read or written.
+pub fn golden(file: &Path, actual: &str) {
+    let mut actual = actual.trim_end().to_owned();
+    actual.push('\n');
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).expect("the golden folder can be made");
+        }
+        std::fs::write(file, &actual).expect("the golden file can be written");
+    }
+    let expected = std::fs::read_to_string(file).unwrap_or_default();
+    assert!(expected == actual, "{} differs; set UPDATE_GOLDEN=1 and look at the diff. Now:\n{actual}", file.display());
+}
+
+#[cfg(test)]
+mod tests;
