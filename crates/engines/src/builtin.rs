@@ -1,0 +1,72 @@
+//! The list of engines in this crate: what an operator can write as a type, and how each is made.
+//!
+//! A readable list without link-time magic: an engine that is not in it does not exist.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use framework::{Engine, Error, Kind, Mounted};
+
+use crate::{cubbyhole, kv};
+
+/// A mount's options, as the operator wrote them.
+pub type Options = BTreeMap<String, String>;
+
+/// One engine type.
+#[derive(Clone, Copy, Debug)]
+pub struct Builtin {
+    /// As the operator writes it.
+    pub type_name: &'static str,
+    /// Secrets engine or auth method.
+    pub kind: Kind,
+    /// A sentence, for `plugins/catalog` and the UI.
+    pub description: &'static str,
+    /// Whether operators mount it; otherwise the core does, once in each namespace.
+    pub is_mountable: bool,
+    /// Makes one for a mount with these options. [`Error::Invalid`] when it cannot have them.
+    pub make: fn(&Options) -> Result<Arc<dyn Mounted>, Error>,
+}
+
+/// Every engine type of this crate.
+#[must_use]
+pub const fn builtin() -> &'static [Builtin] {
+    &[
+        Builtin {
+            type_name: "cubbyhole",
+            kind: Kind::Secrets,
+            description: "Private secrets of each token.",
+            is_mountable: false,
+            make: cubbyhole::make,
+        },
+        Builtin {
+            type_name: "kv",
+            kind: Kind::Secrets,
+            description: "Secrets as JSON objects under paths, with versions or without.",
+            is_mountable: true,
+            make: kv::make,
+        },
+    ]
+}
+
+/// Other names of an engine type, with the option that each stands for (documented Vault behaviour).
+const ALIASES: [(&str, &str, (&str, &str)); 2] = [("kv-v1", "kv", ("version", "1")), ("kv-v2", "kv", ("version", "2"))];
+
+/// The engine of a type as an operator wrote it, `None` when there is no such type. Another name of a type puts the
+/// option that it stands for into `options`.
+#[must_use]
+pub fn find(type_name: &str, options: &mut Options) -> Option<&'static Builtin> {
+    let alias = ALIASES.iter().find(|(name, ..)| *name == type_name);
+    let type_name = alias.map_or(type_name, |(_, real, _)| real);
+    if let Some((_, _, (option, value))) = alias {
+        options.insert((*option).to_owned(), (*value).to_owned());
+    }
+    builtin().iter().find(|builtin| builtin.type_name == type_name)
+}
+
+/// Checks an engine's table and joins it with its state.
+pub(crate) fn mount<S: Send + Sync + 'static>(engine: Engine<S>, state: S) -> Result<Arc<dyn Mounted>, Error> {
+    engine.mount(state).map_err(|source| Error::world("check the table of an engine", source))
+}
+
+#[cfg(test)]
+mod tests;

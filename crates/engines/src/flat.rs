@@ -1,0 +1,111 @@
+//! One JSON object under each path, without versions: KV version 1 as documented for Vault, and what every token has
+//! of it for itself, the cubbyhole. Writing replaces the whole object.
+
+use std::time::Duration;
+
+use framework::reply::Lease;
+use framework::{Context, Error, FieldValue, Path, Reply, Segment, fields, retry};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::secrets::{Folder, Location, SecretPath, canonical};
+
+/// Whose secrets they are.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Owner {
+    /// The mount's: replies tell for how long a secret may be taken as fresh.
+    Mount,
+    /// The caller's token's: there is no lease, and nothing without a token.
+    Token,
+}
+
+fields! {
+    /// Stores a secret.
+    struct WriteSecret {
+        /// Location of the secret.
+        path: SecretPath,
+        ..data
+    }
+}
+
+/// The only path of such an engine.
+pub(crate) fn item() -> Path<Owner> {
+    Path::new("{path}", "Secrets as JSON objects under free paths.")
+        .param("path", Segment::Rest, "Location of the secret.")
+        .exists::<Location>(exists)
+        .read::<Location>(read, "Read a secret.")
+        .update::<WriteSecret>(write, "Store a secret in place of what is there.")
+        .delete::<Location>(delete, "Delete a secret.")
+        .list::<Folder>(list, "List the secrets and folders in a folder.")
+}
+
+impl Owner {
+    /// Refuses a request that there are no secrets for.
+    fn admit(self, context: &Context) -> Result<(), Error> {
+        let is_nobodys = self == Self::Token && context.caller.token_hash.is_empty();
+        if is_nobodys { Err(Error::Denied) } else { Ok(()) }
+    }
+}
+
+async fn exists(owner: &Owner, context: &Context, input: Location) -> Result<bool, Error> {
+    owner.admit(context)?;
+    Ok(context.view.get(input.path.as_str()).await?.is_some())
+}
+
+async fn read(owner: &Owner, context: &Context, input: Location) -> Result<Reply, Error> {
+    owner.admit(context)?;
+    let stored = context.view.get(input.path.as_str()).await?.ok_or(Error::NotFound)?;
+    let reply = Reply::raw(stored.raw()?);
+    if *owner == Owner::Token {
+        return Ok(reply);
+    }
+    let duration = own_ttl(stored.bytes()).unwrap_or(context.mount.default_lease_ttl);
+    Ok(reply.with_lease(Lease { duration, ..Lease::default() }))
+}
+
+async fn write(owner: &Owner, context: &Context, input: WriteSecret) -> Result<Reply, Error> {
+    owner.admit(context)?;
+    if input.data.is_empty() {
+        return Err(Error::invalid("missing data fields"));
+    }
+    let (path, text) = (input.path.as_str(), canonical(&input.data)?);
+    retry!(_ => {
+        let known = context.view.get(path).await?.map(|stored| stored.revision());
+        context.view.changes().put(path, known, text.clone()).commit().await
+    })?;
+    Ok(Reply::empty())
+}
+
+async fn delete(owner: &Owner, context: &Context, input: Location) -> Result<Reply, Error> {
+    owner.admit(context)?;
+    let path = input.path.as_str();
+    retry!(_ => {
+        if let Some(stored) = context.view.get(path).await? {
+            context.view.changes().delete(path, stored.revision()).commit().await?;
+        }
+        Ok(())
+    })?;
+    Ok(Reply::empty())
+}
+
+async fn list(owner: &Owner, context: &Context, input: Folder) -> Result<Reply, Error> {
+    owner.admit(context)?;
+    let folder = input.name();
+    Ok(Reply::list(context.view.list(&folder, &input.listing()).await?))
+}
+
+/// A secret can say itself for how long it is fresh, under `ttl`, or `lease` as it was called once. What is no
+/// duration is ignored.
+fn own_ttl(text: &[u8]) -> Option<Duration> {
+    #[derive(Deserialize)]
+    struct Hints {
+        ttl: Option<Value>,
+        lease: Option<Value>,
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    if !text.contains("\"ttl\"") && !text.contains("\"lease\"") {
+        return None;
+    }
+    let hints: Hints = serde_json::from_str(text).ok()?;
+    Duration::coerce(hints.ttl.or(hints.lease)?).ok()
+}

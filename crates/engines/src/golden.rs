@@ -1,0 +1,27 @@
+//! The goldens that every engine of this crate has: its help, its OpenAPI description.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use framework::Mounted;
+use framework::help::{engine_text, path_text};
+use framework::openapi::{MountPath, Section, document};
+use framework::testing::golden;
+
+/// Compares the help and the description of an engine with the files in `folder`, which lies below `src`.
+pub(crate) fn check(engine: &Arc<dyn Mounted>, prefix: &str, folder: &str) {
+    let mut help = engine_text(&**engine);
+    for spec in engine.specs() {
+        help.push_str(&format!("\n----------------\n\n{}", path_text(spec, spec.template)));
+    }
+    golden(&file(folder, "help.txt"), &help);
+    let mount = format!("{prefix}/");
+    let section = Section { mount: MountPath::Fixed(&mount), prefix, tag: "secrets", specs: engine.specs() };
+    let text = api::json::to_string_pretty(&document([&section])).expect("JSON is JSON");
+    golden(&file(folder, "openapi.json"), &text);
+}
+
+/// A file in a golden folder.
+pub(crate) fn file(folder: &str, name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "src", folder, "golden", name].iter().collect()
+}

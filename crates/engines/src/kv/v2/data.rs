@@ -1,0 +1,283 @@
+//! `data/` and `subkeys/`: the versions of a secret themselves.
+
+use framework::view::{CommitError, Revision, ViewChanges, encode};
+use framework::{Context, Error, FieldValue, Path, Reply, Segment, Status, Stored, fields, retry};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::Versioned;
+use super::entry::{
+    Config, DataRevisions, Found, History, ShownVersion, Version, data_name, history_name, load, load_with_config,
+};
+use super::versions::delete_latest;
+use crate::secrets::{Location, SecretPath, canonical};
+
+/// How often a read starts again because the version that it was about to read has gone meanwhile.
+const READ_TRIES: usize = 3;
+
+fields! {
+    /// Names a version of a secret.
+    struct ReadVersion {
+        /// Location of the secret.
+        path: SecretPath,
+        /// Which version; the latest when 0.
+        version: u64 = 0,
+    }
+}
+
+fields! {
+    /// Names a version of a secret, and how much of its shape to show.
+    struct ReadSubkeys {
+        /// Location of the secret.
+        path: SecretPath,
+        /// Which version; the latest when 0.
+        version: u64 = 0,
+        /// How many levels of objects to show; all when 0.
+        depth: u64 = 0,
+    }
+}
+
+fields! {
+    /// Makes a version.
+    struct WriteVersion {
+        /// Location of the secret.
+        path: SecretPath,
+        /// The secret: any JSON object.
+        data: Option<Map<String, Value>> => secret,
+        /// With `cas`, the write is refused unless that is the number of the latest version; 0 stands for a secret
+        /// that has none.
+        options: Map<String, Value> = Map::new(),
+    }
+}
+
+pub(super) fn item() -> Path<Versioned> {
+    Path::new("data/{path}", "Secrets with their versions.")
+        .param("path", Segment::Rest, "Location of the secret.")
+        .exists::<Location>(exists)
+        .read::<ReadVersion>(read, "Read a version of a secret.")
+        .update::<WriteVersion>(write, "Make a new version of a secret.")
+        .patch::<WriteVersion>(patch, "Make a new version of a secret by merging into the latest (RFC 7396).")
+        .delete::<Location>(delete, "Delete the latest version of a secret. It can be brought back.")
+}
+
+pub(super) fn subkeys() -> Path<Versioned> {
+    Path::new("subkeys/{path}", "The shape of secrets: their keys without their values.")
+        .param("path", Segment::Rest, "Location of the secret.")
+        .read::<ReadSubkeys>(read_subkeys, "Read the keys of a secret, with null in place of every value.")
+}
+
+/// Asked before a write, whose own read then finds everything cached: so it asks for the same entries.
+async fn exists(_: &Versioned, context: &Context, input: Location) -> Result<bool, Error> {
+    Ok(load_with_config(&context.view, &input.path).await?.1.is_some())
+}
+
+async fn read(_: &Versioned, context: &Context, input: ReadVersion) -> Result<Reply, Error> {
+    let fetched = fetch(context, &input.path, input.version).await?;
+    match &fetched.stored {
+        Some(stored) => with_metadata(stored.text()?, &fetched.metadata()),
+        None => gone("data", &fetched.metadata()),
+    }
+}
+
+async fn read_subkeys(_: &Versioned, context: &Context, input: ReadSubkeys) -> Result<Reply, Error> {
+    let fetched = fetch(context, &input.path, input.version).await?;
+    let Some(stored) = &fetched.stored else { return gone("subkeys", &fetched.metadata()) };
+    let mut object = parse(stored)?;
+    blank(&mut object, input.depth);
+    Ok(Reply::data(json!({ "subkeys": object, "metadata": show(&fetched.metadata())? })))
+}
+
+async fn write(_: &Versioned, context: &Context, input: WriteVersion) -> Result<Reply, Error> {
+    let text = canonical(&input.data.ok_or_else(|| Error::invalid("no data provided"))?)?;
+    let written = retry!(attempt => {
+        let (config, found) = load_with_config(&context.view, &input.path).await?;
+        check_cas(&config, found.as_ref(), &input.options)?;
+        let commit = NewVersion { context, path: &input.path, config, found, attempt };
+        commit.add(|changes, name, known| changes.put(name, known, text.clone())).await
+    });
+    Ok(Reply::data(written?))
+}
+
+async fn patch(_: &Versioned, context: &Context, input: WriteVersion) -> Result<Reply, Error> {
+    let patch = Value::Object(input.data.ok_or_else(|| Error::invalid("no data provided"))?);
+    retry!(attempt => {
+        let (config, found) = load_with_config(&context.view, &input.path).await?;
+        let found = found.ok_or(Error::NotFound)?;
+        check_cas(&config, Some(&found), &input.options)?;
+        let latest = found.history.version(found.history.current).ok_or(Error::NotFound)?;
+        if latest.is_gone(context.now()) {
+            return Ok(gone("data", &latest.show_alone(&found.history))?);
+        }
+        // Gone in between: the commit would conflict, so try again at once.
+        let Some(stored) = context.view.get(&data_name(&input.path, latest.number)).await? else {
+            return Err(CommitError::Conflict);
+        };
+        let mut object = Value::Object(parse(&stored)?);
+        merge(&mut object, patch.clone());
+        let text = canonical(object.as_object().ok_or_else(|| Error::invalid("no data provided"))?)?;
+        let commit = NewVersion { context, path: &input.path, config, found: Some(found), attempt };
+        commit.add(|changes, name, known| changes.put(name, known, text)).await.map(Reply::data)
+    })
+}
+
+async fn delete(_: &Versioned, context: &Context, input: Location) -> Result<Reply, Error> {
+    delete_latest(context, &input.path).await
+}
+
+/// Everything that one try to make a version has read.
+struct NewVersion<'a> {
+    context: &'a Context,
+    path: &'a SecretPath,
+    config: Config,
+    found: Option<Found>,
+    attempt: usize,
+}
+
+impl NewVersion<'_> {
+    /// Commits the version, whose text `store` adds, and the removal of those that are too many; gives back what the
+    /// API shows of it.
+    async fn add<'v>(
+        self,
+        store: impl FnOnce(ViewChanges<'v>, &str, Option<Revision>) -> ViewChanges<'v>,
+    ) -> Result<Value, CommitError>
+    where
+        Self: 'v,
+    {
+        let Self { context, path, config, found, attempt } = self;
+        let now = context.now();
+        let known = found.as_ref().map(|found| found.revision);
+        let mut history = found.map_or_else(|| History::new(now), |found| found.history);
+        let delete_after = config.delete_after(&history.settings);
+        let number = history.add_version(now, delete_after).number;
+        let dropped = history.trim(config.versions_kept(&history.settings));
+        let revisions = DataRevisions::for_attempt(attempt, &context.view, path).await?;
+        let shown = history.version(number).map(|version| show(&version.show_alone(&history))).transpose()?;
+        let changes = context.view.changes().put(&history_name(path), known, encode(&history)?);
+        let name = data_name(path, number);
+        let mut changes = store(changes, &name, revisions.stray(&name));
+        for version in &dropped {
+            changes = remove(changes, path, version, &revisions);
+        }
+        changes.commit().await?;
+        // The version that was added a few lines above is there.
+        Ok(shown.unwrap_or_default())
+    }
+}
+
+/// Adds the removal of a version's data, if there is any.
+pub(super) fn remove<'v>(
+    changes: ViewChanges<'v>,
+    path: &SecretPath,
+    version: &Version,
+    revisions: &DataRevisions,
+) -> ViewChanges<'v> {
+    let name = data_name(path, version.number);
+    match revisions.of(version, &name) {
+        Some(revision) => changes.delete(&name, revision),
+        None => changes,
+    }
+}
+
+/// A version as a read finds it.
+struct Fetched {
+    history: History,
+    version: Version,
+    /// None when it is deleted or destroyed.
+    stored: Option<Stored>,
+}
+
+impl Fetched {
+    fn metadata(&self) -> ShownVersion<'_> {
+        self.version.show_alone(&self.history)
+    }
+}
+
+/// Finds a version, the latest when `number` is 0.
+async fn fetch(context: &Context, path: &SecretPath, number: u64) -> Result<Fetched, Error> {
+    for _ in 0..READ_TRIES {
+        let Found { history, .. } = load(&context.view, path).await?.ok_or(Error::NotFound)?;
+        let number = if number == 0 { history.current } else { number };
+        let version = history.version(number).ok_or(Error::NotFound)?.clone();
+        if version.is_gone(context.now()) {
+            return Ok(Fetched { history, version, stored: None });
+        }
+        if let Some(stored) = context.view.get(&data_name(path, number)).await? {
+            return Ok(Fetched { history, version, stored: Some(stored) });
+        }
+    }
+    Err(Error::world("read a version of a secret", "its history names it, but its data is not stored"))
+}
+
+/// Refuses a write that expects another latest version than there is, or that should expect one and does not.
+fn check_cas(config: &Config, found: Option<&Found>, options: &Map<String, Value>) -> Result<(), Error> {
+    let is_required = config.settings.cas_required || found.is_some_and(|found| found.history.settings.cas_required);
+    let Some(cas) = options.get("cas") else {
+        let refusal = || Error::invalid("check-and-set parameter required for this call");
+        return if is_required { Err(refusal()) } else { Ok(()) };
+    };
+    // As in Vault, where null is decoded into the number's zero.
+    let cas = if cas.is_null() { Ok(0) } else { i64::coerce(cas.clone()) };
+    let cas = cas.map_err(|_| Error::invalid("error parsing check-and-set parameter"))?;
+    let current = found.map_or(0, |found| found.history.current);
+    if u64::try_from(cas).ok() == Some(current) {
+        Ok(())
+    } else {
+        Err(Error::invalid("check-and-set parameter did not match the current version"))
+    }
+}
+
+/// The reply about a version whose data cannot be read: 404 with everything else that is known.
+fn gone(name: &str, metadata: &ShownVersion<'_>) -> Result<Reply, Error> {
+    Ok(Reply::data(json!({ name: null, "metadata": show(metadata)? })).with_status(Status::Gone))
+}
+
+fn show(metadata: &ShownVersion<'_>) -> Result<Value, Error> {
+    serde_json::to_value(metadata).map_err(|source| Error::world("encode metadata", source))
+}
+
+/// A reply with the stored text passed through. What is put together is checked to be one JSON value.
+fn with_metadata(text: &str, metadata: &ShownVersion<'_>) -> Result<Reply, Error> {
+    let metadata = api::json::to_string(metadata).map_err(|source| Error::world("encode metadata", source))?;
+    let whole = format!("{{\"data\":{text},\"metadata\":{metadata}}}");
+    let raw = RawValue::from_string(whole).map_err(|source| Error::world("put a reply together", source))?;
+    Ok(Reply::raw(raw))
+}
+
+/// The object in a stored text.
+fn parse(stored: &Stored) -> Result<Map<String, Value>, Error> {
+    match api::json::read::parse(stored.bytes(), &api::json::read::Limits::default()) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(Error::world("read a version of a secret", "what is stored is no JSON object")),
+        Err(source) => Err(Error::world("read a version of a secret", source)),
+    }
+}
+
+/// Replaces every value by null, objects by their own keys; `levels` of them, all when 0. The decoder's bound on
+/// depth bounds the recursion.
+fn blank(object: &mut Map<String, Value>, levels: u64) {
+    for value in object.values_mut() {
+        match value {
+            Value::Object(inner) if levels != 1 && !inner.is_empty() => blank(inner, levels.saturating_sub(1)),
+            value => *value = Value::Null,
+        }
+    }
+}
+
+/// Merges a patch into a value (RFC 7396 §2). The decoder's bound on depth bounds the recursion.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else { return };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(&key);
+        } else {
+            merge(target.entry(key).or_insert(Value::Null), value);
+        }
+    }
+}

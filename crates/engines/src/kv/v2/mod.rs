@@ -1,0 +1,64 @@
+//! KV version 2: every write under a path makes a new version; old ones can be read, deleted, brought back and
+//! destroyed.
+//!
+//! `entry` is what is stored, the other files are one resource each. A write costs one read and one commit; a read
+//! costs two reads, or none when they are cached.
+
+use std::sync::Arc;
+
+use framework::{Context, Engine, Error, Mounted, Path, Reply, Segment, Status};
+
+use crate::builtin;
+use crate::secrets::Location;
+
+mod config;
+mod data;
+mod entry;
+mod metadata;
+mod versions;
+
+const HELP: &str = "\
+KV version 2 keeps several versions of the JSON object under each path. Writing makes a new version, the oldest go when
+there are too many. A version can be deleted and brought back, or destroyed for good. `data/` holds the objects,
+`metadata/` what is known about them and their names.";
+
+/// The most versions that one secret keeps: its records share one entry, and all of them must fit into it beside the
+/// custom metadata.
+pub const VERSIONS_MAX: u32 = 128;
+/// How many versions are kept when nothing is set (documented Vault behaviour).
+pub const VERSIONS_DEFAULT: u32 = 10;
+/// The most versions whose data one commit removes: a commit makes at most 100 writes, and has others to make.
+const REMOVALS_MAX: usize = 64;
+
+/// There is no state in memory: everything is in storage.
+#[derive(Debug)]
+struct Versioned;
+
+/// The engine.
+///
+/// # Errors
+/// Never while its table is sound.
+pub fn make() -> Result<Arc<dyn Mounted>, Error> {
+    let engine = Engine::secrets("kv", HELP)
+        .paths([config::item(), data::item(), data::subkeys(), metadata::item()])
+        .paths([versions::delete(), versions::undelete(), versions::destroy(), misdirected()]);
+    builtin::mount(engine, Versioned)
+}
+
+/// Paths as version 1 has them: nothing is there, and the reply says why, since clients show its warning.
+fn misdirected() -> Path<Versioned> {
+    Path::new("{path}", "Answers with a hint to paths of version 1.")
+        .param("path", Segment::Rest, "A path that does not begin with one of the others.")
+        .read::<Location>(hint, "Tells where secrets are.")
+        .update::<Location>(hint, "Tells where secrets are.")
+        .delete::<Location>(hint, "Tells where secrets are.")
+}
+
+async fn hint(_: &Versioned, _: &Context, _: Location) -> Result<Reply, Error> {
+    let text = "Invalid path for a versioned K/V secrets engine. Secrets are below data/, their names and history \
+                below metadata/.";
+    Ok(Reply::empty().warn(text).with_status(Status::Gone))
+}
+
+#[cfg(test)]
+mod tests;

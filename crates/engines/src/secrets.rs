@@ -1,0 +1,77 @@
+//! What every engine that stores JSON objects under paths shares: the path, the stored text, the pages of a list.
+//!
+//! The text is canonical: sorted keys, numbers as they were sent, `<`, `>` and `&` escaped. It is made once, when it
+//! is written, so that a read can pass it through.
+
+use framework::view::{ENTRY_BYTES_MAX, Listing};
+use framework::{Coercion, Error, FieldKind, FieldValue, fields};
+use secret::SecretBytes;
+use serde_json::{Map, Value};
+
+/// Where a secret is: any text without control characters. One of them, NUL, ends the path in storage keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct SecretPath(String);
+
+impl SecretPath {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FieldValue for SecretPath {
+    const KIND: FieldKind = FieldKind::String;
+
+    fn coerce(value: Value) -> Result<Self, Coercion> {
+        let path = String::coerce(value)?;
+        let is_clean = !path.is_empty() && !path.contains(char::is_control);
+        is_clean.then_some(Self(path)).ok_or_else(|| Coercion("expected a path without control characters".to_owned()))
+    }
+}
+
+fields! {
+    /// Names one secret.
+    pub(crate) struct Location {
+        /// Location of the secret.
+        path: SecretPath,
+    }
+}
+
+fields! {
+    /// Names a folder, and which of its names to list.
+    pub(crate) struct Folder {
+        /// Location of the folder; the top when empty.
+        path: String,
+        /// Lists only the names after this one.
+        after: String = String::new(),
+        /// The most names to list; all when zero or less.
+        limit: i64 = 0,
+    }
+}
+
+impl Folder {
+    /// The folder's own name: empty, or ending in `/`.
+    pub(crate) fn name(&self) -> String {
+        match self.path.trim_end_matches('/') {
+            "" => String::new(),
+            path => format!("{path}/"),
+        }
+    }
+
+    /// Which of its names to list.
+    pub(crate) fn listing(self) -> Listing {
+        Listing { after: self.after, limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
+    }
+}
+
+/// The text of an object as it is stored and shown.
+///
+/// # Errors
+/// [`Error::Invalid`] when it is longer than an entry may be.
+pub(crate) fn canonical(object: &Map<String, Value>) -> Result<SecretBytes, Error> {
+    let text = api::json::to_vec(object).map_err(|source| Error::world("encode a secret", source))?;
+    if text.len() > ENTRY_BYTES_MAX {
+        let text = format!("secret is too large: {} bytes as JSON, the most is {ENTRY_BYTES_MAX}", text.len());
+        return Err(Error::Invalid(text.into()));
+    }
+    Ok(text.into())
+}
