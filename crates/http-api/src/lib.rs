@@ -1,1 +1,36 @@
-//! http-api: see `ARCHITECTURE.md`.
+//! The front door of the Vault API: turns HTTP into [`framework::Request`], asks an `Arc<dyn framework::Service>`, and
+//! turns the answer into HTTP.
+//!
+//! A [`Listener`] owns one socket with its TLS, limits and time-outs. Which status and body an outcome has is decided
+//! in one table, `status`. This crate knows no engine, no mount and no policy; it must never look into the data that
+//! it carries, and never write a path, a token or a body to the log.
+
+mod body;
+mod config;
+mod connection;
+mod door;
+mod envelope;
+mod error;
+mod form;
+mod forwarded;
+mod head;
+mod listener;
+mod page;
+mod path;
+mod response;
+mod status;
+mod stream;
+mod tls;
+mod watchdog;
+
+pub use config::{
+    ClientCertificates, CustomHeader, ForwardedFor, Limits, ListenerConfig, Statuses, Timeouts, TlsConfig, TlsVersion,
+};
+pub use envelope::encode as encode_envelope;
+pub use error::Error;
+pub use forwarded::{Network, NetworkError};
+pub use listener::{Handle, Listener};
+pub use path::{PathError, decode as decode_path};
+
+#[cfg(test)]
+mod golden;

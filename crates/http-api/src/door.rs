@@ -1,0 +1,183 @@
+//! One request from its head to its answer: route, read, ask the service, encode.
+//!
+//! A panic anywhere behind this door is one client's 500 and a line in the log, never the end of a connection.
+
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use env::Env;
+use framework::{Answer, Connection, Error, Operation, Request, Service};
+use http::Method;
+use http::request::Parts;
+use hyper::body::Incoming;
+
+use crate::body::{self, Body, Room};
+use crate::config::{ForwardedFor, Limits, ListenerConfig, Timeouts};
+use crate::forwarded;
+use crate::head::{self, Head};
+use crate::page;
+use crate::path;
+use crate::response::{self, Answered, ExtraHeaders};
+use crate::status::{self, Refusal};
+
+/// What all requests of a listener share.
+pub(crate) struct Door {
+    pub(crate) env: Env,
+    pub(crate) limits: Limits,
+    pub(crate) timeouts: Timeouts,
+    service: Arc<dyn Service>,
+    json: api::json::Limits,
+    forwarded_for: Option<ForwardedFor>,
+    headers: ExtraHeaders,
+    room: Room,
+}
+
+impl Door {
+    /// A door to this service.
+    ///
+    /// # Errors
+    /// When a custom header cannot be sent.
+    pub(crate) fn new(config: &ListenerConfig, service: Arc<dyn Service>, env: Env) -> Result<Self, crate::Error> {
+        Ok(Self {
+            env,
+            limits: config.limits,
+            timeouts: config.timeouts,
+            service,
+            json: config.json,
+            forwarded_for: config.forwarded_for.clone(),
+            headers: ExtraHeaders::new(&config.headers)?,
+            room: Room::new(config.limits.body_bytes, config.limits.bodies_bytes),
+        })
+    }
+
+    /// Answers one request. Dropping the future drops the service's.
+    pub(crate) async fn respond(&self, connection: &Arc<Connection>, request: http::Request<Incoming>) -> Answered {
+        let (parts, body) = request.into_parts();
+        let namespace = parts.headers.get(&head::NAMESPACE).cloned();
+        let answered = self.route(connection, &parts, body).await;
+        let answered = answered.unwrap_or_else(|refusal| response::of_verdict(status::of_refusal(refusal)));
+        self.headers.complete(answered, &parts.method, namespace)
+    }
+
+    async fn route(&self, connection: &Arc<Connection>, parts: &Parts, body: Incoming) -> Result<Answered, Refusal> {
+        let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        if target > self.limits.uri_bytes {
+            return Err(Refusal::UriTooLong(self.limits.uri_bytes));
+        }
+        let path = path::decode(parts.uri.path()).map_err(|error| Refusal::Malformed(error.to_string()))?;
+        if let Some(path) = path.strip_prefix("/v1/") {
+            return self.ask(connection, parts, path, body).await;
+        }
+        let page = match path.as_ref() {
+            "/" | "/ui" => page::ui,
+            "/robots.txt" => page::robots,
+            other if other.starts_with("/ui/") => page::ui,
+            _ => return Err(Refusal::NoSuchPlace),
+        };
+        if matches!(parts.method, Method::GET | Method::HEAD) { Ok(page()) } else { Err(Refusal::Method) }
+    }
+
+    /// Reads the request, asks the service, and encodes its answer, all before the deadline.
+    async fn ask(
+        &self,
+        connection: &Arc<Connection>,
+        parts: &Parts,
+        path: &str,
+        body: Incoming,
+    ) -> Result<Answered, Refusal> {
+        let mut deadline = self.env.sleep(self.timeouts.request);
+        let connection = match &self.forwarded_for {
+            None => Arc::clone(connection),
+            Some(rules) => forwarded::resolve(rules, connection, &parts.headers)?,
+        };
+        let head = head::read(parts, path)?;
+        let body = if head.operation.has_body() {
+            tokio::select! {
+                biased;
+                body = self.room.read(body) => Some(body?),
+                () = &mut deadline => return Err(Refusal::BodyTooSlow),
+            }
+        } else {
+            None
+        };
+        let request = self.request(&connection, parts, head, body.as_ref())?;
+        let (id, operation, has_token) = (request.id.clone(), request.operation, request.token.is_some());
+        let answer = tokio::select! {
+            biased;
+            answer = caught(self.service.answer(request)) => answer,
+            () = &mut deadline => {
+                tracing::warn!(request_id = %id, "request was not answered in time");
+                return Err(Refusal::TooSlow);
+            }
+        };
+        let Some(answer) = answer else {
+            tracing::error!(request_id = %id, "request ended in a panic");
+            return Err(Refusal::Panicked { request_id: id });
+        };
+        encode(operation, &answer, has_token)
+    }
+
+    fn request(
+        &self,
+        connection: &Arc<Connection>,
+        parts: &Parts,
+        head: Head,
+        body: Option<&Body>,
+    ) -> Result<Request, Refusal> {
+        let data = match body {
+            Some(body) => body::parse(head::media_type(&parts.headers), &body.bytes, &self.json)?,
+            None => head.data,
+        };
+        Ok(Request {
+            id: self.env.uuid(),
+            operation: head.operation,
+            path: head.path,
+            namespace: head.namespace,
+            token: head.token,
+            data,
+            wrap_ttl: head.wrap_ttl,
+            connection: Arc::clone(connection),
+        })
+    }
+}
+
+fn encode(operation: Operation, answer: &Answer, has_token: bool) -> Result<Answered, Refusal> {
+    let id = &answer.request_id;
+    match &answer.result {
+        Ok(reply) => response::of_reply(operation, id, &answer.mount_type, reply).map_err(|error| {
+            tracing::error!(request_id = %id, %error, "reply cannot be encoded");
+            Refusal::Panicked { request_id: id.clone() }
+        }),
+        Err(error) => {
+            if matches!(error, Error::World { .. } | Error::WorldShown { .. }) {
+                tracing::error!(request_id = %id, error = %chain(error), "request failed");
+            }
+            Ok(response::of_verdict(status::of_error(error, id, has_token)))
+        }
+    }
+}
+
+/// The error and its causes, outermost first.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut link = error.source();
+    while let Some(cause) = link {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        link = cause.source();
+    }
+    text
+}
+
+/// The future's output, or `None` if it panicked. Whatever it left half done is dropped with it, and nothing that
+/// it shared may rely on not being interrupted: every await can be its last anyway.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    std::future::poll_fn(|context| match std::panic::catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
+    })
+    .await
+}

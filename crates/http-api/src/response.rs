@@ -1,0 +1,124 @@
+//! Gives a body its status line and headers.
+//!
+//! `Content-Type` of JSON has no parameters: clients compare the whole header. Nothing here may be stored by caches.
+
+use bytes::Bytes;
+use framework::{Operation, Reply};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Response, StatusCode};
+use http_body_util::Full;
+
+use crate::config::{CustomHeader, Statuses};
+use crate::envelope;
+use crate::error::Error;
+use crate::status::{self, Outcome, Verdict};
+
+/// What every request gets.
+pub(crate) type Answered = Response<Full<Bytes>>;
+
+/// Custom headers may not change how a reply is read, nor pretend to be the API's.
+const NAMES_RESERVED: [HeaderName; 7] = [
+    header::CACHE_CONTROL,
+    header::CONNECTION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::TRANSFER_ENCODING,
+];
+
+/// The headers that a listener adds to its replies.
+#[derive(Debug)]
+pub(crate) struct ExtraHeaders(Vec<(Statuses, HeaderName, HeaderValue)>);
+
+impl ExtraHeaders {
+    /// The default, then the operator's.
+    ///
+    /// # Errors
+    /// The first header that cannot be sent.
+    pub(crate) fn new(custom: &[CustomHeader]) -> Result<Self, Error> {
+        let lasting = HeaderValue::from_static("max-age=31536000; includeSubDomains");
+        let mut headers = vec![(Statuses::All, header::STRICT_TRANSPORT_SECURITY, lasting)];
+        for CustomHeader { statuses, name, value } in custom {
+            let refuse = |reason| Error::Header { name: name.clone(), reason };
+            let parsed = HeaderName::try_from(name).map_err(|_| refuse("the name is not a header's"))?;
+            if NAMES_RESERVED.contains(&parsed) || parsed.as_str().starts_with("x-vault-") {
+                return Err(refuse("the name is reserved"));
+            }
+            let value =
+                HeaderValue::try_from(value).map_err(|_| refuse("the value has other than visible characters"))?;
+            headers.push((*statuses, parsed, value));
+        }
+        Ok(Self(headers))
+    }
+
+    fn add_to(&self, status: StatusCode, headers: &mut HeaderMap) {
+        for (statuses, name, value) in &self.0 {
+            let applies = match statuses {
+                Statuses::All => true,
+                Statuses::Class(class) => status.as_u16() / 100 == *class,
+                Statuses::One(code) => status.as_u16() == *code,
+            };
+            if applies {
+                headers.insert(name, value.clone());
+            }
+        }
+    }
+
+    /// Gives a reply the headers that all have, and takes the body from the answer to a `HEAD`.
+    pub(crate) fn complete(&self, mut response: Answered, method: &Method, namespace: Option<HeaderValue>) -> Answered {
+        let status = response.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        self.add_to(status, headers);
+        if let Some(namespace) = namespace {
+            headers.insert(HeaderName::from_static(api::header::NAMESPACE), namespace);
+        }
+        if *method == Method::HEAD {
+            let length = hyper::body::Body::size_hint(response.body()).lower();
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            *response.body_mut() = Full::default();
+        }
+        response
+    }
+}
+
+/// The answer to a request that was turned away.
+pub(crate) fn of_verdict(verdict: Verdict) -> Answered {
+    let body = api::reply::ErrorBody { errors: verdict.errors, data: None };
+    let mut bytes = api::json::to_vec(&body).unwrap_or_else(|_| br#"{"errors":[]}"#.to_vec());
+    bytes.push(b'\n');
+    of_bytes(verdict.status, api::header::JSON, bytes)
+}
+
+/// The answer to a request that went well.
+///
+/// # Errors
+/// When the reply cannot be encoded: a mistake of ours.
+pub(crate) fn of_reply(
+    operation: Operation,
+    request_id: &str,
+    mount_type: &str,
+    reply: &Reply,
+) -> Result<Answered, serde_json::Error> {
+    Ok(match status::of_reply(operation, reply) {
+        Outcome::Nothing(verdict) => of_verdict(verdict),
+        Outcome::Silence(status) => {
+            let mut response = Response::new(Full::default());
+            *response.status_mut() = status;
+            response
+        }
+        Outcome::Body(status) => of_bytes(status, api::header::JSON, envelope::encode(request_id, mount_type, reply)?),
+    })
+}
+
+/// An answer of any type.
+pub(crate) fn of_bytes(status: StatusCode, content_type: &'static str, bytes: impl Into<Bytes>) -> Answered {
+    let mut response = Response::new(Full::new(bytes.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+#[cfg(test)]
+mod tests;

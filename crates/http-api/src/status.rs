@@ -1,0 +1,194 @@
+//! The one table from outcomes to HTTP status and error texts.
+//!
+//! The texts are part of compatibility: clients search in them. Their goldens are in `golden/errors.txt`. What the
+//! world did wrong is never told; the client gets a plain sentence and the request's id, the log gets the rest.
+
+use framework::error::multi;
+use framework::{Data, Error, Operation, Reply, Shape, Status};
+use http::StatusCode;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+/// Why the front door itself turns a request away.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Nothing of ours is at this path.
+    NoSuchPlace,
+    /// The method means nothing here.
+    Method,
+    /// `list` and `scan` in the query contradict each other or are no booleans.
+    ListFlags,
+    /// The request makes no sense; says why without repeating any of it.
+    Malformed(String),
+    /// A write to something that can only be a folder.
+    WriteToFolder,
+    /// A `PATCH` of another media type.
+    MergePatch,
+    /// The path and query are longer than this.
+    UriTooLong(usize),
+    /// The token is longer than this.
+    TokenTooLong(usize),
+    /// The body is longer than this.
+    BodyTooLong(usize),
+    /// The body broke off.
+    BodyCut,
+    /// The body was not complete in time.
+    BodyTooSlow,
+    /// All bodies together are as long as they may be.
+    BodiesFull,
+    /// The answer did not come in time.
+    TooSlow,
+    /// Something of ours panicked.
+    Panicked {
+        /// The request's id.
+        request_id: String,
+    },
+}
+
+/// A status and the texts under `errors`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) status: StatusCode,
+    pub(crate) errors: Vec<String>,
+}
+
+impl Verdict {
+    fn new(status: StatusCode, text: impl Into<String>) -> Self {
+        Self { status, errors: vec![text.into()] }
+    }
+
+    const fn bare(status: StatusCode) -> Self {
+        Self { status, errors: Vec::new() }
+    }
+}
+
+/// What a reply looks like from outside.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing is there: the status and an empty list of errors.
+    Nothing(Verdict),
+    /// All is well and there is nothing to say: the status and no bytes.
+    Silence(StatusCode),
+    /// The status and the encoded reply.
+    Body(StatusCode),
+}
+
+/// What the front door's own refusals look like.
+pub(crate) fn of_refusal(refusal: Refusal) -> Verdict {
+    match refusal {
+        Refusal::NoSuchPlace => Verdict::bare(StatusCode::NOT_FOUND),
+        Refusal::Method => Verdict::bare(StatusCode::METHOD_NOT_ALLOWED),
+        Refusal::ListFlags => Verdict::bare(StatusCode::BAD_REQUEST),
+        Refusal::Malformed(text) => Verdict::new(StatusCode::BAD_REQUEST, text),
+        Refusal::WriteToFolder => Verdict::new(StatusCode::BAD_REQUEST, "cannot write to a path ending in '/'"),
+        Refusal::MergePatch => Verdict::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("PATCH requires Content-Type of {}", api::header::MERGE_PATCH),
+        ),
+        Refusal::UriTooLong(max) => {
+            Verdict::new(StatusCode::URI_TOO_LONG, format!("path and query are longer than {max} bytes"))
+        }
+        Refusal::TokenTooLong(max) => {
+            Verdict::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, format!("the token is longer than {max} bytes"))
+        }
+        Refusal::BodyTooLong(max) => {
+            Verdict::new(StatusCode::PAYLOAD_TOO_LARGE, format!("request body is longer than {max} bytes"))
+        }
+        Refusal::BodyCut => Verdict::new(StatusCode::BAD_REQUEST, "request body broke off"),
+        Refusal::BodyTooSlow => Verdict::new(StatusCode::REQUEST_TIMEOUT, "request body was not complete in time"),
+        Refusal::BodiesFull => Verdict::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many bytes of request bodies are in work at the moment, try again",
+        ),
+        Refusal::TooSlow => Verdict::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "request was not answered in time; whether it took effect is not known",
+        ),
+        Refusal::Panicked { request_id } => internal(&request_id),
+    }
+}
+
+/// What the service's errors look like. `has_token` tells a refused token from a missing one.
+pub(crate) fn of_error(error: &Error, request_id: &str, has_token: bool) -> Verdict {
+    match error {
+        Error::Invalid(text) => Verdict::new(StatusCode::BAD_REQUEST, text.as_ref()),
+        // A token that is refused reads differently from none at all; clients search for the words only.
+        Error::Denied if has_token => Verdict::new(StatusCode::FORBIDDEN, multi(&["permission denied"])),
+        Error::Denied => Verdict::new(StatusCode::FORBIDDEN, "permission denied"),
+        Error::DeniedBecause(text) => Verdict::new(StatusCode::FORBIDDEN, text.as_ref()),
+        Error::NotFound => Verdict::bare(StatusCode::NOT_FOUND),
+        Error::Unrouted(text) => Verdict::new(StatusCode::NOT_FOUND, text.as_ref()),
+        Error::UnsupportedOperation => Verdict::new(StatusCode::METHOD_NOT_ALLOWED, multi(&["unsupported operation"])),
+        Error::UnsupportedMedia(text) => Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text.as_ref()),
+        Error::TooLarge(text) => Verdict::new(StatusCode::PAYLOAD_TOO_LARGE, text.as_ref()),
+        Error::TooMany(text) => Verdict::new(StatusCode::TOO_MANY_REQUESTS, text.as_ref()),
+        Error::Sealed | Error::Uninitialized => Verdict::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        Error::Busy(text) => Verdict::new(StatusCode::SERVICE_UNAVAILABLE, text.as_ref()),
+        Error::World { .. } => internal(request_id),
+        Error::WorldShown { shown, .. } => Verdict::new(StatusCode::INTERNAL_SERVER_ERROR, shown.as_ref()),
+    }
+}
+
+/// What a reply looks like: nothing found and an empty list are 404, nothing to say after a change is 204.
+pub(crate) fn of_reply(operation: Operation, reply: &Reply) -> Outcome {
+    let status = match reply.status {
+        Status::Usual => None,
+        Status::Gone => Some(StatusCode::NOT_FOUND),
+        Status::Accepted => Some(StatusCode::ACCEPTED),
+        Status::Code(code) => Some(chosen(code)),
+    };
+    let is_found = match operation {
+        Operation::List | Operation::Scan => !is_empty_list(reply),
+        Operation::Read | Operation::Help => !reply.is_empty(),
+        Operation::Create | Operation::Update | Operation::Patch | Operation::Delete => true,
+    };
+    match status {
+        None if !is_found => Outcome::Nothing(Verdict::bare(StatusCode::NOT_FOUND)),
+        None if reply.is_empty() => Outcome::Silence(StatusCode::NO_CONTENT),
+        None => Outcome::Body(StatusCode::OK),
+        Some(StatusCode::NOT_FOUND) if reply.is_empty() => Outcome::Nothing(Verdict::bare(StatusCode::NOT_FOUND)),
+        // No bytes may follow it (RFC 9110 §15.3.5).
+        Some(StatusCode::NO_CONTENT) => Outcome::Silence(StatusCode::NO_CONTENT),
+        Some(status) if reply.is_empty() => Outcome::Silence(status),
+        Some(status) => Outcome::Body(status),
+    }
+}
+
+/// A code that an endpoint's caller chose. Outside of 200 to 599 HTTP would take it for something else than an answer.
+fn chosen(code: u16) -> StatusCode {
+    let code = if (200..600).contains(&code) { StatusCode::from_u16(code).ok() } else { None };
+    code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Lists with a warning, a wrapped reply and lists in another shape are always shown.
+fn is_empty_list(reply: &Reply) -> bool {
+    /// Only whether there are keys.
+    #[derive(Deserialize)]
+    struct Names {
+        #[serde(default)]
+        keys: Option<Vec<IgnoredAny>>,
+    }
+    if !reply.warnings.is_empty() || reply.wrap_info.is_some() || reply.auth.is_some() || reply.shape == Shape::Bare {
+        return false;
+    }
+    match &reply.data {
+        None => true,
+        Some(Data::Object(map)) => match map.get("keys") {
+            Some(serde_json::Value::Array(keys)) => keys.is_empty(),
+            keys => keys.is_none_or(serde_json::Value::is_null),
+        },
+        Some(Data::Raw(raw)) => {
+            serde_json::from_str::<Names>(raw.get()).is_ok_and(|names| names.keys.unwrap_or_default().is_empty())
+        }
+    }
+}
+
+fn internal(request_id: &str) -> Verdict {
+    Verdict::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        format!("internal error: the server's log has the reason under request id {request_id}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

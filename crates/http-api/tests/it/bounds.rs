@@ -1,0 +1,204 @@
+//! What one client may take, in bytes and in time.
+
+use framework::{Reply, Service};
+use http_api::{Error, Limits, Listener};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::rig::{Rig, config, read};
+
+async fn rig(limits: Limits) -> Rig {
+    let mut config = config();
+    config.limits = limits;
+    Rig::with(config, |_| Ok(Reply::data(json!({})))).await
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_too_long_is_not_read() {
+    let rig = rig(Limits { body_bytes: 1000, ..Limits::default() }).await;
+    let answered = rig.say("POST /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n").await;
+    answered.assert_errors(413, &["request body is longer than 1000 bytes"]);
+    let just = format!("{{\"a\":\"{}\"}}", "x".repeat(992));
+    assert_eq!(just.len(), 1000);
+    assert_eq!(rig.ask("POST", "/v1/a", &[], &just).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_turns_out_too_long_is_cut() {
+    let rig = rig(Limits { body_bytes: 1000, ..Limits::default() }).await;
+    let chunk = format!("190\r\n{}\r\n", "x".repeat(0x190)).repeat(3);
+    let answered = rig
+        .say(&format!("POST /v1/a HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n"))
+        .await;
+    answered.assert_errors(413, &["request body is longer than 1000 bytes"]);
+    assert_eq!(rig.count(), 0);
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_put_together() {
+    let rig = rig(Limits::default()).await;
+    let text = "POST /v1/a HTTP/1.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answered = rig.say(&format!("{text}3\r\n{{\"a\r\n5\r\n\":12}}\r\n0\r\n\r\n")).await;
+    assert_eq!(answered.status, 200);
+    assert_eq!(rig.last().data["a"], json!(12));
+}
+
+#[tokio::test]
+async fn all_bodies_together_have_a_bound() {
+    let rig = rig(Limits { body_bytes: 4096, bodies_bytes: 4096, ..Limits::default() }).await;
+    let body = format!("{{\"a\":\"{}\"}}", "x".repeat(3000));
+    let mut first = rig.connect().await;
+    let head = format!("POST /v1/stuck/a HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+    first.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
+    rig.reached(1).await;
+    let text = "too many bytes of request bodies are in work at the moment, try again";
+    rig.ask("POST", "/v1/a", &[], &body).await.assert_errors(503, &[text]);
+    rig.open_gate();
+    assert_eq!(read(first).await.status, 200);
+    assert_eq!(rig.ask("POST", "/v1/a", &[], &body).await.status, 200);
+}
+
+#[tokio::test]
+async fn long_targets_headers_and_tokens_are_refused() {
+    let rig = rig(Limits { uri_bytes: 100, header_bytes: 16 * 1024, ..Limits::default() }).await;
+    let target = format!("/v1/{}", "a".repeat(97));
+    rig.get(&target).await.assert_errors(414, &["path and query are longer than 100 bytes"]);
+    assert_eq!(rig.get(&target[..100]).await.status, 200);
+    let token = format!("X-Vault-Token: {}", "t".repeat(8193));
+    rig.ask("GET", "/v1/a", &[&token], "").await.assert_errors(431, &["the token is longer than 8192 bytes"]);
+    let header = format!("X-A: {}", "a".repeat(16 * 1024));
+    assert_eq!(rig.ask("GET", "/v1/a", &[&header], "").await.status, 431);
+    let headers = vec!["X-A: b"; 200];
+    assert_eq!(rig.ask("GET", "/v1/a", &headers, "").await.status, 431);
+}
+
+#[tokio::test]
+async fn a_silent_client_is_closed_after_the_head_timeout() {
+    let rig = rig(Limits::default()).await;
+    let stream = rig.connect().await;
+    assert_eq!(rig.turn_until(read(stream)).await.status, 0);
+    assert!(rig.clock_secs() >= 10, "{}", rig.clock_secs());
+}
+
+#[tokio::test]
+async fn a_client_that_trickles_its_headers_is_closed() {
+    let rig = rig(Limits::default()).await;
+    let mut stream = rig.connect().await;
+    stream.write_all(b"GET /v1/a HTTP/1.1\r\nX-A: ").await.unwrap();
+    let (reader, mut writer) = stream.into_split();
+    let trickle = async {
+        // Ends in an error once the other side has closed.
+        while writer.write_all(b"a").await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        std::future::pending::<()>().await;
+    };
+    let answered = tokio::select! {
+        answered = rig.turn_until(read(reader)) => answered,
+        () = trickle => unreachable!("trickles for ever"),
+    };
+    assert!([0, 431].contains(&answered.status), "{answered:?}");
+    assert_eq!(rig.count(), 0);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_later_than_a_slow_one() {
+    let rig = rig(Limits::default()).await;
+    let mut stream = rig.connect().await;
+    stream.write_all(b"GET /v1/a HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    let answered = rig.turn_until(read(stream)).await;
+    assert_eq!(answered.status, 200);
+    assert!(rig.clock_secs() >= 300, "{}", rig.clock_secs());
+}
+
+#[tokio::test]
+async fn a_body_that_stalls_is_408() {
+    let rig = rig(Limits::default()).await;
+    let mut stream = rig.connect().await;
+    stream.write_all(b"POST /v1/a HTTP/1.1\r\nContent-Length: 10\r\n\r\n{").await.unwrap();
+    let answered = rig.turn_until(read(stream)).await;
+    answered.assert_errors(408, &["request body was not complete in time"]);
+    assert!(rig.clock_secs() >= 90, "{}", rig.clock_secs());
+}
+
+#[tokio::test]
+async fn a_request_without_an_answer_is_503() {
+    let rig = rig(Limits::default()).await;
+    let answered = rig.turn_until(rig.get("/v1/stuck/a")).await;
+    answered.assert_errors(503, &["request was not answered in time; whether it took effect is not known"]);
+    assert!(rig.clock_secs() >= 90, "{}", rig.clock_secs());
+}
+
+#[tokio::test]
+async fn connections_past_the_bound_wait() {
+    let rig = rig(Limits { connections: 1, ..Limits::default() }).await;
+    let mut first = rig.connect().await;
+    first.write_all(b"GET /v1/stuck/a HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+    rig.reached(1).await;
+    let mut second = rig.connect().await;
+    second.write_all(b"GET /v1/a HTTP/1.1\r\nConnection: close\r\n\r\n").await.unwrap();
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.count(), 1, "the second connection was not accepted");
+    rig.open_gate();
+    assert_eq!(read(first).await.status, 200);
+    assert_eq!(read(second).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_stop_lets_running_requests_finish() {
+    let mut rig = rig(Limits::default()).await;
+    let mut stream = rig.connect().await;
+    let mut idle = rig.connect().await;
+    stream.write_all(b"GET /v1/stuck/a HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    rig.reached(1).await;
+    rig.stop();
+    // The idle one is closed at once, though nobody turns the clock.
+    assert_eq!(idle.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    assert!(tokio::net::TcpStream::connect(rig.address).await.is_err(), "no new connections");
+    rig.open_gate();
+    let answered = read(stream).await;
+    assert_eq!((answered.status, answered.header("connection")), (200, Some("close")));
+    rig.ended().await;
+}
+
+#[tokio::test]
+async fn a_stop_cuts_off_what_runs_past_the_drain() {
+    let mut rig = rig(Limits::default()).await;
+    let mut stream = rig.connect().await;
+    stream.write_all(b"GET /v1/stuck/a HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    rig.reached(1).await;
+    rig.stop();
+    assert_eq!(rig.turn_until(read(stream)).await.status, 0);
+    let secs = rig.clock_secs();
+    assert!((30..90).contains(&secs), "{secs}");
+    rig.ended().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_takes_its_request_along() {
+    // There is one place only: the next client gets it once the first request is gone.
+    let rig = rig(Limits { connections: 1, ..Limits::default() }).await;
+    let mut stream = rig.connect().await;
+    stream.write_all(b"GET /v1/stuck/a HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    rig.reached(1).await;
+    drop(stream);
+    assert_eq!(rig.get("/v1/a").await.status, 200);
+}
+
+#[tokio::test]
+async fn bounds_that_let_nothing_through_are_refused() {
+    struct Nobody;
+    #[async_trait::async_trait]
+    impl Service for Nobody {
+        async fn answer(&self, request: framework::Request) -> framework::Answer {
+            framework::Answer { request_id: request.id, mount_type: String::new(), result: Ok(Reply::empty()) }
+        }
+    }
+    let mut config = config();
+    config.limits.connections = 0;
+    let env = env::simulated::env(1).0;
+    let bound = Listener::bind(&config, std::sync::Arc::new(Nobody), env).await;
+    assert!(matches!(bound, Err(Error::Limit { name: "connections", least: 1 })));
+}

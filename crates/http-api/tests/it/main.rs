@@ -1,0 +1,9 @@
+//! The listener over real sockets, with a stand-in for the core behind it.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test ends it")]
+
+mod bounds;
+mod http2;
+mod rig;
+mod tls;
+mod wire;
