@@ -1,0 +1,241 @@
+//! The log in front of the database: where a commit becomes durable with one write and one sync.
+//!
+//! One file of fixed size, filled from the front; when it is full the database itself is made durable and the log
+//! begins anew under another salt, which makes every older record void without touching it. A record is one group of
+//! commits. It must never skip a record: what follows a damaged one is a loss, not an end.
+//!
+//! The head is a magic word, the salt (16 bytes) and their checksum. A record is its checksum, the bytes of its body,
+//! the number of batches, the first one's position (8, 4, 4 and 8 bytes, little-endian), and the batches: commit id,
+//! number of writes, and for each the lengths of key and value, the key, the value. Deletes have [`DELETED`] for a
+//! length. Checksums cover the salt as well.
+
+use std::io;
+
+use bytes::Bytes;
+use redb::StorageBackend;
+use storage::{Batch, CommitId, Key, Position, Write};
+
+use crate::error::Error;
+
+/// How long the file of a new store is, in bytes. All of it is read and applied when the store is opened after a crash, which takes
+/// some 25 µs for each entry.
+pub(crate) const LOG_BYTES: usize = 1024 * 1024;
+/// Where the first record begins; no disk tears the head in front of it, as it is one sector.
+const HEAD_BYTES: usize = 512;
+const MAGIC: &[u8; 8] = b"srlog\0\0\x01";
+const RECORD_HEAD_BYTES: usize = 8 + 4 + 4 + 8;
+/// Stands for the length of a value where a key is deleted.
+const DELETED: u32 = u32::MAX;
+
+/// Makes the checksums of one log unlike those of any other.
+pub(crate) type Salt = [u8; 16];
+
+/// An open log.
+#[derive(Debug)]
+pub(crate) struct Log {
+    file: Box<dyn StorageBackend>,
+    salt: Salt,
+    /// Where the next record goes.
+    end: usize,
+    /// How long the file is.
+    length: usize,
+}
+
+/// Commits that went through together.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The position of the first batch; the others follow.
+    pub(crate) first: Position,
+    pub(crate) batches: Vec<(CommitId, Vec<Write>)>,
+}
+
+impl Record {
+    /// The position of the last batch.
+    pub(crate) fn last(&self) -> Position {
+        Position(self.first.0 + self.batches.len() as u64 - 1)
+    }
+}
+
+/// Makes an empty log of a new store, `length` bytes long.
+pub(crate) fn create(file: &dyn StorageBackend, salt: &Salt, length: usize) -> io::Result<()> {
+    // Zeros are written, not skipped, so that the file has its room on the disk from the start.
+    file.set_len(length as u64)?;
+    file.write(0, &vec![0; length])?;
+    file.write(0, &encode_head(salt))?;
+    file.sync_data()
+}
+
+impl Log {
+    /// Opens the log of a database that stands at `position`, and reads what it holds, in order.
+    pub(crate) fn open(file: Box<dyn StorageBackend>, position: Position) -> Result<(Self, Vec<Record>), Error> {
+        let fault = |error| Error::Open(redb::Error::Io(error));
+        let length =
+            usize::try_from(file.len().map_err(fault)?).ok().filter(|length| (HEAD_BYTES..=LOG_BYTES).contains(length));
+        let length = length.ok_or_else(|| Error::Corrupt("its log has the wrong length".to_owned()))?;
+        let mut bytes = vec![0; length];
+        file.read(0, &mut bytes).map_err(fault)?;
+        let salt = decode_head(&bytes).ok_or_else(|| Error::Corrupt("its log has no valid head".to_owned()))?;
+        let mut records: Vec<Record> = Vec::new();
+        let mut end = HEAD_BYTES;
+        while let Some((record, length)) = decode(&bytes[end..], &salt, None) {
+            end += length;
+            records.push(record);
+        }
+        // A record that was under way when the power went is the last one. Anything valid behind it was acknowledged.
+        let position = records.last().map_or(position, Record::last).max(position);
+        let written = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+        if (end + 1..written).any(|start| decode(&bytes[start..], &salt, Some(position)).is_some()) {
+            return Err(Error::Corrupt("a record of its log is damaged".to_owned()));
+        }
+        Ok((Self { file, salt, end, length }, records))
+    }
+
+    /// Whether a record of this length can be appended.
+    pub(crate) fn has_room(&self, length: usize) -> bool {
+        self.end + length <= self.length
+    }
+
+    /// Makes a record durable, which [`encode`] made with this log's salt.
+    ///
+    /// # Errors
+    /// When it is not certain that the record is durable; it may be found all the same when the log is opened again.
+    pub(crate) fn append(&mut self, record: &[u8]) -> io::Result<()> {
+        self.file.write(self.end as u64, record)?;
+        self.file.sync_data()?;
+        self.end += record.len();
+        Ok(())
+    }
+
+    /// Voids all records. Durable with the next [`append`](Self::append), which is early enough: until then the old
+    /// ones are found again, and the database, durable as the caller has made it, knows all of them.
+    pub(crate) fn restart(&mut self, salt: Salt) -> io::Result<()> {
+        self.file.write(0, &encode_head(&salt))?;
+        (self.salt, self.end) = (salt, HEAD_BYTES);
+        Ok(())
+    }
+
+    /// A record of the batches that went through, the first of them at `first`.
+    pub(crate) fn encode<'a>(&self, first: Position, batches: impl Iterator<Item = &'a Batch>) -> Vec<u8> {
+        encode(&self.salt, first, batches)
+    }
+}
+
+fn encode_head(salt: &Salt) -> Vec<u8> {
+    [&MAGIC[..], salt, &checksum(salt, MAGIC).to_le_bytes()].concat()
+}
+
+fn decode_head(bytes: &[u8]) -> Option<Salt> {
+    let mut rest = bytes;
+    let magic: [u8; 8] = take(&mut rest)?;
+    let salt: Salt = take(&mut rest)?;
+    (magic == *MAGIC && take(&mut rest)? == checksum(&salt, MAGIC).to_le_bytes()).then_some(salt)
+}
+
+fn encode<'a>(salt: &Salt, first: Position, batches: impl Iterator<Item = &'a Batch>) -> Vec<u8> {
+    let mut record = vec![0; RECORD_HEAD_BYTES];
+    let mut count = 0u32;
+    for batch in batches {
+        count += 1;
+        record.extend(batch.id.0);
+        record.extend(length(batch.writes.len()));
+        for write in &batch.writes {
+            let key = write.key().as_bytes();
+            record.extend(length(key.len()));
+            record.extend(write.value().map_or(DELETED.to_le_bytes(), |value| length(value.len())));
+            record.extend(key);
+            record.extend(write.value().into_iter().flatten());
+        }
+    }
+    let body = length(record.len() - RECORD_HEAD_BYTES);
+    record[8..12].copy_from_slice(&body);
+    record[12..16].copy_from_slice(&count.to_le_bytes());
+    record[16..24].copy_from_slice(&first.0.to_le_bytes());
+    let sum = checksum(salt, &record[8..]);
+    record[..8].copy_from_slice(&sum.to_le_bytes());
+    record
+}
+
+/// The record that the bytes start with, and its length; with a `behind`, only one that follows on that position.
+fn decode(bytes: &[u8], salt: &Salt, behind: Option<Position>) -> Option<(Record, usize)> {
+    let mut rest = bytes;
+    let sum = u64::from_le_bytes(take(&mut rest)?);
+    let summed = rest;
+    let body = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+    let count = u32::from_le_bytes(take(&mut rest)?);
+    let first = Position(u64::from_le_bytes(take(&mut rest)?));
+    // Most places that are not a record end here, before anything is summed: what lies behind is within a log's reach.
+    let is_near = behind.is_none_or(|behind| first > behind && first.0 - behind.0 <= LOG_BYTES as u64);
+    if !is_near || count == 0 || body == 0 || body > rest.len() {
+        return None;
+    }
+    let length = RECORD_HEAD_BYTES + body;
+    if checksum(salt, summed.get(..length - 8)?) != sum {
+        return None;
+    }
+    let mut rest = rest.get(..body)?;
+    let batches = (0..count).map(|_| decode_batch(&mut rest)).collect::<Option<_>>()?;
+    Some((Record { first, batches }, length))
+}
+
+fn decode_batch(rest: &mut &[u8]) -> Option<(CommitId, Vec<Write>)> {
+    let id = CommitId(take(rest)?);
+    let count = u32::from_le_bytes(take(rest)?);
+    let writes = (0..count).map(|_| decode_write(rest)).collect::<Option<_>>()?;
+    Some((id, writes))
+}
+
+fn decode_write(rest: &mut &[u8]) -> Option<Write> {
+    let key_bytes = u32::from_le_bytes(take(rest)?);
+    let value_bytes = u32::from_le_bytes(take(rest)?);
+    let key = Key::new(take_bytes(rest, key_bytes)?).ok()?;
+    match value_bytes {
+        DELETED => Some(Write::Delete(key)),
+        bytes => Some(Write::Put(key, take_bytes(rest, bytes)?)),
+    }
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (taken, left) = rest.split_first_chunk::<N>()?;
+    *rest = left;
+    Some(*taken)
+}
+
+fn take_bytes(rest: &mut &[u8], length: u32) -> Option<Bytes> {
+    let (taken, left) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    *rest = left;
+    Some(Bytes::copy_from_slice(taken))
+}
+
+/// A length as it is stored. Batches are bounded far below what four bytes can say.
+fn length(length: usize) -> [u8; 4] {
+    u32::try_from(length).expect("a batch is at most a megabyte, a group a few").to_le_bytes()
+}
+
+/// CRC-64/XZ (ECMA-182, reflected) of the salt and the bytes. It tells a torn record from a whole one; against who can
+/// write the disk the barrier stands.
+fn checksum(salt: &Salt, bytes: &[u8]) -> u64 {
+    let step = |sum: u64, byte: &u8| TABLE[usize::from(sum.to_le_bytes()[0] ^ byte)] ^ (sum >> 8);
+    !salt.iter().chain(bytes).fold(u64::MAX, step)
+}
+
+static TABLE: [u64; 256] = table();
+
+const fn table() -> [u64; 256] {
+    const POLYNOMIAL: u64 = 0xc96c_5795_d787_0f42;
+    let mut table = [0; 256];
+    let mut index = 0;
+    while index < 256 {
+        let mut sum = index as u64;
+        let mut bit = 0;
+        while bit < 8 {
+            sum = if sum & 1 == 1 { (sum >> 1) ^ POLYNOMIAL } else { sum >> 1 };
+            bit += 1;
+        }
+        table[index] = sum;
+        index += 1;
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+//! Where the file lives: a folder on disk, behind a seam at which tests cut the power.
+//!
+//! The folder holds `store.log` and `store.redb`, the latter made under another name and renamed when both are whole, so
+//! that a store that is there is a store; `lock`, held while the store is open; and `unsynced`, there while a failed sync has not been mended.
+
+use std::fmt::Debug;
+use std::fs::{DirBuilder, File as Handle, OpenOptions, TryLockError};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use env::Env;
+use redb::backends::FileBackend;
+use redb::{BackendError, Database, StorageBackend};
+
+use crate::error::{Error, Trouble};
+use crate::{format, log};
+
+const DATABASE: &str = "store.redb";
+const LOG: &str = "store.log";
+const DATABASE_IN_MAKING: &str = "store.redb.new";
+const LOCK: &str = "lock";
+const UNSYNCED: &str = "unsynced";
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
+/// How much of a file is written again at once, in bytes.
+const MEND_BYTES: usize = 1024 * 1024;
+/// The first page, which says where everything else is, in bytes. It is written again last.
+const HEAD_BYTES: u64 = 4096;
+
+/// Which file of a store.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum File {
+    /// The redb database.
+    Database,
+    /// The log in front of it.
+    Log,
+}
+
+/// A place that holds one store and can be opened again after a failure.
+pub(crate) trait Medium: Debug + Send + Sync + 'static {
+    /// One of the files, opened anew.
+    fn open(&self, file: File) -> io::Result<Box<dyn StorageBackend>>;
+
+    /// Remembers, also for the next process, whether a sync has failed since the last one that covered everything.
+    fn set_unsynced(&self, is_unsynced: bool);
+
+    /// What was last remembered.
+    fn is_unsynced(&self) -> bool;
+}
+
+/// A folder of the file system, locked against other processes as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    is_unsynced: AtomicBool,
+    _lock: Handle,
+}
+
+impl Folder {
+    /// The folder, made and filled with an empty store if there is none.
+    pub(crate) fn prepare(path: &Path, env: &Env) -> Result<Self, Error> {
+        let fault = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Folder { path, source }
+        };
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path).map_err(fault(path))?;
+        let mode = path.metadata().map_err(fault(path))?.permissions().mode();
+        if mode & 0o077 != 0 {
+            tracing::warn!(path = %path.display(), mode = format!("{mode:o}"), "others may look into the storage folder");
+        }
+        let lock = lock(path)?;
+        let folder = Self { path: path.to_owned(), is_unsynced: AtomicBool::new(false), _lock: lock };
+        let file = path.join(DATABASE);
+        if !file.try_exists().map_err(fault(&file))? {
+            folder.create(env)?;
+        }
+        folder.is_unsynced.store(path.join(UNSYNCED).exists(), Ordering::SeqCst);
+        Ok(folder)
+    }
+
+    /// Makes an empty store, which gets its own name once it is whole and durable.
+    fn create(&self, env: &Env) -> Result<(), Error> {
+        let path = self.path.join(DATABASE_IN_MAKING);
+        let fault = |source| Error::Folder { path: path.clone(), source };
+        let make = |path: &Path| -> io::Result<FileBackend> {
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+            FileBackend::new(file).map_err(io::Error::other)
+        };
+        log::create(&make(&self.path.join(LOG)).map_err(fault)?, &env.random(), log::LOG_BYTES).map_err(fault)?;
+        let backend = make(&path).map_err(fault)?;
+        let database = Database::builder().create_with_backend(backend).map_err(Trouble::from)?;
+        format::create(&database)?;
+        database.close().map_err(Trouble::from)?;
+        Handle::open(&path).and_then(|file| file.sync_all()).map_err(fault)?;
+        std::fs::rename(&path, self.path.join(DATABASE)).map_err(fault)?;
+        // A file is there after a power cut only once the folder that names it is synced, and that folder's too.
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        for folder in [&self.path, parent] {
+            Handle::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)?;
+        }
+        Ok(())
+    }
+}
+
+impl Medium for Folder {
+    fn open(&self, file: File) -> io::Result<Box<dyn StorageBackend>> {
+        let name = match file {
+            File::Database => DATABASE,
+            File::Log => LOG,
+        };
+        let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
+        FileBackend::new(file).map(|backend| Box::new(backend) as _).map_err(io::Error::other)
+    }
+
+    fn set_unsynced(&self, is_unsynced: bool) {
+        self.is_unsynced.store(is_unsynced, Ordering::SeqCst);
+        let path = self.path.join(UNSYNCED);
+        // The mark is for a process that finds pages in the kernel's cache which the disk never got. It need not
+        // survive a power cut, which empties that cache, so it is not synced.
+        let marked = if is_unsynced { Handle::create(&path).map(drop) } else { std::fs::remove_file(&path) };
+        if let Err(error) = marked
+            && (is_unsynced || error.kind() != io::ErrorKind::NotFound)
+        {
+            tracing::error!(path = %path.display(), %error, "cannot mark the store as unsynced");
+        }
+    }
+
+    fn is_unsynced(&self) -> bool {
+        self.is_unsynced.load(Ordering::SeqCst)
+    }
+}
+
+fn lock(folder: &Path) -> Result<Handle, Error> {
+    let path = folder.join(LOCK);
+    let fault = |source| Error::Folder { path: path.clone(), source };
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(FILE_MODE).open(&path).map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(fault(source)),
+    }
+}
+
+/// Writes the whole file again as it reads, and syncs it.
+///
+/// After a failed sync the kernel counts the pages as written although the disk may not have them: what is read is no
+/// longer what a power cut would leave. Written again they are either durable or the sync fails again. The head goes
+/// last, so that at no moment it names pages which the disk may lack.
+///
+/// # Errors
+/// When a page cannot be read, written or synced; nothing is certain then, and it must be tried again.
+pub(crate) fn mend(file: &dyn StorageBackend) -> io::Result<()> {
+    let length = file.len()?;
+    let head = length.min(HEAD_BYTES);
+    // The length first, as the sync that failed may have been that of a growth.
+    file.set_len(length)?;
+    file.sync_data()?;
+    rewrite(file, head, length)?;
+    file.sync_data()?;
+    rewrite(file, 0, head)?;
+    file.sync_data()
+}
+
+fn rewrite(file: &dyn StorageBackend, start: u64, end: u64) -> io::Result<()> {
+    let mut buffer = vec![0; MEND_BYTES];
+    let mut offset = start;
+    while offset < end {
+        let left = usize::try_from(end - offset).unwrap_or(MEND_BYTES).min(MEND_BYTES);
+        let chunk = &mut buffer[..left];
+        file.read(offset, chunk)?;
+        file.write(offset, chunk)?;
+        offset += left as u64;
+    }
+    Ok(())
+}
+
+/// Passes everything on to a file, and notes when a sync fails.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    file: Box<dyn StorageBackend>,
+    medium: Arc<dyn Medium>,
+}
+
+impl Observed {
+    pub(crate) fn new(file: Box<dyn StorageBackend>, medium: Arc<dyn Medium>) -> Self {
+        Self { file, medium }
+    }
+}
+
+type Edge = Bound<u64>;
+
+impl StorageBackend for Observed {
+    fn len(&self) -> io::Result<u64> {
+        self.file.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data().inspect_err(|_| self.medium.set_unsynced(true))
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.file.close()
+    }
+
+    fn try_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
+        self.file.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
+        self.file.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
+        self.file.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
+        self.file.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Edge, end: Edge) -> Result<(), BackendError> {
+        self.file.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Edge, end: Edge) -> Result<bool, BackendError> {
+        self.file.query_lock_range(start, end)
+    }
+}
