@@ -1,1 +1,178 @@
-//! server-core: see `ARCHITECTURE.md`.
+//! The server behind its front doors: seal state, mounts, tokens, policies, and the pipeline that every request takes.
+//!
+//! One module per noun, each owning its state and its stored format; [`Core`] only wires them together. Nothing here
+//! knows HTTP, a concrete store or a concrete engine; engines that are not part of the core come in as a list.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barrier::Barrier;
+use barrier::seal::{Device, InitOptions, SealControl, SealStatus};
+use env::Env;
+use framework::router::TableError;
+use framework::{Answer, Error, Mounted, Request, Service};
+use secret::{Secret, SecretBytes};
+
+mod cluster;
+mod due;
+mod keys;
+mod mounts;
+mod node;
+mod policies;
+mod request;
+mod seals;
+mod store;
+mod sys;
+mod tokens;
+mod ttl;
+
+pub use mounts::{EngineType, Make};
+pub use node::Node;
+pub use seals::Initialized;
+pub use tokens::Limits;
+
+use cluster::Identity;
+use mounts::Mounts;
+use policies::Policies;
+use request::Pipeline;
+use seals::Seals;
+use store::Store;
+use sys::{MountsPart, SealPart, Sys};
+use tokens::Tokens;
+
+/// Everything that a core is made of.
+pub struct Parts {
+    /// The sealed barrier over the configured store.
+    pub barrier: Barrier,
+    /// What protects the root key.
+    pub device: Device,
+    /// Clocks and randomness.
+    pub env: Env,
+    /// What the node says of itself.
+    pub node: Node,
+    /// The server's TTLs.
+    pub limits: Limits,
+    /// The cluster's name, if the operator chose one.
+    pub cluster_name: Option<String>,
+    /// The engines that can be enabled. One of the type `cubbyhole` must be among them.
+    pub engines: Vec<EngineType>,
+}
+
+/// A node's server, sealed at first.
+pub struct Core {
+    seals: Arc<Seals>,
+    pipeline: Pipeline,
+}
+
+/// Why a core could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// The table of an engine cannot be routed.
+    #[error("table of an engine is ambiguous")]
+    Table(#[from] TableError),
+    /// The list of engines lacks one that the core needs.
+    #[error("the list of engines has no \"{0}\"")]
+    Missing(&'static str),
+    /// An engine that the core needs could not be made.
+    #[error("engine \"{0}\" could not be made")]
+    Make(&'static str, #[source] Error),
+}
+
+impl Core {
+    /// Puts the services together. Nothing is read from the store.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn new(parts: Parts) -> Result<Self, BuildError> {
+        let Parts { barrier, device, env, node, limits, cluster_name, engines } = parts;
+        let store = Store::new(barrier.clone());
+        let identity = Arc::new(Identity::default());
+        let policies = Arc::new(Policies::new(store.clone()));
+        let tokens = Arc::new(Tokens::new(store.clone(), env.clone(), identity.clone(), policies.clone()));
+        let cubbyhole = make(&engines, "cubbyhole")?;
+        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
+        let seals = Arc::new(Seals {
+            control: SealControl::new(barrier, device),
+            store: store.clone(),
+            env: env.clone(),
+            identity,
+            tokens: Arc::clone(&tokens),
+            policies: Arc::clone(&policies),
+            mounts: Arc::clone(&mounts),
+            worker: due::Worker::default(),
+            cluster_name,
+        });
+        let sys = sys::engine(Sys {
+            seal: SealPart { seals: Arc::clone(&seals), node: Arc::new(node) },
+            mounts: MountsPart {
+                mounts: Arc::clone(&mounts),
+                tokens: Arc::clone(&tokens),
+                default_lease_ttl_secs: limits.default_lease_ttl.as_secs(),
+                max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
+            },
+            policies,
+            tokens: Arc::clone(&tokens),
+        })?;
+        mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
+        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts } })
+    }
+
+    /// Whether the store has been initialized.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn is_initialized(&self) -> Result<bool, Error> {
+        let is_initialized = self.seals.control.is_initialized().await;
+        is_initialized.map_err(|source| Error::world("read the seal entry", source))
+    }
+
+    /// Initializes the store; `root_token` chooses the first token's text, for development.
+    ///
+    /// # Errors
+    /// As `sys/init`.
+    pub async fn init(&self, options: &InitOptions, root_token: Option<Secret<String>>) -> Result<Initialized, Error> {
+        if let Some(token) = &root_token {
+            tokens::paths::check_id(token.expose())?;
+        }
+        self.seals.init(options, root_token).await
+    }
+
+    /// Enters one share of the unseal key.
+    ///
+    /// # Errors
+    /// As `sys/unseal`.
+    pub async fn unseal(&self, share: SecretBytes) -> Result<SealStatus, Error> {
+        self.seals.unseal(share).await
+    }
+
+    /// Unseals with the key that the operator gave the node.
+    ///
+    /// # Errors
+    /// When the seal is of another kind, the key is wrong, or the store gives no answer.
+    pub async fn unseal_unattended(&self) -> Result<SealStatus, Error> {
+        self.seals.unseal_unattended().await
+    }
+
+    /// Stops background work and locks the keys away; for the end of the process too.
+    pub async fn seal(&self) {
+        self.seals.seal().await;
+    }
+}
+
+#[async_trait]
+impl Service for Core {
+    async fn answer(&self, request: Request) -> Answer {
+        let request_id = request.id.clone();
+        let (mount_type, result) = self.pipeline.handle(request).await;
+        Answer { request_id, mount_type, result }
+    }
+}
+
+fn make(engines: &[EngineType], name: &'static str) -> Result<Arc<dyn Mounted>, BuildError> {
+    let engine = engines.iter().find(|it| it.name == name).ok_or(BuildError::Missing(name))?;
+    (engine.make)(&BTreeMap::new()).map_err(|error| BuildError::Make(name, error))
+}
+
+#[cfg(test)]
+mod tests;

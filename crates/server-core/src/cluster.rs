@@ -1,0 +1,106 @@
+//! The cluster's identity and the random keys under which tokens and accessors are hashed. Loaded at unseal, dropped
+//! at seal; independent of the keyring's terms, so that no rotation loses a token.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use data_encoding::BASE64;
+use env::Env;
+use framework::Error;
+use secret::{Secret, hmac_sha256};
+use serde::{Deserialize, Serialize};
+
+use crate::keys;
+use crate::store::Store;
+
+const KEY_BYTES: usize = 32;
+
+/// What is stored under `core/cluster`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ClusterEntry {
+    v: u32,
+    id: String,
+    name: String,
+    token_key: String,
+    accessor_key: String,
+}
+
+/// An unsealed cluster.
+pub(crate) struct Cluster {
+    /// Random UUID.
+    pub(crate) id: String,
+    /// Shown by `sys/health`.
+    pub(crate) name: String,
+    token_key: Secret<Vec<u8>>,
+    accessor_key: Secret<Vec<u8>>,
+}
+
+/// The cluster while it is unsealed.
+#[derive(Default)]
+pub(crate) struct Identity(ArcSwapOption<Cluster>);
+
+impl ClusterEntry {
+    /// A fresh cluster. A name is made up when the operator gave none.
+    pub(crate) fn generate(env: &Env, name: Option<&str>) -> Self {
+        let id = env.uuid();
+        let made_up = || format!("strongroom-cluster-{}", id.get(..8).unwrap_or_default());
+        Self {
+            v: 1,
+            name: name.map_or_else(made_up, str::to_owned),
+            id,
+            token_key: BASE64.encode(&env.random::<KEY_BYTES>()),
+            accessor_key: BASE64.encode(&env.random::<KEY_BYTES>()),
+        }
+    }
+
+    /// The usable form.
+    pub(crate) fn open(&self) -> Result<Cluster, Error> {
+        if self.v != 1 {
+            return Err(Error::world("open the cluster entry", "its format is newer than this release"));
+        }
+        let key = |text: &str| {
+            BASE64
+                .decode(text.as_bytes())
+                .map(Secret::new)
+                .map_err(|source| Error::world("decode a key of the cluster entry", source))
+        };
+        Ok(Cluster {
+            id: self.id.clone(),
+            name: self.name.clone(),
+            token_key: key(&self.token_key)?,
+            accessor_key: key(&self.accessor_key)?,
+        })
+    }
+}
+
+impl Cluster {
+    /// The name of a token in storage.
+    pub(crate) fn token_hash(&self, token: &str) -> String {
+        keys::hash_text(&hmac_sha256(self.token_key.expose(), &[token.as_bytes()]))
+    }
+
+    /// The name of an accessor in storage.
+    pub(crate) fn accessor_hash(&self, accessor: &str) -> String {
+        keys::hash_text(&hmac_sha256(self.accessor_key.expose(), &[accessor.as_bytes()]))
+    }
+}
+
+impl Identity {
+    /// The cluster, or [`Error::Sealed`].
+    pub(crate) fn cluster(&self) -> Result<Arc<Cluster>, Error> {
+        self.0.load_full().ok_or(Error::Sealed)
+    }
+
+    /// Reads it through the freshly opened barrier.
+    pub(crate) async fn load(&self, store: &Store) -> Result<(), Error> {
+        let found = store.get::<ClusterEntry>(&keys::CLUSTER).await?;
+        let found = found.ok_or_else(|| Error::world("open the cluster", "the entry core/cluster is missing"))?;
+        self.0.store(Some(Arc::new(found.value.open()?)));
+        Ok(())
+    }
+
+    /// Forgets it: the keys' memory is wiped once the last request that holds them ends.
+    pub(crate) fn forget(&self) {
+        self.0.store(None);
+    }
+}

@@ -1,0 +1,156 @@
+//! The due index: what has to be looked at, and when. Everything that expires has a line at or before its expiry, so
+//! nothing is loaded at start and memory does not grow with what is stored.
+//!
+//! Lines are only ever promises to look again. The worker hands what is due to whoever owns the kind; that one removes
+//! or moves the line in the same commit as what it did about it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use env::Env;
+use framework::Error;
+use framework::view::to_stored;
+use storage::{Key, KeyRange, Revision};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::keys::{self, DUE_SHARDS};
+use crate::store::Store;
+
+/// How long the worker waits when nothing was due. An expired token is refused at once all the same: this is only how
+/// soon it is cleared away.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How many lines of a shard one pass takes.
+const LINES_MAX: usize = 500;
+
+/// A line that is due.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) key: Key,
+    pub(crate) revision: Revision,
+    pub(crate) namespace: String,
+    pub(crate) id: String,
+}
+
+/// Whoever owns a kind of line.
+#[async_trait]
+pub(crate) trait Owner: Send + Sync {
+    /// The word in the line's key.
+    fn kind(&self) -> &'static str;
+
+    /// Does what is due, or a bounded part of it, and removes or moves the line when all is done. Called again at once
+    /// while the line stays, and later after an error.
+    async fn fire(&self, line: Line) -> Result<(), Error>;
+}
+
+/// The task that looks after what is due while the node is unsealed.
+#[derive(Default)]
+pub(crate) struct Worker {
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Worker {
+    /// Starts the task; one that is running already is told to stop.
+    pub(crate) fn start(&self, store: Store, env: Env, owners: Vec<Arc<dyn Owner>>) {
+        let (stop, stopped) = watch::channel(false);
+        let task = tokio::spawn(work(store, env, owners, stopped));
+        let before = self.slot().replace(Running { stop, task });
+        if let Some(before) = before {
+            before.stop.send_replace(true);
+        }
+    }
+
+    /// Tells the task to stop and waits until it has: it ends between two lines, never within one.
+    pub(crate) async fn stop(&self) {
+        let running = self.slot().take();
+        if let Some(running) = running {
+            running.stop.send_replace(true);
+            if let Err(error) = running.task.await {
+                tracing::error!(%error, "the worker of the due index ended badly");
+            }
+        }
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn work(store: Store, env: Env, owners: Vec<Arc<dyn Owner>>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let now = to_stored(env.now().into());
+        let fired = match pass(&store, &owners, now, &stopped).await {
+            Ok(fired) => fired,
+            Err(Error::Sealed) => return,
+            Err(error) => {
+                tracing::warn!(%error, "the due index could not be read and will be tried again");
+                0
+            }
+        };
+        if fired == 0 {
+            tokio::select! {
+                () = env.sleep(PAUSE) => {}
+                _ = stopped.wait_for(|stopped| *stopped) => return,
+            }
+        }
+    }
+}
+
+/// One pass over all shards: everything due by now, a bounded number of lines each. Gives back how many lines fired,
+/// failed ones left out.
+pub(crate) async fn pass(
+    store: &Store,
+    owners: &[Arc<dyn Owner>],
+    now_nanos: i64,
+    stopped: &watch::Receiver<bool>,
+) -> Result<usize, Error> {
+    let mut fired = 0;
+    for shard in 0..DUE_SHARDS {
+        let range = KeyRange { start: keys::due_shard(shard)?, end: Some(keys::due_until(shard, now_nanos)?) };
+        let (lines, _) = store.keys(range, LINES_MAX).await?;
+        for (key, revision) in lines {
+            if *stopped.borrow() {
+                return Ok(fired);
+            }
+            fired += usize::from(fire(owners, key, revision).await);
+        }
+    }
+    Ok(fired)
+}
+
+/// A line that fails must not keep the others from being looked at.
+async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> bool {
+    let Some((kind, line)) = parse(&key, revision) else {
+        tracing::error!(?key, "a line of the due index cannot be read");
+        return false;
+    };
+    let Some(owner) = owners.iter().find(|owner| owner.kind() == kind) else {
+        tracing::error!(kind, "nobody owns this kind of line in the due index");
+        return false;
+    };
+    match owner.fire(line).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(kind, error = %error, "due work failed and will be tried again");
+            false
+        }
+    }
+}
+
+/// `due/<shard>/<time>/<ns>/<kind>/<id>`.
+fn parse(key: &Key, revision: Revision) -> Option<(String, Line)> {
+    let text = std::str::from_utf8(key.as_bytes()).ok()?;
+    let mut parts = text.splitn(6, '/').skip(3);
+    let (namespace, kind, id) = (parts.next()?, parts.next()?, parts.next()?);
+    let line = Line { key: key.clone(), revision, namespace: namespace.to_owned(), id: id.to_owned() };
+    Some((kind.to_owned(), line))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! The storage keys of the core's own entries: `docs/keyspace.md` as code. No other module spells a key.
+
+use data_encoding::BASE64URL_NOPAD;
+use framework::{Error, Kind};
+use storage::Key;
+
+/// The cluster's identity and the keys of the keyed hashes.
+pub(crate) const CLUSTER: Key = Key::constant("core/cluster");
+
+/// The id of the root namespace.
+pub const ROOT_NAMESPACE: &str = "root";
+
+/// How many parts the due index has; workers of several nodes share them out.
+pub(crate) const DUE_SHARDS: u8 = 16;
+
+fn key(parts: &[&str]) -> Result<Key, Error> {
+    Key::new(parts.concat().into_bytes())
+        .map_err(|why| Error::Invalid(format!("name is too long to be stored: {why}").into()))
+}
+
+pub(crate) fn namespace_live(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/live"])
+}
+
+pub(crate) fn mounts_epoch(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mounts"])
+}
+
+pub(crate) fn mount(ns: &str, uuid: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mount/", uuid])
+}
+
+pub(crate) fn mount_live(ns: &str, uuid: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mount-live/", uuid])
+}
+
+/// `path` ends in `/`; auth methods without `auth/` in front.
+pub(crate) fn mount_at(ns: &str, kind: Kind, path: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/at/", kind_name(kind), "/", path])
+}
+
+pub(crate) fn mount_data(ns: &str, uuid: &str) -> String {
+    ["ns/", ns, "/data/", uuid, "/"].concat()
+}
+
+pub(crate) fn policy(ns: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/policy/", name])
+}
+
+pub(crate) fn token(ns: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/token/", hash])
+}
+
+pub(crate) fn token_state(ns: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/token-state/", hash])
+}
+
+pub(crate) fn token_uses(ns: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/token-uses/", hash])
+}
+
+pub(crate) fn token_child(ns: &str, parent: &str, child: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/token-child/", parent, "/", child])
+}
+
+pub(crate) fn accessor(ns: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/accessor/", hash])
+}
+
+pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {
+    ["ns/", ns, "/cubbyhole/", token, "/"].concat()
+}
+
+/// A line of the due index; see [`crate::due`]. `nanos` before 1970 counts as 1970.
+pub(crate) fn due(nanos: i64, ns: &str, kind: &str, id: &str) -> Result<Key, Error> {
+    let shard = id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte)) % DUE_SHARDS;
+    key(&[&format!("due/{shard:02x}/{:016x}/", nanos.max(0)), ns, "/", kind, "/", id])
+}
+
+/// The first key of a shard of the due index.
+pub(crate) fn due_shard(shard: u8) -> Result<Key, Error> {
+    key(&[&format!("due/{shard:02x}/")])
+}
+
+/// The key behind everything of a shard that is due at `nanos`.
+pub(crate) fn due_until(shard: u8, nanos: i64) -> Result<Key, Error> {
+    key(&[&format!("due/{shard:02x}/{:016x}/", nanos.max(0).saturating_add(1))])
+}
+
+/// A prefix of keys.
+pub(crate) fn prefix(text: &str) -> Result<Key, Error> {
+    key(&[text])
+}
+
+/// The words that stored keys and entries use for the kinds.
+pub(crate) const fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Secrets => "secret",
+        Kind::Auth => "auth",
+    }
+}
+
+/// A keyed hash as part of a key: 43 characters.
+pub(crate) fn hash_text(hash: &[u8; 32]) -> String {
+    BASE64URL_NOPAD.encode(hash)
+}

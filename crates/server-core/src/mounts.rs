@@ -1,0 +1,239 @@
+//! Mounts: which engine answers at which path. Mounts are entries of their own, loaded when they are first used, so
+//! start-up does not grow with them.
+//!
+//! What is loaded is kept per namespace and is valid for one revision of the namespace's epoch entry, which every
+//! change of a mount rewrites. A change therefore needs to tell nobody: the next request sees another epoch.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use env::Env;
+use framework::{Error, Kind, Mount, Mounted, View};
+use storage::{Key, KeyRange, Revision};
+
+use crate::keys;
+use crate::store::{Found, Store, decode};
+use crate::tokens::Limits;
+
+pub(crate) mod change;
+pub(crate) mod entry;
+pub(crate) mod sweep;
+
+pub(crate) use change::is_permanent;
+
+use entry::{AtEntry, LiveEntry, LiveState, Settings};
+
+/// The deepest mount path, in segments.
+pub(crate) const PATH_SEGMENTS_MAX: usize = 16;
+/// How many mounts one storage call of a list asks for.
+const LIST_PAGE: usize = 1_000;
+/// How many loaded mounts of one namespace are kept.
+const LOADED_MAX: usize = 10_000;
+
+/// Makes a mounted engine of one type; given the mount's options.
+pub type Make = fn(&BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error>;
+
+/// A pluggable engine that operators can enable.
+#[derive(Clone, Copy)]
+pub struct EngineType {
+    /// As the operator writes it.
+    pub name: &'static str,
+    /// Secrets engine or auth method.
+    pub kind: Kind,
+    /// Makes one.
+    pub make: Make,
+}
+
+/// The mounts of all namespaces.
+pub(crate) struct Mounts {
+    store: Store,
+    env: Env,
+    limits: Limits,
+    types: Vec<EngineType>,
+    /// Engines that live in the core, by type: one of each for all namespaces.
+    fixed: OnceLock<BTreeMap<&'static str, Arc<dyn Mounted>>>,
+    loaded: RwLock<HashMap<String, Loaded>>,
+}
+
+/// The mounts of one namespace that have been used since its epoch last changed.
+#[derive(Default)]
+struct Loaded {
+    epoch: Option<Revision>,
+    secret: HashMap<String, Arc<LiveMount>>,
+    auth: HashMap<String, Arc<LiveMount>>,
+}
+
+/// A mount that is alive, with its engine.
+pub(crate) struct LiveMount {
+    pub(crate) uuid: String,
+    pub(crate) settings: Settings,
+    pub(crate) engine: Arc<dyn Mounted>,
+    /// As handlers see it, with the TTLs that are in effect.
+    pub(crate) mount: Arc<Mount>,
+    pub(crate) liveness: (Key, Revision),
+    data_prefix: String,
+}
+
+impl Mounts {
+    pub(crate) fn new(store: Store, env: Env, limits: Limits, types: Vec<EngineType>) -> Self {
+        Self { store, env, limits, types, fixed: OnceLock::new(), loaded: RwLock::default() }
+    }
+
+    /// Names the engines that live in the core. They hold the core's services, this one among them.
+    pub(crate) fn set_fixed(&self, engines: impl IntoIterator<Item = Arc<dyn Mounted>>) {
+        let engines = engines.into_iter().map(|engine| (engine.type_name(), engine)).collect();
+        // Set once by the composition; a second call would be a mistake that changes nothing.
+        let _already_set = self.fixed.set(engines);
+    }
+
+    /// An engine that lives in the core, for requests that need no storage: `sys/` answers while sealed.
+    pub(crate) fn fixed(&self, type_name: &str) -> Option<Arc<dyn Mounted>> {
+        self.fixed.get()?.get(type_name).cloned()
+    }
+
+    /// The mount that a request path leads to, and what of the path is behind it.
+    pub(crate) async fn find<'p>(&self, ns: &str, path: &'p str) -> Result<Option<(Arc<LiveMount>, &'p str)>, Error> {
+        let (kind, path) = match path.strip_prefix("auth/") {
+            Some(behind) => (Kind::Auth, behind),
+            None => (Kind::Secrets, path),
+        };
+        let Some(epoch) = self.epoch(ns).await? else { return Ok(None) };
+        if let Some(mount) = candidates(path).find_map(|at| self.loaded(ns, epoch, kind, &with_slash(at))) {
+            let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
+            return Ok(Some((mount, behind)));
+        }
+        let keys = candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at))).collect::<Result<Vec<_>, _>>()?;
+        let entries = self.store.get_list(&keys).await?;
+        let Some((key, opened)) = keys.iter().zip(entries).find_map(|(key, entry)| Some((key, entry?))) else {
+            return Ok(None);
+        };
+        let at: Found<AtEntry> = decode(key, &opened)?;
+        let Some(mount) = self.load(ns, &at.value.uuid).await? else { return Ok(None) };
+        self.keep(ns, epoch, &mount).await?;
+        let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
+        Ok(Some((mount, behind)))
+    }
+
+    /// The mount at exactly this path.
+    pub(crate) async fn at(&self, ns: &str, kind: Kind, path: &str) -> Result<Option<Arc<LiveMount>>, Error> {
+        let Some(at) = self.store.get::<AtEntry>(&keys::mount_at(ns, kind, path)?).await? else { return Ok(None) };
+        self.load(ns, &at.value.uuid).await
+    }
+
+    /// The settings of all mounts of a kind by path.
+    pub(crate) async fn list(&self, ns: &str, kind: Kind) -> Result<BTreeMap<String, Settings>, Error> {
+        let prefix = keys::prefix(&format!("ns/{ns}/mount/"))?;
+        let mut range = KeyRange::prefix(&prefix);
+        let mut mounts = BTreeMap::new();
+        loop {
+            let (page, next) = self.store.page(range.clone(), LIST_PAGE).await?;
+            for (key, opened) in page {
+                let settings = decode::<Settings>(&key, &opened)?.value;
+                if settings.kind == keys::kind_name(kind) {
+                    mounts.insert(settings.path.clone(), settings);
+                }
+            }
+            match next {
+                Some(next) => range.start = next,
+                None => return Ok(mounts),
+            }
+        }
+    }
+
+    async fn epoch(&self, ns: &str) -> Result<Option<Revision>, Error> {
+        Ok(self.store.revisions(&[keys::mounts_epoch(ns)?]).await?.pop().flatten())
+    }
+
+    fn loaded(&self, ns: &str, epoch: Revision, kind: Kind, path: &str) -> Option<Arc<LiveMount>> {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        let loaded = loaded.get(ns).filter(|it| it.epoch == Some(epoch))?;
+        loaded.by_kind(kind).get(path).cloned()
+    }
+
+    /// Keeps a loaded mount if the epoch is still the one from before it was read: then what was read is of it too.
+    async fn keep(&self, ns: &str, epoch: Revision, mount: &Arc<LiveMount>) -> Result<(), Error> {
+        if self.epoch(ns).await? != Some(epoch) {
+            return Ok(());
+        }
+        let mut all = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        let loaded = all.entry(ns.to_owned()).or_default();
+        if loaded.epoch != Some(epoch) {
+            *loaded = Loaded { epoch: Some(epoch), ..Loaded::default() };
+        }
+        let kept = loaded.by_kind_mut(mount.engine.kind());
+        if kept.len() >= LOADED_MAX {
+            kept.clear();
+        }
+        kept.insert(mount.settings.path.clone(), Arc::clone(mount));
+        Ok(())
+    }
+
+    async fn load(&self, ns: &str, uuid: &str) -> Result<Option<Arc<LiveMount>>, Error> {
+        let (settings_key, live_key) = (keys::mount(ns, uuid)?, keys::mount_live(ns, uuid)?);
+        let [settings, live] = self.store.get_all([settings_key.clone(), live_key.clone()]).await?;
+        let (Some(settings), Some(live)) = (settings, live) else { return Ok(None) };
+        let live: Found<LiveEntry> = decode(&live_key, &live)?;
+        if live.value.state != LiveState::Live {
+            return Ok(None);
+        }
+        let settings = decode::<Settings>(&settings_key, &settings)?.value;
+        let engine = self.make(&settings.engine_type, &settings.options)?;
+        let mount = Arc::new(settings.mount(uuid, self.limits));
+        let data_prefix = keys::mount_data(ns, uuid);
+        let liveness = (live_key, live.revision);
+        Ok(Some(Arc::new(LiveMount { uuid: uuid.to_owned(), settings, engine, mount, liveness, data_prefix })))
+    }
+
+    fn make(&self, type_name: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
+        if let Some(engine) = self.fixed(type_name) {
+            return Ok(engine);
+        }
+        match self.types.iter().find(|it| it.name == type_name) {
+            Some(it) => (it.make)(options),
+            None => Err(Error::world("open a mount", format!("this server has no engine of the type \"{type_name}\""))),
+        }
+    }
+
+    /// Drops what was loaded; the server is being sealed.
+    pub(crate) fn forget(&self) {
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl LiveMount {
+    /// The mount's own part of the storage.
+    pub(crate) fn view(&self, store: &Store) -> View {
+        View::new(store.barrier().clone(), self.data_prefix.clone(), vec![self.liveness.clone()])
+    }
+}
+
+impl Loaded {
+    fn by_kind(&self, kind: Kind) -> &HashMap<String, Arc<LiveMount>> {
+        match kind {
+            Kind::Secrets => &self.secret,
+            Kind::Auth => &self.auth,
+        }
+    }
+
+    fn by_kind_mut(&mut self, kind: Kind) -> &mut HashMap<String, Arc<LiveMount>> {
+        match kind {
+            Kind::Secrets => &mut self.secret,
+            Kind::Auth => &mut self.auth,
+        }
+    }
+}
+
+/// The paths that a mount leading to `path` could have, shortest first, without the `/` at the end: mounts do not
+/// nest, so at most one of them is there.
+fn candidates(path: &str) -> impl Iterator<Item = &str> {
+    let ends = path.match_indices('/').map(|(index, _)| index);
+    let whole = (!path.ends_with('/') && !path.is_empty()).then_some(path.len());
+    ends.chain(whole).take(PATH_SEGMENTS_MAX).filter_map(|end| path.get(..end)).filter(|at| !at.is_empty())
+}
+
+fn with_slash(at: &str) -> String {
+    [at, "/"].concat()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! What is stored of a mount.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use framework::Mount;
+use serde::{Deserialize, Serialize};
+
+use crate::tokens::Limits;
+
+/// Everything about a mount that can be shown and tuned.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    pub(crate) v: u32,
+    /// `secret` or `auth`.
+    pub(crate) kind: String,
+    /// Ends in `/`.
+    pub(crate) path: String,
+    pub(crate) engine_type: String,
+    pub(crate) uuid: String,
+    pub(crate) accessor: String,
+    pub(crate) description: String,
+    pub(crate) options: BTreeMap<String, String>,
+    pub(crate) is_local: bool,
+    pub(crate) is_seal_wrap: bool,
+    pub(crate) tuning: Tuning,
+}
+
+/// What `tune` changes. Zero and empty mean that nothing of its own is set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Tuning {
+    pub(crate) default_lease_ttl_secs: u64,
+    pub(crate) max_lease_ttl_secs: u64,
+    pub(crate) force_no_cache: bool,
+    pub(crate) listing_visibility: String,
+    pub(crate) token_type: String,
+    pub(crate) audit_non_hmac_request_keys: Vec<String>,
+    pub(crate) audit_non_hmac_response_keys: Vec<String>,
+    pub(crate) passthrough_request_headers: Vec<String>,
+    pub(crate) allowed_response_headers: Vec<String>,
+}
+
+/// A mount's liveness.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LiveEntry {
+    pub(crate) v: u32,
+    pub(crate) state: LiveState,
+}
+
+/// Whether a mount answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LiveState {
+    Live,
+    Removing,
+}
+
+/// Which mount is at a path.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct AtEntry {
+    pub(crate) v: u32,
+    pub(crate) uuid: String,
+}
+
+impl Settings {
+    /// As handlers see it: the mount's own TTLs where it has any, the system's otherwise.
+    pub(crate) fn mount(&self, uuid: &str, limits: Limits) -> Mount {
+        let own = |secs: u64, other: Duration| if secs == 0 { other } else { Duration::from_secs(secs) };
+        let max_lease_ttl = own(self.tuning.max_lease_ttl_secs, limits.max_lease_ttl);
+        let default_lease_ttl = own(self.tuning.default_lease_ttl_secs, limits.default_lease_ttl).min(max_lease_ttl);
+        Mount {
+            path: self.path.clone(),
+            accessor: self.accessor.clone(),
+            uuid: uuid.to_owned(),
+            options: self.options.clone(),
+            default_lease_ttl,
+            max_lease_ttl,
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! ACL policies: their stored text and their parsed form. `root` has no text and cannot be written; `default` is made
+//! at init, can be changed and cannot be removed.
+
+use std::sync::Arc;
+
+use barrier::Changes;
+use framework::view::COMMIT_TRIES;
+use framework::Error;
+use policy::Policy;
+use quick_cache::sync::Cache;
+use serde::{Deserialize, Serialize};
+use storage::{Expectation, Key, KeyRange, Revision};
+
+use crate::keys;
+use crate::store::{Lost, Store, decode, encode};
+
+/// The policy that nothing is refused to.
+pub const ROOT: &str = "root";
+/// The policy that tokens get unless asked otherwise.
+pub const DEFAULT: &str = "default";
+/// Names that tokens get from the server alone.
+pub(crate) const RESERVED: [&str; 2] = ["response-wrapping", "control-group"];
+
+/// The longest policy text.
+const TEXT_BYTES_MAX: usize = 256 * 1024;
+/// The longest policy name.
+const NAME_BYTES_MAX: usize = 512;
+/// How many parsed policies are kept.
+const PARSED_MAX: usize = 2_000;
+/// How many names one storage call of a list asks for.
+const LIST_PAGE: usize = 1_000;
+
+#[derive(Serialize, Deserialize)]
+struct PolicyEntry {
+    v: u32,
+    text: String,
+}
+
+/// The policies of all namespaces.
+pub(crate) struct Policies {
+    store: Store,
+    /// Parsed texts by storage key, valid for one revision. Policies are configuration, not secrets.
+    parsed: Cache<Key, (Revision, Arc<Policy>)>,
+}
+
+/// A policy as it was when an ACL was made from it.
+pub(crate) struct Source {
+    pub(crate) key: Key,
+    pub(crate) revision: Option<Revision>,
+    pub(crate) policy: Option<Arc<Policy>>,
+}
+
+impl Policies {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, parsed: Cache::new(PARSED_MAX) }
+    }
+
+    /// The entry of the `default` policy that init writes.
+    pub(crate) fn initial(ns: &str) -> Result<(Key, Vec<u8>), Error> {
+        Ok((keys::policy(ns, DEFAULT)?, encode(&PolicyEntry { v: 1, text: policy::DEFAULT.to_owned() })?))
+    }
+
+    /// The text of a policy, `None` if there is none.
+    pub(crate) async fn text(&self, ns: &str, name: &str) -> Result<Option<String>, Error> {
+        let found = self.store.get::<PolicyEntry>(&keys::policy(ns, name)?).await?;
+        Ok(found.map(|found| found.value.text))
+    }
+
+    /// The parsed policies of these names with what they were read from; absent ones too.
+    pub(crate) async fn sources(&self, ns: &str, names: &[String]) -> Result<Vec<Source>, Error> {
+        let names: Vec<_> = names.iter().filter(|name| *name != ROOT).collect();
+        let keys = names.iter().map(|name| keys::policy(ns, name)).collect::<Result<Vec<_>, _>>()?;
+        let entries = self.store.get_list(&keys).await?;
+        let found = keys.into_iter().zip(names).zip(entries);
+        found
+            .map(|((key, name), entry)| {
+                let Some(entry) = entry else { return Ok(Source { key, revision: None, policy: None }) };
+                let policy = self.parse(&key, name, &entry)?;
+                Ok(Source { key, revision: Some(entry.revision), policy: Some(policy) })
+            })
+            .collect()
+    }
+
+    fn parse(&self, key: &Key, name: &str, entry: &barrier::Opened) -> Result<Arc<Policy>, Error> {
+        if let Some((revision, policy)) = self.parsed.get(key)
+            && revision == entry.revision
+        {
+            return Ok(policy);
+        }
+        let found = decode::<PolicyEntry>(key, entry)?;
+        let policy = Policy::parse(name, &found.value.text)
+            .map_err(|source| Error::world(format!("parse the stored policy \"{name}\""), source))?;
+        let policy = Arc::new(policy);
+        self.parsed.insert(key.clone(), (entry.revision, Arc::clone(&policy)));
+        Ok(policy)
+    }
+
+    /// Stores a policy, old or new.
+    pub(crate) async fn write(&self, ns: &str, name: &str, text: &str) -> Result<(), Error> {
+        check_name(name)?;
+        if name == ROOT {
+            return Err(Error::invalid("cannot update \"root\" policy"));
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            let length = text.len();
+            return Err(Error::Invalid(format!("policy has {length} bytes, the most is {TEXT_BYTES_MAX}").into()));
+        }
+        Policy::parse(name, text).map_err(|why| Error::Invalid(format!("failed to parse policy: {why}").into()))?;
+        let key = keys::policy(ns, name)?;
+        let value = encode(&PolicyEntry { v: 1, text: text.to_owned() })?;
+        for _ in 0..COMMIT_TRIES {
+            let live = keys::namespace_live(ns)?;
+            let [live_entry, known] = self.store.get_all([live.clone(), key.clone()]).await?;
+            let live_entry = live_entry.ok_or(Error::NotFound)?;
+            let mut changes = Changes::new();
+            changes.expect(Expectation::At(live, live_entry.revision));
+            changes.set(key.clone(), known.map(|known| known.revision), value.clone());
+            match self.store.commit(changes).await {
+                Ok(_) => return Ok(()),
+                Err(Lost::Race(_)) => {}
+                Err(Lost::Failed(error)) => return Err(error),
+            }
+        }
+        Err(framework::view::contended())
+    }
+
+    /// Removes a policy; no error when there is none.
+    pub(crate) async fn delete(&self, ns: &str, name: &str) -> Result<(), Error> {
+        if name == ROOT || name == DEFAULT {
+            return Err(Error::Invalid(format!("cannot delete \"{name}\" policy").into()));
+        }
+        let key = keys::policy(ns, name)?;
+        for _ in 0..COMMIT_TRIES {
+            let [known] = self.store.get_all([key.clone()]).await?;
+            let Some(known) = known else { return Ok(()) };
+            let mut changes = Changes::new();
+            changes.delete(key.clone(), known.revision);
+            match self.store.commit(changes).await {
+                Ok(_) => return Ok(()),
+                Err(Lost::Race(_)) => {}
+                Err(Lost::Failed(error)) => return Err(error),
+            }
+        }
+        Err(framework::view::contended())
+    }
+
+    /// All names, sorted, `root` among them: it is a policy without a text.
+    pub(crate) async fn names(&self, ns: &str) -> Result<Vec<String>, Error> {
+        let prefix = keys::prefix(&format!("ns/{ns}/policy/"))?;
+        let mut range = KeyRange::prefix(&prefix);
+        let mut names = Vec::new();
+        loop {
+            let (page, next) = self.store.keys(range.clone(), LIST_PAGE).await?;
+            let behind = page.iter().filter_map(|(key, _)| key.as_bytes().get(prefix.as_bytes().len()..));
+            names.extend(behind.map(|name| String::from_utf8_lossy(name).into_owned()));
+            match next {
+                Some(next) => range.start = next,
+                None => break,
+            }
+        }
+        names.push(ROOT.to_owned());
+        names.sort();
+        Ok(names)
+    }
+
+    /// Drops what was parsed; the server is being sealed.
+    pub(crate) fn forget(&self) {
+        self.parsed.clear();
+    }
+}
+
+/// The name as it is stored: lower case (documented Vault behaviour).
+pub(crate) fn sanitize_name(name: &str) -> String {
+    name.trim().to_lowercase()
+}
+
+fn check_name(name: &str) -> Result<(), Error> {
+    if name.is_empty() {
+        return Err(Error::invalid("policy name is missing"));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Err(Error::Invalid(format!("policy name has {} bytes, the most is {NAME_BYTES_MAX}", name.len()).into()));
+    }
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! The request pipeline: where does it lead, who asks, may they, then the engine. One file a stage.
+//!
+//! A denial must not tell whether the thing exists: whoever may not is told so before anything is said about routes.
+
+use std::sync::Arc;
+
+use env::Env;
+use framework::context::Caller;
+use framework::engine::Route;
+use framework::openapi::{MountPath, Section};
+use framework::{Context, Error, Mounted, Namespace, Operation, Reply, Request};
+use serde_json::{Map, Value};
+
+use crate::keys::ROOT_NAMESPACE;
+use crate::mounts::{LiveMount, Mounts};
+use crate::store::Store;
+use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
+
+mod authenticate;
+mod authorise;
+mod resolve;
+
+/// What the pipeline needs of the core.
+pub(crate) struct Pipeline {
+    pub(crate) store: Store,
+    pub(crate) env: Env,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) mounts: Arc<Mounts>,
+}
+
+/// A request whose destination is known.
+struct Target<'r> {
+    namespace: Arc<Namespace>,
+    /// None while sealed: then only `sys/` answers, from its table alone.
+    mount: Option<Arc<LiveMount>>,
+    engine: Arc<dyn Mounted>,
+    /// The path behind the mount path.
+    path: &'r str,
+    /// Where the engine leads it, or why nowhere.
+    route: Result<Route, Error>,
+}
+
+impl Pipeline {
+    /// Answers a request; tells the engine type that did.
+    pub(crate) async fn handle(&self, mut request: Request) -> (String, Result<Reply, Error>) {
+        let data = std::mem::take(&mut request.data);
+        match self.run(&request, data).await {
+            Ok((mount_type, reply)) => (mount_type, Ok(reply)),
+            Err(error) => (String::new(), Err(error)),
+        }
+    }
+
+    async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<(String, Reply), Error> {
+        if request.wrap_ttl.is_some_and(|ttl| !ttl.is_zero()) {
+            return Err(Error::invalid("response wrapping is not available in this release: leave the wrap TTL out"));
+        }
+        let target = self.resolve(request).await?;
+        let is_open = matches!(&target, Some(Target { route: Ok(route), .. }) if route.access.is_unauthenticated);
+        let token = match self.authenticate(request, is_open).await {
+            Ok(token) => token,
+            Err(Error::Denied) if is_open => None,
+            Err(error) => return Err(error),
+        };
+        let used = match &token {
+            Some(token) if !is_open => self.tokens.spend(token).await?,
+            _ => Use::More,
+        };
+        let result = self.answer(request, target, token.as_deref(), data, is_open).await;
+        if let (Use::Last, Some(token)) = (used, &token) {
+            self.tokens.revoke(&token.namespace, &token.hash, Children::Revoke).await?;
+        }
+        result
+    }
+
+    async fn answer(
+        &self,
+        request: &Request,
+        target: Option<Target<'_>>,
+        token: Option<&Resolved>,
+        data: Map<String, Value>,
+        is_open: bool,
+    ) -> Result<(String, Reply), Error> {
+        let Some(target) = target else {
+            authorise::check(request, request.operation, None, token, &data)?;
+            return Err(Error::Unrouted(no_handler(&request.path).into()));
+        };
+        let mut context = self.context(request, &target, token);
+        let mut operation = request.operation;
+        if let Ok(route) = &target.route
+            && !is_open
+        {
+            operation = self.operation(request, &target, route, &context, &data).await?;
+        }
+        if !is_open {
+            let access = target.route.as_ref().ok().map(|route| route.access);
+            context.caller.is_sudo = authorise::check(request, operation, access, token, &data)?;
+        }
+        let mount_type = target.engine.type_name().to_owned();
+        if operation == Operation::Help {
+            let reply = help(&target)?;
+            return Ok((mount_type, reply));
+        }
+        let route = target.route?;
+        let reply = target.engine.handle(&context, &route, operation, data).await?;
+        Ok((mount_type, reply))
+    }
+
+    /// Tells create from update where the engine can.
+    async fn operation(
+        &self,
+        request: &Request,
+        target: &Target<'_>,
+        route: &Route,
+        context: &Context,
+        data: &Map<String, Value>,
+    ) -> Result<Operation, Error> {
+        if request.operation != Operation::Update || !route.knows_existence {
+            return Ok(request.operation);
+        }
+        let exists = target.engine.exists(context, route, data).await?;
+        Ok(if exists { Operation::Update } else { Operation::Create })
+    }
+
+    fn context(&self, request: &Request, target: &Target<'_>, token: Option<&Resolved>) -> Context {
+        Context {
+            view: self.view(target, token),
+            env: self.env.clone(),
+            mount: target.mount.as_ref().map(|it| Arc::clone(&it.mount)).unwrap_or_default(),
+            namespace: Arc::clone(&target.namespace),
+            caller: caller(request, token),
+            connection: Arc::clone(&request.connection),
+            request_id: request.id.clone(),
+            path: target.path.to_owned(),
+        }
+    }
+}
+
+fn caller(request: &Request, token: Option<&Resolved>) -> Caller {
+    let Some(resolved) = token else { return Caller::default() };
+    Caller {
+        token: request.token.clone(),
+        accessor: resolved.entry.accessor.clone(),
+        display_name: resolved.entry.display_name.clone(),
+        entity_id: resolved.entry.entity_id.clone(),
+        token_hash: resolved.hash.clone(),
+        is_sudo: false,
+    }
+}
+
+fn help(target: &Target<'_>) -> Result<Reply, Error> {
+    let mount_path = target.mount.as_ref().map_or("sys/", |it| it.settings.path.as_str());
+    let mount_path = match target.engine.kind() {
+        framework::Kind::Secrets => mount_path.to_owned(),
+        framework::Kind::Auth => ["auth/", mount_path].concat(),
+    };
+    let engine = target.engine.as_ref();
+    let section = section(engine, MountPath::Fixed(&mount_path));
+    framework::help::answer(engine, &section, target.path)
+}
+
+/// How an engine's table stands in help and OpenAPI.
+pub(crate) fn section<'a>(engine: &'a dyn Mounted, mount: MountPath<'a>) -> Section<'a> {
+    let tag = match (engine.type_name(), engine.kind()) {
+        ("system", _) => "system",
+        (_, framework::Kind::Secrets) => "secrets",
+        (_, framework::Kind::Auth) => "auth",
+    };
+    Section { mount, prefix: engine.type_name(), tag, specs: engine.specs() }
+}
+
+fn no_handler(path: &str) -> String {
+    format!("no handler for route \"{path}\". route entry not found.")
+}
+
+/// The one namespace there is.
+fn root_namespace() -> Arc<Namespace> {
+    Arc::new(Namespace { id: ROOT_NAMESPACE.to_owned(), path: String::new() })
+}

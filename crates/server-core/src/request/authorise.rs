@@ -1,0 +1,44 @@
+//! Third stage: may they.
+
+use framework::{Access, Error, Operation, Request};
+use policy::Question;
+use serde_json::{Map, Value};
+
+use crate::tokens::Resolved;
+
+/// Whether the token's policies allow the request; tells whether they give `sudo` on its path. A path that leads
+/// nowhere is checked all the same, so that a denial looks alike whether it does or not.
+pub(super) fn check(
+    request: &Request,
+    operation: Operation,
+    access: Option<Access>,
+    token: Option<&Resolved>,
+    data: &Map<String, Value>,
+) -> Result<bool, Error> {
+    let token = token.ok_or(Error::Denied)?;
+    let question = Question {
+        path: &request.path,
+        operation: policy_operation(operation),
+        parameters: Some(data),
+        wrap_ttl: request.wrap_ttl,
+    };
+    let decision = token.acl.decide(&question);
+    let needs_sudo = access.is_some_and(|access| access.is_sudo) && operation != Operation::Help;
+    if !decision.allowed || (needs_sudo && !decision.sudo) {
+        return Err(Error::Denied);
+    }
+    Ok(decision.sudo)
+}
+
+fn policy_operation(operation: Operation) -> policy::Operation {
+    match operation {
+        Operation::Create => policy::Operation::Create,
+        Operation::Read => policy::Operation::Read,
+        Operation::Update => policy::Operation::Update,
+        Operation::Patch => policy::Operation::Patch,
+        Operation::Delete => policy::Operation::Delete,
+        Operation::List => policy::Operation::List,
+        Operation::Scan => policy::Operation::Scan,
+        Operation::Help => policy::Operation::Help,
+    }
+}

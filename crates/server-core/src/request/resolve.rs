@@ -1,0 +1,58 @@
+//! First stage: the namespace, the mount, and the engine's row.
+
+use std::sync::Arc;
+
+use framework::{Error, Request, View};
+
+use super::{Pipeline, Target, root_namespace};
+use crate::keys;
+use crate::tokens::Resolved;
+
+/// Where the core's own endpoints are, in every namespace.
+const SYSTEM: &str = "sys/";
+
+impl Pipeline {
+    /// Where the request leads; `None` when nothing is mounted there.
+    ///
+    /// While sealed, only the rows of `sys/` that say so are answered; everything else is [`Error::Sealed`].
+    pub(super) async fn resolve<'r>(&self, request: &'r Request) -> Result<Option<Target<'r>>, Error> {
+        let namespace = request.namespace.trim_matches('/');
+        if !namespace.is_empty() && namespace != keys::ROOT_NAMESPACE {
+            // Whether a namespace exists is told to nobody who has no rights there.
+            return Err(Error::Denied);
+        }
+        let is_sealed = self.store.barrier().is_sealed();
+        if let Some(path) = request.path.strip_prefix(SYSTEM)
+            && let Some(engine) = self.mounts.fixed("system")
+        {
+            let route = engine.route(request.operation, path);
+            if matches!(&route, Ok(route) if route.access.works_while_sealed) {
+                return Ok(Some(Target { namespace: root_namespace(), mount: None, engine, path, route }));
+            }
+        }
+        if is_sealed {
+            return Err(Error::Sealed);
+        }
+        let Some((mount, path)) = self.mounts.find(keys::ROOT_NAMESPACE, &request.path).await? else { return Ok(None) };
+        let engine = Arc::clone(&mount.engine);
+        let route = engine.route(request.operation, path).map_err(|error| match error {
+            Error::Unrouted(_) => Error::Unrouted("unsupported path".into()),
+            error => error,
+        });
+        Ok(Some(Target { namespace: root_namespace(), mount: Some(mount), engine, path, route }))
+    }
+
+    /// The storage that the engine gets: the mount's own, or for a cubbyhole the caller's token's, which lives and
+    /// dies with the token.
+    pub(super) fn view(&self, target: &Target<'_>, token: Option<&Resolved>) -> View {
+        match (&target.mount, token) {
+            (Some(mount), Some(token)) if mount.settings.engine_type == "cubbyhole" => {
+                let prefix = keys::cubbyhole(&token.namespace, &token.hash);
+                View::new(self.store.barrier().clone(), prefix, vec![token.liveness.clone()])
+            }
+            (Some(mount), _) => mount.view(&self.store),
+            // Rows that answer while sealed keep nothing; an empty view below a prefix that nobody uses.
+            (None, _) => View::new(self.store.barrier().clone(), "none/", Vec::new()),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! From nothing to a server that answers, and back: init, unseal, seal. Whatever is loaded at unseal is loaded here,
+//! and dropped here at seal.
+
+use std::sync::Arc;
+
+use barrier::seal::{InitError, InitOptions, SealControl, SealStatus, UnsealError};
+use env::Env;
+use framework::Error;
+use secret::{Secret, SecretBytes};
+use serde::Serialize;
+use storage::Key;
+
+use crate::cluster::{ClusterEntry, Identity};
+use crate::due::Worker;
+use crate::keys::{self, ROOT_NAMESPACE};
+use crate::mounts::{Mounts, change};
+use crate::policies::Policies;
+use crate::store::{Store, encode};
+use crate::tokens::{Tokens, create};
+
+/// The seal with everything that opens and closes with it.
+pub(crate) struct Seals {
+    pub(crate) control: SealControl,
+    pub(crate) store: Store,
+    pub(crate) env: Env,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) mounts: Arc<Mounts>,
+    pub(crate) worker: Worker,
+    pub(crate) cluster_name: Option<String>,
+}
+
+/// What init hands out, once.
+pub struct Initialized {
+    /// Shares of the seal key, raw; empty for an unattended seal.
+    pub shares: Vec<SecretBytes>,
+    /// Shares of the recovery key, raw; empty for Shamir.
+    pub recovery_shares: Vec<SecretBytes>,
+    /// The first token.
+    pub root_token: Secret<String>,
+}
+
+#[derive(Serialize)]
+struct NamespaceLive {
+    v: u32,
+    state: &'static str,
+}
+
+impl Seals {
+    /// Initializes the store. `root_token` is the first token's text, if the operator chose it (development only).
+    pub(crate) async fn init(
+        &self,
+        options: &InitOptions,
+        root_token: Option<Secret<String>>,
+    ) -> Result<Initialized, Error> {
+        let cluster_entry = ClusterEntry::generate(&self.env, self.cluster_name.as_deref());
+        let root = create::root(&self.env, &cluster_entry.open()?, root_token)?;
+        let mut entries = vec![
+            (keys::CLUSTER, encode(&cluster_entry)?),
+            (keys::namespace_live(ROOT_NAMESPACE)?, encode(&NamespaceLive { v: 1, state: "live" })?),
+            Policies::initial(ROOT_NAMESPACE)?,
+        ];
+        entries.extend(change::initial(&self.env, ROOT_NAMESPACE)?);
+        entries.extend(root.entries);
+        let entries: Vec<(Key, SecretBytes)> = entries.into_iter().map(|(key, value)| (key, value.into())).collect();
+        let made = self.control.init(options, entries).await.map_err(from_init)?;
+        if made.shares.is_empty() {
+            self.unseal_unattended().await?;
+        }
+        let root_token = root.created.token;
+        Ok(Initialized { shares: made.shares, recovery_shares: made.recovery_shares, root_token })
+    }
+
+    /// Takes one share of the seal key.
+    pub(crate) async fn unseal(&self, share: SecretBytes) -> Result<SealStatus, Error> {
+        let was_sealed = self.control.barrier().is_sealed();
+        let status = self.control.unseal(share).await.map_err(from_unseal)?;
+        if was_sealed && !status.sealed {
+            self.open().await?;
+        }
+        Ok(status)
+    }
+
+    /// Unseals with the key that the operator gave the node, if it is that kind of seal and the store is initialized.
+    pub(crate) async fn unseal_unattended(&self) -> Result<SealStatus, Error> {
+        let status = self.control.unseal_auto().await.map_err(from_unseal)?;
+        if !status.sealed {
+            self.open().await?;
+        }
+        Ok(status)
+    }
+
+    /// Locks the keys away and forgets everything that was decrypted with them.
+    pub(crate) async fn seal(&self) {
+        self.worker.stop().await;
+        self.control.seal().await;
+        self.identity.forget();
+        self.tokens.forget();
+        self.policies.forget();
+        self.mounts.forget();
+    }
+
+    /// What follows a successful unseal. If it fails, the node is sealed again: half open is not a state.
+    async fn open(&self) -> Result<(), Error> {
+        if let Err(error) = self.identity.load(&self.store).await {
+            self.seal().await;
+            return Err(error);
+        }
+        self.worker.start(
+            self.store.clone(),
+            self.env.clone(),
+            vec![Arc::clone(&self.tokens) as _, Arc::clone(&self.mounts) as _],
+        );
+        Ok(())
+    }
+}
+
+/// Init's failures as the API shows them.
+fn from_init(error: InitError) -> Error {
+    match error {
+        InitError::Options(text) => Error::Invalid(text.into()),
+        error @ InitError::AlreadyInitialized => Error::Invalid(error.to_string().into()),
+        InitError::NotEmpty => {
+            let text = "the store is not empty, but holds no seal: it belongs to something else or is damaged";
+            Error::WorldShown { shown: text.into(), source: Box::new(InitError::NotEmpty) }
+        }
+        error => Error::world("initialize the store", error),
+    }
+}
+
+/// Unseal's failures as the API shows them: the caller's stay 400.
+pub(crate) fn from_unseal(error: UnsealError) -> Error {
+    match error {
+        UnsealError::NotInitialized => Error::invalid("Vault is not initialized"),
+        UnsealError::NotApplicable(_) => Error::Invalid(error.to_string().into()),
+        UnsealError::Share(why) => Error::Invalid(format!("invalid key: {why}").into()),
+        UnsealError::WrongKey => {
+            Error::invalid("failed to unseal: the keys do not belong together or to this server; progress was reset")
+        }
+        UnsealError::OtherKind { .. } => {
+            let shown = error.to_string();
+            Error::WorldShown { shown: shown.into(), source: Box::new(error) }
+        }
+        error => Error::world("unseal", error),
+    }
+}

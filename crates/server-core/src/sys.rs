@@ -1,0 +1,58 @@
+//! The table of `sys/`: one file a group of endpoints. A handler gets the one or two services it needs, never the
+//! core.
+
+use std::sync::Arc;
+
+use framework::router::TableError;
+use framework::{Engine, Mounted};
+
+use crate::mounts::Mounts;
+use crate::node::Node;
+use crate::policies::Policies;
+use crate::seals::Seals;
+use crate::tokens::Tokens;
+
+mod capabilities;
+mod health;
+mod internal;
+mod keyring;
+mod mounts;
+mod policies;
+mod seal;
+
+const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
+
+/// Everything that any endpoint needs; each sees a part.
+pub(crate) struct Sys {
+    pub(crate) seal: SealPart,
+    pub(crate) mounts: MountsPart,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) tokens: Arc<Tokens>,
+}
+
+/// For the endpoints that show or turn the seal.
+pub(crate) struct SealPart {
+    pub(crate) seals: Arc<Seals>,
+    pub(crate) node: Arc<Node>,
+}
+
+/// For the endpoints about mounts: what a caller may see of them depends on the token.
+pub(crate) struct MountsPart {
+    pub(crate) mounts: Arc<Mounts>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) default_lease_ttl_secs: u64,
+    pub(crate) max_lease_ttl_secs: u64,
+}
+
+/// The engine of `sys/`.
+pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
+    Engine::secrets("system", HELP)
+        .paths(seal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
+        .paths(health::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
+        .paths(keyring::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
+        .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
+        .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
+        .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
+        .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
+        .mount(sys)
+}

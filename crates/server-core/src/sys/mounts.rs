@@ -1,0 +1,372 @@
+//! `sys/mounts` and `sys/auth`: the same endpoints for the two kinds of mounts.
+
+use std::collections::BTreeMap;
+
+use framework::input::Nothing;
+use framework::path::Handler;
+use framework::{Context, Error, FieldSet, FieldValue, Kind, Path, Reply, Segment, fields};
+use serde_json::{Map, Value, json};
+
+use super::MountsPart;
+use crate::mounts::change::{NewMount, missing, parse_path};
+use crate::mounts::entry::{Settings, Tuning};
+
+const PATH: &str = "Where the engine is mounted.";
+/// The longest description.
+const DESCRIPTION_BYTES_MAX: usize = 4096;
+/// The longest TTL, in seconds: about 290 years, what nanoseconds in 64 bits can say.
+const TTL_SECS_MAX: u64 = 9_000_000_000;
+
+pub(super) fn paths() -> Vec<Path<MountsPart>> {
+    vec![
+        Path::new("mounts", "All secrets engines.").read(list_secrets, "Show all of them."),
+        one("mounts/{path}", "One secrets engine.", read_secret, enable_secret, disable_secret),
+        tuning("mounts/{path}/tune", "The settings of a secrets engine.", read_tune_secret, tune_secret),
+        Path::new("auth", "All auth methods.").read(list_auth, "Show all of them."),
+        one("auth/{path}", "One auth method.", read_auth, enable_auth, disable_auth).sudo(),
+        tuning("auth/{path}/tune", "The settings of an auth method.", read_tune_auth, tune_auth).sudo(),
+    ]
+}
+
+fn one<A, B, C>(
+    template: &'static str,
+    about: &'static str,
+    read: impl for<'a> Handler<'a, MountsPart, A, Reply> + 'static,
+    enable: impl for<'a> Handler<'a, MountsPart, B, Reply> + 'static,
+    disable: impl for<'a> Handler<'a, MountsPart, C, Reply> + 'static,
+) -> Path<MountsPart>
+where
+    A: FieldSet,
+    B: FieldSet,
+    C: FieldSet,
+{
+    Path::new(template, about)
+        .param("path", Segment::Rest, PATH)
+        .read(read, "Show its settings.")
+        .update(enable, "Mount an engine there.")
+        .delete(disable, "Take it away with all its data.")
+}
+
+fn tuning<A, B>(
+    template: &'static str,
+    about: &'static str,
+    read: impl for<'a> Handler<'a, MountsPart, A, Reply> + 'static,
+    write: impl for<'a> Handler<'a, MountsPart, B, Reply> + 'static,
+) -> Path<MountsPart>
+where
+    A: FieldSet,
+    B: FieldSet,
+{
+    Path::new(template, about)
+        .param("path", Segment::Rest, PATH)
+        .read(read, "Show the settings that are in effect.")
+        .update(write, "Change settings; what is left out stays.")
+}
+
+fields! {
+    /// A mount by its path.
+    struct At {
+        /// Where the engine is mounted.
+        path: String,
+    }
+}
+
+fields! {
+    /// A mount to be made.
+    struct Enable {
+        /// Where the engine is mounted.
+        path: String,
+        /// The engine type, such as kv.
+        r#type: Option<String>,
+        /// The older name of type, for plugins.
+        plugin_name: Option<String>,
+        /// Ignored: engines are part of the server and have its version.
+        plugin_version: Option<String>,
+        /// A sentence for people.
+        description: String = String::new(),
+        /// Settings as for tune.
+        config: Option<Map<String, Value>>,
+        /// Options of the engine, such as the version of kv.
+        options: Option<BTreeMap<String, String>>,
+        /// Kept and shown: whether the mount is left out of replication, which does not exist.
+        local: bool = false,
+        /// Kept and shown: whether values are wrapped by the seal as well.
+        seal_wrap: bool = false,
+        /// Ignored: whether the engine uses another source of entropy.
+        external_entropy_access: bool = false,
+    }
+}
+
+fields! {
+    /// Settings of a mount.
+    struct Tune {
+        /// Where the engine is mounted.
+        path: String,
+        /// What leases get when nothing is asked: a duration, or the word system for the server's own.
+        default_lease_ttl: Option<String>,
+        /// The most that leases get: a duration, or the word system for the server's own.
+        max_lease_ttl: Option<String>,
+        /// A sentence for people.
+        description: Option<String>,
+        /// Options of the engine.
+        options: Option<BTreeMap<String, String>>,
+        /// Whether the mount is listed before login: unauth, hidden or nothing.
+        listing_visibility: Option<String>,
+        /// Fields of requests that audit devices write in clear.
+        audit_non_hmac_request_keys: Option<Vec<String>>,
+        /// Fields of replies that audit devices write in clear.
+        audit_non_hmac_response_keys: Option<Vec<String>>,
+        /// Headers of requests that the engine sees.
+        passthrough_request_headers: Option<Vec<String>>,
+        /// Headers that the engine may set on replies.
+        allowed_response_headers: Option<Vec<String>>,
+        /// The kind of tokens that logins of an auth method give.
+        token_type: Option<String>,
+    }
+}
+
+async fn list_secrets(part: &MountsPart, context: &Context, _: Nothing) -> Result<Reply, Error> {
+    list(part, context, Kind::Secrets).await
+}
+
+async fn list_auth(part: &MountsPart, context: &Context, _: Nothing) -> Result<Reply, Error> {
+    list(part, context, Kind::Auth).await
+}
+
+async fn list(part: &MountsPart, context: &Context, kind: Kind) -> Result<Reply, Error> {
+    let mounts = part.mounts.list(&context.namespace.id, kind).await?;
+    let shown: Map<_, _> = mounts.into_iter().map(|(path, settings)| (path, show(&settings))).collect();
+    Ok(Reply::data(shown.into()).mirrored())
+}
+
+async fn read_secret(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
+    read(part, context, Kind::Secrets, &input.path).await
+}
+
+async fn read_auth(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
+    read(part, context, Kind::Auth, &input.path).await
+}
+
+async fn read(part: &MountsPart, context: &Context, kind: Kind, path: &str) -> Result<Reply, Error> {
+    let path = parse_path(path)?;
+    let mount = part.mounts.at(&context.namespace.id, kind, &path).await?.ok_or_else(|| missing(kind, &path))?;
+    Ok(Reply::data(show(&mount.settings)))
+}
+
+async fn enable_secret(part: &MountsPart, context: &Context, input: Enable) -> Result<Reply, Error> {
+    enable(part, context, Kind::Secrets, input).await
+}
+
+async fn enable_auth(part: &MountsPart, context: &Context, input: Enable) -> Result<Reply, Error> {
+    enable(part, context, Kind::Auth, input).await
+}
+
+async fn enable(part: &MountsPart, context: &Context, kind: Kind, input: Enable) -> Result<Reply, Error> {
+    let engine_type = input.r#type.filter(|it| !it.is_empty() && it != "plugin").or(input.plugin_name);
+    let Some(engine_type) = engine_type.filter(|it| !it.is_empty()) else {
+        return Err(Error::invalid("backend type must be specified as a string"));
+    };
+    check_description(&input.description)?;
+    let mut settings = Settings { options: input.options.unwrap_or_default(), ..Settings::default() };
+    let mut config = input.config.unwrap_or_default();
+    config.remove("path");
+    let mut config = framework::Input::new([("path", input.path.clone())].into(), config);
+    let tune = Tune::decode(&mut config)?;
+    if let Some(options) = &tune.options {
+        settings.options.extend(options.clone());
+    }
+    apply(&tune, &mut settings)?;
+    let new = NewMount {
+        kind,
+        path: input.path,
+        engine_type,
+        description: input.description,
+        options: settings.options,
+        is_local: input.local,
+        is_seal_wrap: input.seal_wrap,
+        tuning: settings.tuning,
+    };
+    part.mounts.enable(&context.namespace.id, new).await?;
+    Ok(Reply::empty())
+}
+
+async fn disable_secret(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
+    part.mounts.disable(&context.namespace.id, Kind::Secrets, &input.path).await?;
+    Ok(Reply::empty())
+}
+
+async fn disable_auth(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
+    part.mounts.disable(&context.namespace.id, Kind::Auth, &input.path).await?;
+    Ok(Reply::empty())
+}
+
+async fn read_tune_secret(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
+    read_tune(part, context, Kind::Secrets, &input.path).await
+}
+
+async fn read_tune_auth(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
+    read_tune(part, context, Kind::Auth, &input.path).await
+}
+
+async fn read_tune(part: &MountsPart, context: &Context, kind: Kind, path: &str) -> Result<Reply, Error> {
+    let path = parse_path(path)?;
+    let mount = part.mounts.at(&context.namespace.id, kind, &path).await?;
+    let mount = mount.ok_or_else(|| Error::Invalid(format!("cannot fetch sysview for path \"{path}\"").into()))?;
+    let mut shown = config(&mount.settings.tuning, kind);
+    shown.insert("default_lease_ttl".to_owned(), json!(mount.mount.default_lease_ttl.as_secs()));
+    shown.insert("max_lease_ttl".to_owned(), json!(mount.mount.max_lease_ttl.as_secs()));
+    shown.insert("description".to_owned(), json!(mount.settings.description));
+    if !mount.settings.options.is_empty() {
+        shown.insert("options".to_owned(), json!(mount.settings.options));
+    }
+    Ok(Reply::data(shown.into()).mirrored())
+}
+
+async fn tune_secret(part: &MountsPart, context: &Context, input: Tune) -> Result<Reply, Error> {
+    tune(part, context, Kind::Secrets, &input).await
+}
+
+async fn tune_auth(part: &MountsPart, context: &Context, input: Tune) -> Result<Reply, Error> {
+    tune(part, context, Kind::Auth, &input).await
+}
+
+async fn tune(part: &MountsPart, context: &Context, kind: Kind, input: &Tune) -> Result<Reply, Error> {
+    let path = parse_path(&input.path)?;
+    let change = |settings: &mut Settings| {
+        if let Some(description) = &input.description {
+            check_description(description)?;
+            settings.description.clone_from(description);
+        }
+        if let Some(options) = &input.options {
+            check_options(settings, options)?;
+            settings.options.extend(options.clone());
+        }
+        apply(input, settings)?;
+        let max = own(settings.tuning.max_lease_ttl_secs, part.max_lease_ttl_secs);
+        let default = own(settings.tuning.default_lease_ttl_secs, part.default_lease_ttl_secs);
+        if settings.tuning.default_lease_ttl_secs > 0 && default > max {
+            let text = format!("the default lease TTL of {default} seconds is longer than the max lease TTL of {max} seconds");
+            return Err(Error::Invalid(text.into()));
+        }
+        Ok(())
+    };
+    part.mounts.tune(&context.namespace.id, kind, &path, change).await?;
+    Ok(Reply::empty())
+}
+
+fn own(secs: u64, other: u64) -> u64 {
+    if secs == 0 { other } else { secs }
+}
+
+/// A version of kv cannot be changed here: the stored form is another.
+fn check_options(settings: &Settings, options: &BTreeMap<String, String>) -> Result<(), Error> {
+    let stored = settings.options.get("version").map_or("1", String::as_str);
+    match options.get("version") {
+        Some(version) if settings.engine_type == "kv" && version != stored => {
+            Err(Error::Invalid(format!("the mount has version {stored}, changing it to {version} is not supported in this release").into()))
+        }
+        Some(_) if settings.engine_type != "kv" => Err(Error::invalid("only kv mounts have a version option")),
+        _ => Ok(()),
+    }
+}
+
+fn check_description(text: &str) -> Result<(), Error> {
+    if text.len() > DESCRIPTION_BYTES_MAX {
+        return Err(Error::Invalid(format!("description is longer than {DESCRIPTION_BYTES_MAX} bytes").into()));
+    }
+    Ok(())
+}
+
+/// Takes over what the caller gave.
+fn apply(input: &Tune, settings: &mut Settings) -> Result<(), Error> {
+    let tuning = &mut settings.tuning;
+    if let Some(text) = &input.default_lease_ttl {
+        tuning.default_lease_ttl_secs = parse_ttl("default_lease_ttl", text)?;
+    }
+    if let Some(text) = &input.max_lease_ttl {
+        tuning.max_lease_ttl_secs = parse_ttl("max_lease_ttl", text)?;
+    }
+    if let Some(text) = &input.listing_visibility {
+        if !matches!(text.as_str(), "" | "unauth" | "hidden") {
+            return Err(Error::invalid("invalid listing_visibility: must be \"unauth\", \"hidden\" or empty"));
+        }
+        tuning.listing_visibility.clone_from(text);
+    }
+    if let Some(text) = &input.token_type {
+        if !matches!(text.as_str(), "" | "default-service" | "default-batch" | "service" | "batch") {
+            let ours = "\"default-service\", \"default-batch\", \"service\" or \"batch\"";
+            return Err(Error::Invalid(format!("invalid token_type: must be {ours}").into()));
+        }
+        tuning.token_type.clone_from(text);
+    }
+    let lists = [
+        (&input.audit_non_hmac_request_keys, &mut tuning.audit_non_hmac_request_keys),
+        (&input.audit_non_hmac_response_keys, &mut tuning.audit_non_hmac_response_keys),
+        (&input.passthrough_request_headers, &mut tuning.passthrough_request_headers),
+        (&input.allowed_response_headers, &mut tuning.allowed_response_headers),
+    ];
+    for (given, kept) in lists {
+        if let Some(given) = given {
+            kept.clone_from(given);
+        }
+    }
+    Ok(())
+}
+
+/// A TTL in seconds; 0 for the server's own.
+fn parse_ttl(name: &str, text: &str) -> Result<u64, Error> {
+    if matches!(text, "" | "system") {
+        return Ok(0);
+    }
+    let invalid = |why: &str| Error::Invalid(format!("invalid {name}: {why}").into());
+    let ttl = std::time::Duration::coerce(Value::String(text.to_owned())).map_err(|why| invalid(&why.0))?;
+    if ttl.as_secs() > TTL_SECS_MAX {
+        return Err(invalid(&format!("longer than {TTL_SECS_MAX} seconds")));
+    }
+    Ok(ttl.as_secs())
+}
+
+/// A mount as clients know it.
+pub(super) fn show(settings: &Settings) -> Value {
+    let kind = if settings.kind == "auth" { Kind::Auth } else { Kind::Secrets };
+    let options = if settings.options.is_empty() { Value::Null } else { json!(settings.options) };
+    json!({
+        "type": settings.engine_type,
+        "description": settings.description,
+        "accessor": settings.accessor,
+        "uuid": settings.uuid,
+        "local": settings.is_local,
+        "seal_wrap": settings.is_seal_wrap,
+        "external_entropy_access": false,
+        "options": options,
+        "plugin_version": "",
+        "running_plugin_version": "",
+        "running_sha256": "",
+        "config": config(&settings.tuning, kind),
+    })
+}
+
+/// The `config` object: TTLs as set, 0 for the server's own.
+fn config(tuning: &Tuning, kind: Kind) -> Map<String, Value> {
+    let mut config = Map::new();
+    config.insert("default_lease_ttl".to_owned(), json!(tuning.default_lease_ttl_secs));
+    config.insert("max_lease_ttl".to_owned(), json!(tuning.max_lease_ttl_secs));
+    config.insert("force_no_cache".to_owned(), json!(tuning.force_no_cache));
+    if kind == Kind::Auth {
+        let token_type = if tuning.token_type.is_empty() { "default-service" } else { tuning.token_type.as_str() };
+        config.insert("token_type".to_owned(), json!(token_type));
+    }
+    if !tuning.listing_visibility.is_empty() {
+        config.insert("listing_visibility".to_owned(), json!(tuning.listing_visibility));
+    }
+    let lists = [
+        ("audit_non_hmac_request_keys", &tuning.audit_non_hmac_request_keys),
+        ("audit_non_hmac_response_keys", &tuning.audit_non_hmac_response_keys),
+        ("passthrough_request_headers", &tuning.passthrough_request_headers),
+        ("allowed_response_headers", &tuning.allowed_response_headers),
+    ];
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        config.insert(name.to_owned(), json!(list));
+    }
+    config
+}

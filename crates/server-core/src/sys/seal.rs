@@ -1,0 +1,168 @@
+//! `sys/init`, `sys/seal-status`, `sys/unseal`, `sys/seal`: answered while sealed, without a token where there can be
+//! none.
+
+use barrier::seal::{InitOptions, SealStatus, decode_share};
+use data_encoding::{BASE64, HEXLOWER};
+use framework::input::Nothing;
+use framework::{Context, Error, Path, Reply, fields};
+use secret::{Secret, SecretBytes};
+use serde_json::{Value, json};
+
+use super::SealPart;
+use crate::seals::from_unseal;
+
+pub(super) fn paths() -> Vec<Path<SealPart>> {
+    vec![
+        Path::new("init", "Whether the server is initialized, and how it becomes so.")
+            .while_sealed()
+            .root_only()
+            .read(read_init, "Tell whether the server is initialized.")
+            .update(write_init, "Initialize the server; the keys and the root token are shown this once."),
+        Path::new("seal-status", "The state of the seal.")
+            .while_sealed()
+            .root_only()
+            .read(read_status, "Show the state of the seal."),
+        Path::new("unseal", "Takes the shares of the unseal key, one at a time.")
+            .while_sealed()
+            .root_only()
+            .update(write_unseal, "Enter a share, or drop those entered so far."),
+        Path::new("seal", "Locks the keys away.").sudo().root_only().update(write_seal, "Seal this node."),
+    ]
+}
+
+fields! {
+    /// How to initialize.
+    struct Init {
+        /// How many shares the unseal key is split into, 1 to 255. For the Shamir seal.
+        secret_shares: i64 = 0,
+        /// How many shares unseal.
+        secret_threshold: i64 = 0,
+        /// Ignored: how many shares would be stored.
+        stored_shares: i64 = 0,
+        /// How many shares the recovery key is split into. For seals that unseal unattended.
+        recovery_shares: i64 = 0,
+        /// How many recovery shares authorize.
+        recovery_threshold: i64 = 0,
+        /// PGP keys to encrypt the shares with. Not supported.
+        pgp_keys: Option<Vec<String>>,
+        /// PGP keys to encrypt the recovery shares with. Not supported.
+        recovery_pgp_keys: Option<Vec<String>>,
+        /// A PGP key to encrypt the root token with. Not supported.
+        root_token_pgp_key: Option<String>,
+    }
+}
+
+fields! {
+    /// One step of unsealing.
+    struct Unseal {
+        /// A share of the unseal key, in hexadecimal or base64.
+        key: Secret<String> = Secret::new(String::new()) => secret,
+        /// Drop the shares entered so far.
+        reset: bool = false,
+        /// Whether to move to another seal. Not supported.
+        migrate: bool = false,
+    }
+}
+
+async fn read_init(part: &SealPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
+    let is_initialized = part.seals.control.is_initialized().await;
+    let is_initialized = is_initialized.map_err(|source| Error::world("read the seal entry", source))?;
+    Ok(Reply::data(json!({ "initialized": is_initialized })).bare())
+}
+
+async fn write_init(part: &SealPart, _: &Context, input: Init) -> Result<Reply, Error> {
+    let wants_pgp = input.pgp_keys.is_some_and(|keys| !keys.is_empty())
+        || input.recovery_pgp_keys.is_some_and(|keys| !keys.is_empty())
+        || input.root_token_pgp_key.is_some_and(|key| !key.is_empty());
+    if wants_pgp {
+        return Err(Error::invalid("PGP keys are not supported in this release: leave them out"));
+    }
+    let options = InitOptions {
+        secret_shares: input.secret_shares,
+        secret_threshold: input.secret_threshold,
+        recovery_shares: input.recovery_shares,
+        recovery_threshold: input.recovery_threshold,
+    };
+    let made = part.seals.init(&options, None).await?;
+    let mut body = json!({
+        "keys": hex(&made.shares),
+        "keys_base64": base64(&made.shares),
+        "root_token": made.root_token.expose(),
+    });
+    if !made.recovery_shares.is_empty()
+        && let Some(body) = body.as_object_mut()
+    {
+        body.insert("recovery_keys".to_owned(), hex(&made.recovery_shares));
+        body.insert("recovery_keys_base64".to_owned(), base64(&made.recovery_shares));
+    }
+    Ok(Reply::data(body).bare())
+}
+
+fn hex(shares: &[SecretBytes]) -> Value {
+    shares.iter().map(|share| HEXLOWER.encode(share.expose())).collect()
+}
+
+fn base64(shares: &[SecretBytes]) -> Value {
+    shares.iter().map(|share| BASE64.encode(share.expose())).collect()
+}
+
+async fn read_status(part: &SealPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
+    let status = part.seals.control.status().await.map_err(from_unseal)?;
+    Ok(part.status_reply(&status))
+}
+
+async fn write_unseal(part: &SealPart, context: &Context, input: Unseal) -> Result<Reply, Error> {
+    if input.migrate {
+        return Err(Error::invalid("seal migration is not supported in this release"));
+    }
+    if input.reset {
+        let status = part.seals.control.reset().await.map_err(from_unseal)?;
+        return Ok(part.status_reply(&status));
+    }
+    if input.key.expose().is_empty() {
+        return Err(Error::invalid("'key' must be specified in request body as JSON, or 'reset' set to true"));
+    }
+    if !part.seals.control.barrier().is_sealed() {
+        return read_status(part, context, Nothing).await;
+    }
+    let share = decode_share(input.key.expose());
+    let share = share.map_err(|why| Error::Invalid(format!("'key' must be a valid hex or base64 string: {why}").into()))?;
+    let status = part.seals.unseal(share).await?;
+    Ok(part.status_reply(&status))
+}
+
+async fn write_seal(part: &SealPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
+    part.seals.seal().await;
+    Ok(Reply::empty())
+}
+
+impl SealPart {
+    /// What `sys/seal-status` and `sys/unseal` answer. The cluster is named only while unsealed.
+    fn status_reply(&self, status: &SealStatus) -> Reply {
+        let mut body = json!({
+            "type": status.kind.name(),
+            "initialized": status.initialized,
+            "sealed": status.sealed,
+            "t": status.threshold,
+            "n": status.shares,
+            "progress": status.progress,
+            "nonce": status.nonce,
+            "version": self.node.api_version,
+            "strongroom_version": self.node.version,
+            "build_date": self.node.build_date,
+            "migration": false,
+            "recovery_seal": status.recovery_seal,
+            "storage_type": self.node.storage_type,
+        });
+        if let Some(body) = body.as_object_mut() {
+            if status.recovery_seal {
+                body.insert("recovery_seal_type".to_owned(), json!("shamir"));
+            }
+            if let Ok(cluster) = self.seals.identity.cluster() {
+                body.insert("cluster_name".to_owned(), json!(cluster.name));
+                body.insert("cluster_id".to_owned(), json!(cluster.id));
+            }
+        }
+        Reply::data(body).bare()
+    }
+}

@@ -1,0 +1,242 @@
+//! Tokens: how they are stored, found, made, renewed and revoked.
+//!
+//! A token is stored under a keyed hash, never as itself. Its entry is immutable but for one mark, which makes it the
+//! liveness of everything made under it; what changes (expiry, uses left) is in entries beside it. Revocation marks
+//! first and then sweeps the tree of children, page by page; a crash is taken up again from the due index.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrier::Changes;
+use env::Env;
+use framework::Error;
+use policy::Acl;
+use quick_cache::sync::Cache;
+use secret::Secret;
+use storage::{Expectation, Key, KeyRange, Revision};
+
+use crate::cluster::Identity;
+use crate::keys;
+use crate::policies::Policies;
+use crate::store::{Found, Lost, Store, decode, encode};
+
+pub(crate) mod create;
+pub(crate) mod entry;
+pub(crate) mod paths;
+pub(crate) mod renew;
+pub(crate) mod revoke;
+pub(crate) mod view;
+
+use entry::{State, TokenEntry, TokenState, TokenUses};
+
+/// How many resolved tokens are kept; each is its compiled policies and a few hundred bytes.
+const RESOLVED_MAX: usize = 20_000;
+/// How often a use of a use-limited token is tried against others.
+const SPEND_TRIES: usize = 50;
+/// How many accessors one storage call of a list asks for.
+const ACCESSOR_PAGE: usize = 1_000;
+/// The prefix of service tokens.
+pub(crate) const SERVICE_PREFIX: &str = "hvs.";
+/// The characters behind the prefix, and of an accessor.
+pub(crate) const RANDOM_CHARACTERS: usize = 24;
+
+/// All tokens of all namespaces.
+pub(crate) struct Tokens {
+    store: Store,
+    env: Env,
+    identity: Arc<Identity>,
+    policies: Arc<Policies>,
+    resolved: Cache<String, Arc<Resolved>>,
+}
+
+/// The server's TTLs where nothing else says otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// What tokens and leases get when nothing is asked.
+    pub default_lease_ttl: Duration,
+    /// The most that they can get.
+    pub max_lease_ttl: Duration,
+}
+
+/// A token that was found valid, with everything that this was decided from.
+pub(crate) struct Resolved {
+    pub(crate) namespace: String,
+    pub(crate) hash: String,
+    pub(crate) entry: TokenEntry,
+    pub(crate) state: TokenState,
+    /// The token's liveness, for whatever is made under it.
+    pub(crate) liveness: (Key, Revision),
+    pub(crate) acl: Acl,
+    /// Every entry that this was made from, absent ones included.
+    sources: Vec<Key>,
+    revisions: Vec<Option<Revision>>,
+}
+
+/// A token's stored parts.
+pub(crate) struct Stored {
+    pub(crate) entry: Found<TokenEntry>,
+    pub(crate) state: Found<TokenState>,
+}
+
+/// What became of one use of a use-limited token.
+pub(crate) enum Use {
+    /// Unlimited, or uses are left.
+    More,
+    /// This is the last one: the token goes away after the request.
+    Last,
+}
+
+impl Tokens {
+    pub(crate) fn new(store: Store, env: Env, identity: Arc<Identity>, policies: Arc<Policies>) -> Self {
+        Self { store, env, identity, policies, resolved: Cache::new(RESOLVED_MAX) }
+    }
+
+    /// The storage name of a token's text.
+    pub(crate) fn hash(&self, token: &str) -> Result<String, Error> {
+        Ok(self.identity.cluster()?.token_hash(token))
+    }
+
+    /// The valid token of this text, or [`Error::Denied`] for any other. Warm, this makes no storage call.
+    pub(crate) async fn resolve(&self, namespace: &str, token: &str) -> Result<Arc<Resolved>, Error> {
+        self.resolve_hash(namespace, &self.hash(token)?).await
+    }
+
+    /// The valid token of this storage name, or [`Error::Denied`].
+    pub(crate) async fn resolve_hash(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
+        let resolved = match self.resolved.get(hash) {
+            Some(resolved) if self.is_current(&resolved).await? => resolved,
+            _ => self.resolve_anew(namespace, hash).await?,
+        };
+        if resolved.state.is_expired(self.now_nanos()) {
+            return Err(Error::Denied);
+        }
+        Ok(resolved)
+    }
+
+    async fn is_current(&self, resolved: &Resolved) -> Result<bool, Error> {
+        if resolved.acl.valid_until().is_some_and(|until| self.env.now() >= until) {
+            return Ok(false);
+        }
+        Ok(self.store.revisions(&resolved.sources).await? == resolved.revisions)
+    }
+
+    async fn resolve_anew(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
+        let stored = self.stored(namespace, hash).await?.filter(|it| it.entry.value.state == State::Live);
+        let Some(Stored { entry, state }) = stored else {
+            self.resolved.remove(hash);
+            return Err(Error::Denied);
+        };
+        let policies = self.policies.sources(namespace, &entry.value.policies).await?;
+        let acl = entry.value.compile(&policies, self.env.now());
+        let acl = acl.map_err(|source| Error::world("compile the policies of a token", source))?;
+        let token_key = keys::token(namespace, hash)?;
+        let mut sources = vec![token_key.clone(), keys::token_state(namespace, hash)?];
+        let mut revisions = vec![Some(entry.revision), Some(state.revision)];
+        for source in policies {
+            sources.push(source.key);
+            revisions.push(source.revision);
+        }
+        let resolved = Arc::new(Resolved {
+            namespace: namespace.to_owned(),
+            hash: hash.to_owned(),
+            liveness: (token_key, entry.revision),
+            entry: entry.value,
+            state: state.value,
+            acl,
+            sources,
+            revisions,
+        });
+        self.resolved.insert(hash.to_owned(), Arc::clone(&resolved));
+        Ok(resolved)
+    }
+
+    /// Both parts of a token, marked or not.
+    pub(crate) async fn stored(&self, namespace: &str, hash: &str) -> Result<Option<Stored>, Error> {
+        let (token, state) = (keys::token(namespace, hash)?, keys::token_state(namespace, hash)?);
+        let [entry, state_entry] = self.store.get_all([token.clone(), state.clone()]).await?;
+        let (Some(entry), Some(state_entry)) = (entry, state_entry) else { return Ok(None) };
+        Ok(Some(Stored { entry: decode(&token, &entry)?, state: decode(&state, &state_entry)? }))
+    }
+
+    /// Spends one use before the operation that it is for. Committed before it returns, so a use is never spent twice.
+    pub(crate) async fn spend(&self, resolved: &Resolved) -> Result<Use, Error> {
+        if resolved.entry.num_uses == 0 {
+            return Ok(Use::More);
+        }
+        let key = keys::token_uses(&resolved.namespace, &resolved.hash)?;
+        for _ in 0..SPEND_TRIES {
+            let found = self.store.get::<TokenUses>(&key).await?.filter(|found| found.value.left > 0);
+            let Some(found) = found else { return Err(Error::Denied) };
+            let left = found.value.left - 1;
+            let (token, revision) = resolved.liveness.clone();
+            let mut changes = Changes::new();
+            changes.expect(Expectation::At(token, revision));
+            changes.replace(key.clone(), found.revision, encode(&TokenUses { v: 1, left })?);
+            match self.store.commit(changes).await {
+                Ok(_) if left == 0 => return Ok(Use::Last),
+                Ok(_) => return Ok(Use::More),
+                Err(Lost::Race(keys)) if keys.contains(&resolved.liveness.0) => return Err(Error::Denied),
+                Err(Lost::Race(_)) => {}
+                Err(Lost::Failed(error)) => return Err(error),
+            }
+        }
+        Err(framework::view::contended())
+    }
+
+    /// The token of an accessor, with its storage name; `None` for one that nobody knows.
+    pub(crate) async fn by_accessor(&self, namespace: &str, accessor: &str) -> Result<Option<(String, Stored)>, Error> {
+        let key = keys::accessor(namespace, &self.identity.cluster()?.accessor_hash(accessor))?;
+        let Some(found) = self.store.get::<entry::AccessorEntry>(&key).await? else { return Ok(None) };
+        let hash = found.value.token;
+        Ok(self.live(namespace, &hash).await?.map(|stored| (hash, stored)))
+    }
+
+    /// A token that is neither marked nor expired.
+    pub(crate) async fn live(&self, namespace: &str, hash: &str) -> Result<Option<Stored>, Error> {
+        let now = self.now_nanos();
+        let stored = self.stored(namespace, hash).await?;
+        Ok(stored.filter(|it| it.entry.value.state == State::Live && !it.state.value.is_expired(now)))
+    }
+
+    /// The uses that a use-limited token has left.
+    pub(crate) async fn uses_left(&self, namespace: &str, hash: &str) -> Result<u64, Error> {
+        let found = self.store.get::<TokenUses>(&keys::token_uses(namespace, hash)?).await?;
+        Ok(found.map_or(0, |found| found.value.left))
+    }
+
+    /// The accessors of all tokens, in no particular order.
+    pub(crate) async fn accessors(&self, namespace: &str, most: usize) -> Result<Vec<String>, Error> {
+        let mut range = KeyRange::prefix(&keys::prefix(&format!("ns/{namespace}/accessor/"))?);
+        let mut accessors = Vec::new();
+        loop {
+            let (page, next) = self.store.page(range.clone(), ACCESSOR_PAGE).await?;
+            for (key, opened) in page {
+                accessors.push(decode::<entry::AccessorEntry>(&key, &opened)?.value.accessor);
+            }
+            if accessors.len() > most {
+                return Err(Error::Invalid(format!("more than {most} accessors cannot be listed at once").into()));
+            }
+            match next {
+                Some(next) => range.start = next,
+                None => return Ok(accessors),
+            }
+        }
+    }
+
+    pub(crate) fn now_nanos(&self) -> i64 {
+        framework::view::to_stored(self.env.now().into())
+    }
+
+    /// Drops what was resolved; the server is being sealed.
+    pub(crate) fn forget(&self) {
+        self.resolved.clear();
+    }
+}
+
+/// A fresh service token's text.
+pub(crate) fn generate(env: &Env) -> Secret<String> {
+    Secret::new([SERVICE_PREFIX, env.base62(RANDOM_CHARACTERS).as_str()].concat())
+}
+
+#[cfg(test)]
+mod tests;

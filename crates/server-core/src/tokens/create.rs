@@ -1,0 +1,168 @@
+//! Making tokens. One commit writes all parts of a token, and expects that its parent is still alive.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use barrier::Changes;
+use env::Env;
+use framework::view::to_stored;
+use framework::{Auth, Error};
+use secret::Secret;
+use storage::{Expectation, Key, Revision};
+
+use super::entry::{AccessorEntry, State, TokenEntry, TokenState, TokenUses};
+use super::{RANDOM_CHARACTERS, Tokens, generate};
+use crate::cluster::Cluster;
+use crate::keys;
+use crate::policies::ROOT;
+use crate::store::{Lost, encode};
+
+/// The word in the due index's keys.
+pub(crate) const DUE_KIND: &str = "token";
+
+/// A token to be made; every rule about who may ask for what has been checked.
+#[derive(Default)]
+pub(crate) struct NewToken {
+    /// The text, if the caller chose it.
+    pub(crate) id: Option<Secret<String>>,
+    /// Sorted, without doubles, complete.
+    pub(crate) policies: Vec<String>,
+    /// The request path that makes it.
+    pub(crate) path: String,
+    pub(crate) meta: Option<BTreeMap<String, String>>,
+    pub(crate) display_name: String,
+    pub(crate) num_uses: u64,
+    /// Zero is for ever.
+    pub(crate) ttl: Duration,
+    pub(crate) explicit_max_ttl: Duration,
+    pub(crate) period: Duration,
+    pub(crate) is_renewable: bool,
+    pub(crate) entity_id: String,
+    /// The token that makes it: its storage name and its liveness. None for an orphan.
+    pub(crate) parent: Option<(String, (Key, Revision))>,
+}
+
+/// A token that was made. The text is not stored anywhere.
+pub(crate) struct Created {
+    pub(crate) token: Secret<String>,
+    pub(crate) entry: TokenEntry,
+}
+
+/// The stored parts of a token that does not exist yet.
+pub(crate) struct Parts {
+    pub(crate) created: Created,
+    /// All keys are new.
+    pub(crate) entries: Vec<(Key, Vec<u8>)>,
+}
+
+impl Tokens {
+    /// Makes a token and stores it.
+    pub(crate) async fn create(&self, namespace: &str, new: NewToken) -> Result<Created, Error> {
+        let cluster = self.identity.cluster()?;
+        let is_chosen = new.id.is_some();
+        let parent = new.parent.clone();
+        let parts = parts(&self.env, &cluster, namespace, new)?;
+        let live_key = keys::namespace_live(namespace)?;
+        let [live] = self.store.get_all([live_key.clone()]).await?;
+        let live = live.ok_or(Error::Denied)?;
+        let mut changes = Changes::new();
+        changes.expect(Expectation::At(live_key, live.revision));
+        if let Some((_, (key, revision))) = &parent {
+            changes.expect(Expectation::At(key.clone(), *revision));
+        }
+        for (key, value) in parts.entries {
+            changes.create(key, value);
+        }
+        match self.store.commit(changes).await {
+            Ok(_) => Ok(parts.created),
+            // The parent was revoked while its child was being made.
+            Err(Lost::Race(keys)) if parent.is_some_and(|(_, (key, _))| keys.contains(&key)) => Err(Error::Denied),
+            Err(Lost::Race(_)) if is_chosen => {
+                Err(Error::invalid("cannot create a token with a duplicate ID"))
+            }
+            Err(lost) => Err(lost.into()),
+        }
+    }
+}
+
+/// The stored parts of a new token: six entries at the most.
+pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Result<Parts, Error> {
+    let token = new.id.unwrap_or_else(|| generate(env));
+    let hash = cluster.token_hash(token.expose());
+    let accessor = env.base62(RANDOM_CHARACTERS);
+    let now = to_stored(env.now().into());
+    let expires = (!new.ttl.is_zero()).then(|| now.saturating_add(nanos(new.ttl)));
+    let entry = TokenEntry {
+        v: 1,
+        state: State::Live,
+        policies: new.policies,
+        path: new.path,
+        meta: new.meta,
+        display_name: new.display_name,
+        num_uses: new.num_uses,
+        created: now,
+        ttl_secs: new.ttl.as_secs(),
+        explicit_max_ttl_secs: new.explicit_max_ttl.as_secs(),
+        period_secs: new.period.as_secs(),
+        is_renewable: new.is_renewable && expires.is_some(),
+        parent: new.parent.map(|(parent, _)| parent),
+        accessor: accessor.clone(),
+        entity_id: new.entity_id,
+    };
+    let mut entries = vec![
+        (keys::token(ns, &hash)?, encode(&entry)?),
+        (keys::token_state(ns, &hash)?, encode(&TokenState { v: 1, expires, renewed: None })?),
+        (
+            keys::accessor(ns, &cluster.accessor_hash(&accessor))?,
+            encode(&AccessorEntry { v: 1, token: hash.clone(), accessor })?,
+        ),
+    ];
+    if entry.num_uses > 0 {
+        entries.push((keys::token_uses(ns, &hash)?, encode(&TokenUses { v: 1, left: entry.num_uses })?));
+    }
+    if let Some(parent) = &entry.parent {
+        entries.push((keys::token_child(ns, parent, &hash)?, Vec::new()));
+    }
+    if let Some(expires) = expires {
+        entries.push((keys::due(expires, ns, DUE_KIND, &hash)?, Vec::new()));
+    }
+    Ok(Parts { created: Created { token, entry }, entries })
+}
+
+/// The root token that init makes.
+pub(crate) fn root(env: &Env, cluster: &Cluster, id: Option<Secret<String>>) -> Result<Parts, Error> {
+    let new = NewToken {
+        id,
+        policies: vec![ROOT.to_owned()],
+        path: "auth/token/root".to_owned(),
+        display_name: "root".to_owned(),
+        ..NewToken::default()
+    };
+    parts(env, cluster, keys::ROOT_NAMESPACE, new)
+}
+
+impl Created {
+    /// What the caller is told.
+    pub(crate) fn into_auth(self, ttl: Duration) -> Auth {
+        let entry = self.entry;
+        Auth {
+            client_token: self.token,
+            accessor: entry.accessor,
+            policies: entry.policies.clone(),
+            token_policies: entry.policies,
+            identity_policies: Vec::new(),
+            metadata: entry.meta,
+            ttl,
+            renewable: entry.is_renewable,
+            entity_id: entry.entity_id,
+            token_type: "service",
+            is_orphan: entry.parent.is_none(),
+            num_uses: entry.num_uses,
+        }
+    }
+}
+
+/// Whole nanoseconds, at most what fits.
+pub(crate) fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}

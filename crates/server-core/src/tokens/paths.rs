@@ -1,0 +1,503 @@
+//! The table of `auth/token`: every path that makes, shows, renews or revokes tokens.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use framework::input::Nothing;
+use framework::router::TableError;
+use framework::{Context, Engine, Error, Mounted, Path, Reply, fields};
+use secret::Secret;
+use serde_json::Value;
+
+use super::create::NewToken;
+use super::entry::TokenEntry;
+use super::revoke::Children;
+use super::{Limits, Stored, Tokens, view};
+use crate::keys;
+use crate::policies::{DEFAULT, RESERVED, ROOT, sanitize_name};
+use crate::ttl::{self, Wish};
+
+const HELP: &str = "Makes, shows, renews and revokes tokens, the credential that every other request carries.";
+/// The most metadata that a token may carry, keys and values together.
+const META_BYTES_MAX: usize = 16 * 1024;
+/// The most policies that a token may carry.
+const POLICIES_MAX: usize = 256;
+/// The longest custom token id and display name.
+const TEXT_BYTES_MAX: usize = 1024;
+/// How many accessors one list shows at the most without paging.
+const ACCESSORS_MAX: usize = 500_000;
+
+/// The auth method that is always there.
+pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError> {
+    let paths = [
+        create("create", "Make a token below the caller's."),
+        create_orphan(),
+        lookup(),
+        lookup_self(),
+        lookup_accessor(),
+        renew(),
+        renew_self(),
+        renew_accessor(),
+        revoke(),
+        revoke_self(),
+        revoke_orphan(),
+        revoke_accessor(),
+        accessors(),
+    ];
+    Engine::auth("token", HELP)
+        .paths(paths.into_iter().map(|path| path.within(|tokens: &Arc<Tokens>| tokens.as_ref())))
+        .mount(tokens)
+}
+
+fields! {
+    /// What a new token is to be.
+    struct Create {
+        /// The token's text, chosen by the caller. Needs the root policy or sudo.
+        id: Option<Secret<String>> => secret,
+        /// Names of the policies. The parent's when absent.
+        policies: Option<Vec<String>>,
+        /// Free text to be kept with the token, shown by lookups and written to audit records.
+        meta: Option<BTreeMap<String, String>>,
+        /// Whether the token is to have no parent. Needs the root policy or sudo.
+        no_parent: bool = false,
+        /// Whether to leave the policy named default out.
+        no_default_policy: bool = false,
+        /// How long the token lasts. The mount's default when absent.
+        ttl: Option<Duration>,
+        /// The older name of ttl.
+        lease: Option<Duration>,
+        /// The most that renewals can reach, counted from creation.
+        explicit_max_ttl: Duration = Duration::ZERO,
+        /// Makes the token periodic: each renewal lasts this long, without an end. Needs the root policy or sudo.
+        period: Duration = Duration::ZERO,
+        /// Shown by lookups and audit records, behind the word token and a hyphen.
+        display_name: String = String::new(),
+        /// How often the token can be used; 0 is without limit.
+        num_uses: u64 = 0,
+        /// Whether the token can be renewed.
+        renewable: bool = true,
+        /// The kind of token: service is the one kind that this release makes.
+        r#type: String = String::new(),
+        /// The entity alias to make the token for. Refused until identity exists.
+        entity_alias: String = String::new(),
+    }
+}
+
+fields! {
+    /// A token, by its text.
+    struct ByToken {
+        /// The token.
+        token: Secret<String> = Secret::new(String::new()) => secret,
+    }
+}
+
+fields! {
+    /// A token to be renewed, by its text.
+    struct RenewToken {
+        /// The token.
+        token: Secret<String> = Secret::new(String::new()) => secret,
+        /// How long it shall last from now. What it was given at first when absent.
+        increment: Duration = Duration::ZERO,
+    }
+}
+
+fields! {
+    /// How long the caller's own token shall last.
+    struct RenewSelf {
+        /// How long it shall last from now. What it was given at first when absent.
+        increment: Duration = Duration::ZERO,
+        /// Ignored: it is the caller's own token that is renewed.
+        token: Option<Secret<String>> => secret,
+    }
+}
+
+fields! {
+    /// A token, by its accessor.
+    struct ByAccessor {
+        /// The token's accessor.
+        accessor: String = String::new(),
+    }
+}
+
+fields! {
+    /// A token to be renewed, by its accessor.
+    struct RenewAccessor {
+        /// The token's accessor.
+        accessor: String = String::new(),
+        /// How long it shall last from now. What it was given at first when absent.
+        increment: Duration = Duration::ZERO,
+    }
+}
+
+fn create(template: &'static str, about: &'static str) -> Path<Tokens> {
+    Path::new(template, about).update(write_create, "Make a token.")
+}
+
+fn create_orphan() -> Path<Tokens> {
+    Path::new("create-orphan", "Make a token without a parent.").update(write_orphan, "Make an orphan token.")
+}
+
+fn lookup() -> Path<Tokens> {
+    Path::new("lookup", "Show what a token is.")
+        .update(write_lookup, "Show the token of the body, or the caller's own.")
+        .read(write_lookup, "Show the token of the query, or the caller's own.")
+}
+
+fn lookup_self() -> Path<Tokens> {
+    Path::new("lookup-self", "Show what the caller's token is.")
+        .read(read_self, "Show the caller's token.")
+        .update(read_self, "Show the caller's token.")
+}
+
+fn lookup_accessor() -> Path<Tokens> {
+    Path::new("lookup-accessor", "Show what the token of an accessor is.")
+        .update(write_lookup_accessor, "Show the token, without its text.")
+}
+
+fn renew() -> Path<Tokens> {
+    Path::new("renew", "Prolong a token.").update(write_renew, "Renew the token of the body, or the caller's own.")
+}
+
+fn renew_self() -> Path<Tokens> {
+    Path::new("renew-self", "Prolong the caller's token.").update(write_renew_self, "Renew the caller's token.")
+}
+
+fn renew_accessor() -> Path<Tokens> {
+    Path::new("renew-accessor", "Prolong the token of an accessor.")
+        .update(write_renew_accessor, "Renew the token, without showing its text.")
+}
+
+fn revoke() -> Path<Tokens> {
+    Path::new("revoke", "Revoke a token and everything made under it.").update(write_revoke, "Revoke the token.")
+}
+
+fn revoke_self() -> Path<Tokens> {
+    Path::new("revoke-self", "Revoke the caller's token and everything made under it.")
+        .update(write_revoke_self, "Revoke the caller's token.")
+}
+
+fn revoke_orphan() -> Path<Tokens> {
+    Path::new("revoke-orphan", "Revoke a token; its children live on as orphans.")
+        .sudo()
+        .update(write_revoke_orphan, "Revoke the token alone.")
+}
+
+fn revoke_accessor() -> Path<Tokens> {
+    Path::new("revoke-accessor", "Revoke the token of an accessor and everything made under it.")
+        .update(write_revoke_accessor, "Revoke the token.")
+}
+
+fn accessors() -> Path<Tokens> {
+    Path::new("accessors", "The accessors of all tokens.").sudo().list(list_accessors, "List all accessors.")
+}
+
+async fn write_create(tokens: &Tokens, context: &Context, input: Create) -> Result<Reply, Error> {
+    let path = format!("auth/{}{}", context.mount.path, context.path);
+    tokens.create_from(context, input, path).await
+}
+
+async fn write_orphan(tokens: &Tokens, context: &Context, mut input: Create) -> Result<Reply, Error> {
+    input.no_parent = true;
+    let path = format!("auth/{}{}", context.mount.path, context.path);
+    // The path itself is what a policy allows or not, so nothing on top of it is needed.
+    tokens.create_checked(context, input, path, Orphan::Allowed).await
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Orphan {
+    Allowed,
+    NeedsSudo,
+}
+
+impl Tokens {
+    async fn create_from(&self, context: &Context, input: Create, path: String) -> Result<Reply, Error> {
+        self.create_checked(context, input, path, Orphan::NeedsSudo).await
+    }
+
+    async fn create_checked(
+        &self,
+        context: &Context,
+        input: Create,
+        path: String,
+        orphan: Orphan,
+    ) -> Result<Reply, Error> {
+        let ns = context.namespace.id.as_str();
+        let parent = self.live(ns, &context.caller.token_hash).await?.ok_or(Error::Denied)?;
+        check_create(&input, &parent.entry.value, context.caller.is_sudo, orphan)?;
+        let policies = child_policies(&input, &parent.entry.value, context.caller.is_sudo)?;
+        let (ttl, mut warnings) = child_ttl(context, &input, &policies, &parent)?;
+        warnings.extend(self.missing_policies(ns, &policies).await?);
+        let liveness = (keys::token(ns, &context.caller.token_hash)?, parent.entry.revision);
+        let new = NewToken {
+            id: input.id.filter(|id| !id.expose().is_empty()),
+            policies,
+            path,
+            meta: input.meta,
+            display_name: child_display_name(&input.display_name),
+            num_uses: input.num_uses,
+            ttl,
+            explicit_max_ttl: input.explicit_max_ttl,
+            period: input.period,
+            is_renewable: input.renewable,
+            entity_id: if input.no_parent { String::new() } else { parent.entry.value.entity_id.clone() },
+            parent: (!input.no_parent).then(|| (context.caller.token_hash.clone(), liveness)),
+        };
+        let mut reply = Reply::from(self.create(ns, new).await?.into_auth(ttl));
+        reply.warnings = warnings;
+        Ok(reply)
+    }
+
+    async fn missing_policies(&self, ns: &str, policies: &[String]) -> Result<Vec<String>, Error> {
+        let named: Vec<_> = policies.iter().filter(|name| *name != ROOT).cloned().collect();
+        let found = self.policies.sources(ns, &named).await?;
+        let missing = named.iter().zip(found).filter(|(_, source)| source.policy.is_none());
+        Ok(missing.map(|(name, _)| format!("Policy \"{name}\" does not exist")).collect())
+    }
+
+    async fn lookup_reply(&self, context: &Context, hash: &str, id: &str) -> Result<Reply, Error> {
+        let ns = context.namespace.id.as_str();
+        let stored = self.live(ns, hash).await?.ok_or_else(bad_token)?;
+        let is_orphan = match &stored.entry.value.parent {
+            None => true,
+            Some(parent) => self.stored(ns, parent).await?.is_none(),
+        };
+        let uses = match stored.entry.value.num_uses {
+            0 => 0,
+            _ => self.uses_left(ns, hash).await?,
+        };
+        Ok(Reply::data(view::lookup(&stored, id, is_orphan, uses, self.now_nanos())))
+    }
+
+    /// The token that a request names, or the caller's own.
+    fn named(&self, context: &Context, token: &Secret<String>) -> Result<String, Error> {
+        if token.expose().is_empty() { Ok(context.caller.token_hash.clone()) } else { self.hash(token.expose()) }
+    }
+
+    async fn named_by_accessor(&self, context: &Context, accessor: &str) -> Result<(String, Stored), Error> {
+        if accessor.is_empty() {
+            return Err(Error::invalid("missing accessor"));
+        }
+        let found = self.by_accessor(&context.namespace.id, accessor).await?;
+        found.ok_or_else(|| Error::DeniedBecause("invalid accessor".into()))
+    }
+}
+
+fn check_create(input: &Create, parent: &TokenEntry, is_sudo: bool, orphan: Orphan) -> Result<(), Error> {
+    let needs_sudo = |what: &str| Error::Invalid(format!("root or sudo privileges required to {what}").into());
+    if parent.num_uses > 0 {
+        return Err(Error::invalid("restricted use token cannot generate child tokens"));
+    }
+    if !input.entity_alias.is_empty() {
+        return Err(Error::invalid("'entity_alias' cannot be used: identity is not available in this release"));
+    }
+    match input.r#type.as_str() {
+        "" | "service" | "default" | "default-service" => {}
+        "batch" | "default-batch" => {
+            return Err(Error::invalid("batch tokens are not available in this release: use the type \"service\""));
+        }
+        _ => return Err(Error::invalid("invalid 'token_type' value: must be \"service\"")),
+    }
+    if let Some(id) = input.id.as_ref().map(Secret::expose).filter(|id| !id.is_empty()) {
+        if !is_sudo {
+            return Err(needs_sudo("specify token id"));
+        }
+        check_id(id)?;
+    }
+    if input.no_parent && orphan == Orphan::NeedsSudo && !is_sudo {
+        return Err(needs_sudo("create orphan token"));
+    }
+    if !input.period.is_zero() && !is_sudo {
+        return Err(needs_sudo("create periodic token"));
+    }
+    if input.display_name.len() > TEXT_BYTES_MAX {
+        return Err(Error::Invalid(format!("display_name is longer than {TEXT_BYTES_MAX} bytes").into()));
+    }
+    let meta = input.meta.iter().flatten().map(|(key, value)| key.len() + value.len()).sum::<usize>();
+    if meta > META_BYTES_MAX {
+        return Err(Error::Invalid(format!("meta has {meta} bytes, the most is {META_BYTES_MAX}").into()));
+    }
+    Ok(())
+}
+
+/// Rules of custom ids (documented Vault behaviour): nothing that could be taken for one of the server's own.
+pub(crate) fn check_id(id: &str) -> Result<(), Error> {
+    if let Some(prefix) = ["hvs.", "hvb.", "hvr.", "s."].iter().find(|prefix| id.starts_with(**prefix)) {
+        return Err(Error::Invalid(format!("custom token ID cannot have the '{prefix}' prefix").into()));
+    }
+    if id.contains('.') {
+        return Err(Error::invalid("custom token ID cannot have a '.' in the value"));
+    }
+    if id.len() > TEXT_BYTES_MAX {
+        return Err(Error::Invalid(format!("custom token ID is longer than {TEXT_BYTES_MAX} bytes").into()));
+    }
+    Ok(())
+}
+
+/// The policies of a child: those asked for, or the parent's; `default` on top unless unwanted; never more than the
+/// parent has, unless the caller has `sudo`.
+fn child_policies(input: &Create, parent: &TokenEntry, is_sudo: bool) -> Result<Vec<String>, Error> {
+    let asked = input.policies.as_deref().unwrap_or_default();
+    let asked: Vec<_> = asked.iter().map(|name| sanitize_name(name)).filter(|name| !name.is_empty()).collect();
+    if asked.len() > POLICIES_MAX {
+        return Err(Error::Invalid(format!("{} policies, the most is {POLICIES_MAX}", asked.len()).into()));
+    }
+    if let Some(name) = asked.iter().find(|name| RESERVED.contains(&name.as_str())) {
+        return Err(Error::Invalid(format!("cannot assign policy \"{name}\"").into()));
+    }
+    let mut with_default = !input.no_default_policy;
+    let mut policies = if asked.is_empty() {
+        parent.policies.clone()
+    } else if is_sudo {
+        asked
+    } else {
+        if asked.iter().any(|name| !parent.policies.contains(name) && (name != DEFAULT || input.no_default_policy)) {
+            return Err(Error::invalid("child policies must be subset of parent"));
+        }
+        with_default &= parent.policies.iter().any(|name| name == DEFAULT);
+        asked.into_iter().filter(|name| parent.policies.contains(name)).collect()
+    };
+    if policies.iter().any(|name| name == ROOT) {
+        if !parent.is_root() {
+            return Err(Error::invalid("root tokens may not be created without parent token being root"));
+        }
+        return Ok(vec![ROOT.to_owned()]);
+    }
+    if with_default {
+        policies.push(DEFAULT.to_owned());
+    }
+    if input.no_default_policy && input.policies.is_none() {
+        policies.retain(|name| name != DEFAULT);
+    }
+    policies.sort();
+    policies.dedup();
+    Ok(policies)
+}
+
+fn child_ttl(
+    context: &Context,
+    input: &Create,
+    policies: &[String],
+    parent: &Stored,
+) -> Result<(Duration, Vec<String>), Error> {
+    let asked = input.ttl.or(input.lease).unwrap_or_default();
+    let is_root = policies.iter().any(|name| name == ROOT);
+    if is_root && asked.is_zero() && input.period.is_zero() && input.explicit_max_ttl.is_zero() {
+        if parent.state.value.expires.is_some() {
+            return Err(Error::invalid("expiring root tokens cannot create non-expiring root tokens"));
+        }
+        return Ok((Duration::ZERO, Vec::new()));
+    }
+    let granted = ttl::grant(Wish {
+        asked,
+        period: input.period,
+        explicit_max: input.explicit_max_ttl,
+        default_ttl: context.mount.default_lease_ttl,
+        max_ttl: context.mount.max_lease_ttl,
+        ..Wish::default()
+    });
+    let granted = granted.ok_or_else(|| Error::invalid("the TTLs of this mount leave no time for a token"))?;
+    Ok((granted.ttl, granted.warnings))
+}
+
+/// `token-<name>` with everything but letters, digits and hyphens replaced (documented Vault behaviour).
+fn child_display_name(asked: &str) -> String {
+    let clean: String = asked.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let clean = clean.trim_end_matches('-');
+    if clean.is_empty() { "token".to_owned() } else { format!("token-{clean}") }
+}
+
+fn bad_token() -> Error {
+    Error::DeniedBecause("bad token".into())
+}
+
+async fn write_lookup(tokens: &Tokens, context: &Context, input: ByToken) -> Result<Reply, Error> {
+    let hash = tokens.named(context, &input.token)?;
+    let id = if input.token.expose().is_empty() { "" } else { input.token.expose().as_str() };
+    if id.is_empty() {
+        return read_self(tokens, context, Nothing).await;
+    }
+    tokens.lookup_reply(context, &hash, id).await
+}
+
+async fn read_self(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
+    let id = context.caller.token.as_ref().map_or("", |token| token.expose().as_str());
+    tokens.lookup_reply(context, &context.caller.token_hash, id).await
+}
+
+async fn write_lookup_accessor(tokens: &Tokens, context: &Context, input: ByAccessor) -> Result<Reply, Error> {
+    let (hash, _) = tokens.named_by_accessor(context, &input.accessor).await?;
+    tokens.lookup_reply(context, &hash, "").await
+}
+
+async fn write_renew(tokens: &Tokens, context: &Context, input: RenewToken) -> Result<Reply, Error> {
+    if input.token.expose().is_empty() {
+        return write_renew_self(tokens, context, RenewSelf { increment: input.increment, token: None }).await;
+    }
+    let hash = tokens.hash(input.token.expose())?;
+    tokens.live(&context.namespace.id, &hash).await?.ok_or_else(bad_token)?;
+    renewed(tokens, context, &hash, input.token, input.increment).await
+}
+
+async fn write_renew_self(tokens: &Tokens, context: &Context, input: RenewSelf) -> Result<Reply, Error> {
+    let text = context.caller.token.clone().ok_or(Error::Denied)?;
+    renewed(tokens, context, &context.caller.token_hash, text, input.increment).await
+}
+
+async fn write_renew_accessor(tokens: &Tokens, context: &Context, input: RenewAccessor) -> Result<Reply, Error> {
+    let (hash, _) = tokens.named_by_accessor(context, &input.accessor).await?;
+    renewed(tokens, context, &hash, Secret::new(String::new()), input.increment).await
+}
+
+async fn renewed(
+    tokens: &Tokens,
+    context: &Context,
+    hash: &str,
+    text: Secret<String>,
+    increment: Duration,
+) -> Result<Reply, Error> {
+    let mount = &context.mount;
+    let limits = Limits { default_lease_ttl: mount.default_lease_ttl, max_lease_ttl: mount.max_lease_ttl };
+    let renewed = tokens.renew(&context.namespace.id, hash, text, increment, limits).await?;
+    let mut reply = Reply::from(renewed.auth);
+    reply.warnings = renewed.warnings;
+    Ok(reply)
+}
+
+async fn write_revoke(tokens: &Tokens, context: &Context, input: ByToken) -> Result<Reply, Error> {
+    revoke_named(tokens, context, &input.token, Children::Revoke).await
+}
+
+async fn write_revoke_orphan(tokens: &Tokens, context: &Context, input: ByToken) -> Result<Reply, Error> {
+    revoke_named(tokens, context, &input.token, Children::Keep).await
+}
+
+async fn revoke_named(
+    tokens: &Tokens,
+    context: &Context,
+    token: &Secret<String>,
+    children: Children,
+) -> Result<Reply, Error> {
+    if token.expose().is_empty() {
+        return Err(Error::invalid("missing token"));
+    }
+    let hash = tokens.hash(token.expose())?;
+    tokens.revoke(&context.namespace.id, &hash, children).await?;
+    Ok(Reply::empty())
+}
+
+async fn write_revoke_self(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
+    tokens.revoke(&context.namespace.id, &context.caller.token_hash, Children::Revoke).await?;
+    Ok(Reply::empty())
+}
+
+async fn write_revoke_accessor(tokens: &Tokens, context: &Context, input: ByAccessor) -> Result<Reply, Error> {
+    let (hash, _) = tokens.named_by_accessor(context, &input.accessor).await?;
+    tokens.revoke(&context.namespace.id, &hash, Children::Revoke).await?;
+    Ok(Reply::empty())
+}
+
+async fn list_accessors(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
+    let accessors = tokens.accessors(&context.namespace.id, ACCESSORS_MAX).await?;
+    Ok(Reply::data(serde_json::json!({ "keys": accessors.into_iter().map(Value::String).collect::<Vec<_>>() })))
+}

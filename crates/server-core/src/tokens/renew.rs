@@ -1,0 +1,71 @@
+//! Renewing tokens.
+
+use std::time::Duration;
+
+use barrier::Changes;
+use framework::view::COMMIT_TRIES;
+use framework::{Auth, Error};
+use secret::Secret;
+use storage::Expectation;
+
+use super::create::{Created, DUE_KIND, nanos};
+use super::entry::TokenState;
+use super::{Limits, Tokens};
+use crate::keys;
+use crate::store::{Lost, encode};
+use crate::ttl::{self, Wish};
+
+/// A renewed token.
+pub(crate) struct Renewed {
+    pub(crate) auth: Auth,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Tokens {
+    /// Prolongs a token by `asked`, or by what it was given at first. `text` is told back in the reply.
+    pub(crate) async fn renew(
+        &self,
+        namespace: &str,
+        hash: &str,
+        text: Secret<String>,
+        asked: Duration,
+        limits: Limits,
+    ) -> Result<Renewed, Error> {
+        for _ in 0..COMMIT_TRIES {
+            let stored = self.live(namespace, hash).await?.ok_or(Error::Denied)?;
+            let (entry, state) = (&stored.entry.value, &stored.state.value);
+            let Some(expires) = state.expires else { return Err(Error::invalid("lease is not renewable")) };
+            if !entry.is_renewable {
+                return Err(Error::invalid("lease is not renewable"));
+            }
+            let now = self.now_nanos();
+            let granted = ttl::grant(Wish {
+                asked,
+                usual: entry.ttl(),
+                period: entry.period(),
+                explicit_max: entry.explicit_max_ttl(),
+                age: Duration::from_nanos(now.saturating_sub(entry.created).max(0).unsigned_abs()),
+                default_ttl: limits.default_lease_ttl,
+                max_ttl: limits.max_lease_ttl,
+            });
+            let granted = granted.ok_or_else(|| Error::invalid("past the max TTL, cannot renew"))?;
+            let renewed = now.saturating_add(nanos(granted.ttl));
+            let mut changes = Changes::new();
+            changes.expect(Expectation::At(keys::token(namespace, hash)?, stored.entry.revision));
+            let state = TokenState { v: 1, expires: Some(renewed), renewed: Some(now) };
+            changes.replace(keys::token_state(namespace, hash)?, stored.state.revision, encode(&state)?);
+            if renewed < expires {
+                changes.create(keys::due(renewed, namespace, DUE_KIND, hash)?, Vec::new());
+            }
+            match self.store.commit(changes).await {
+                Ok(_) => {
+                    let created = Created { token: text, entry: stored.entry.value };
+                    return Ok(Renewed { auth: created.into_auth(granted.ttl), warnings: granted.warnings });
+                }
+                Err(Lost::Race(_)) => {}
+                Err(Lost::Failed(error)) => return Err(error),
+            }
+        }
+        Err(framework::view::contended())
+    }
+}

@@ -1,0 +1,204 @@
+//! The top level of the files, and how several files add up.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hcl::{Block, Body, Item};
+
+use super::error::{ConfigError, Problem};
+use super::keys::{TOP_IGNORED, TOP_REFUSED};
+use super::reader::Reader;
+use super::{Config, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, listener, seal, storage};
+
+const PLACE: &str = "at the top level";
+/// The most that the caches may be given: a tebibyte, to catch slips.
+const CACHE_BYTES_MAX: usize = 1 << 40;
+
+pub(super) const KEYS: &[&str] = &[
+    "api_addr",
+    "api_version",
+    "backend",
+    "cache_size_bytes",
+    "cluster_name",
+    "default_lease_ttl",
+    "default_max_request_duration",
+    "disable_cache",
+    "enable_unauthenticated_access",
+    "listener",
+    "log_format",
+    "log_level",
+    "max_lease_ttl",
+    "pid_file",
+    "seal",
+    "storage",
+    "ui",
+];
+
+/// What the files said so far.
+#[derive(Default)]
+pub(super) struct Draft {
+    storage: Option<Storage>,
+    seal: Option<Seal>,
+    listeners: Vec<listener::Draft>,
+    api_addr: Option<String>,
+    cluster_name: Option<String>,
+    default_lease_ttl: Option<Duration>,
+    max_lease_ttl: Option<Duration>,
+    request: Option<Duration>,
+    cache_size_bytes: Option<usize>,
+    disable_cache: bool,
+    log_level: Option<LogLevel>,
+    log_format: Option<LogFormat>,
+    pid_file: Option<PathBuf>,
+    ui: bool,
+    api_version: Option<String>,
+    enable_unauthenticated_access: Option<bool>,
+}
+
+/// The one label of a stanza.
+pub(super) fn label<'a>(block: &Block<'a>) -> &'a str {
+    block.labels.first().map_or("", |label| label.text.as_str())
+}
+
+impl Draft {
+    /// Adds a file.
+    pub(super) fn add(&mut self, reader: &mut Reader<'_>, body: &Body) -> Result<(), ConfigError> {
+        if let Some(block) = one(reader, body, &["storage", "backend"])? {
+            self.storage = Some(storage::parse(reader, &block)?);
+        }
+        if let Some(block) = one(reader, body, &["seal"])? {
+            self.seal = Some(seal::parse(reader, &block)?);
+        }
+        for block in body.blocks("listener", 1).map_err(|error| reader.text_error(error))? {
+            self.listener(reader, &block)?;
+        }
+        for item in &body.items {
+            self.attribute(reader, item)?;
+        }
+        Ok(())
+    }
+
+    fn listener(&mut self, reader: &mut Reader<'_>, block: &Block<'_>) -> Result<(), ConfigError> {
+        let draft = listener::parse(reader, block)?;
+        let address = draft.config.address;
+        if address.port() != 0 && self.listeners.iter().any(|other| other.config.address == address) {
+            return Err(reader.error(block.position.line, Problem::SameAddress(address)));
+        }
+        self.listeners.push(draft);
+        Ok(())
+    }
+
+    fn attribute(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<(), ConfigError> {
+        match item.name() {
+            "storage" | "backend" | "seal" | "listener" => {}
+            "api_addr" => self.api_addr = some(api_addr(reader, item)?),
+            "api_version" => self.api_version = some(api_version(reader, item)?),
+            "cluster_name" => self.cluster_name = some(reader.text(item)?),
+            "default_lease_ttl" => self.default_lease_ttl = reader.duration(item)?,
+            "max_lease_ttl" => self.max_lease_ttl = reader.duration(item)?,
+            "default_max_request_duration" => self.request = reader.duration(item)?,
+            "cache_size_bytes" => self.cache_size_bytes = reader.count(item, CACHE_BYTES_MAX)?,
+            "disable_cache" => self.disable_cache = reader.flag(item)?,
+            "log_level" => self.log_level = log_level(reader, item)?,
+            "log_format" => self.log_format = log_format(reader, item)?,
+            "pid_file" => self.pid_file = some(reader.text(item)?).map(PathBuf::from),
+            "ui" => self.ui = reader.flag(item)?,
+            "enable_unauthenticated_access" => self.enable_unauthenticated_access = Some(reader.flag(item)?),
+            _ => reader.foreign(item, PLACE, KEYS, TOP_IGNORED, TOP_REFUSED)?,
+        }
+        Ok(())
+    }
+
+    /// Fills in the defaults and looks at what only all files together can tell.
+    pub(super) fn finish(self) -> Result<Config, ConfigError> {
+        let storage = self.storage.ok_or(ConfigError::Missing(Problem::NoStorage))?;
+        if self.listeners.is_empty() {
+            return Err(ConfigError::Missing(Problem::NoListener));
+        }
+        let max_lease_ttl = self.max_lease_ttl.unwrap_or(LEASE_TTL);
+        // A shorter maximum alone brings the default down with it.
+        let default_lease_ttl = self.default_lease_ttl.unwrap_or(LEASE_TTL.min(max_lease_ttl));
+        if default_lease_ttl > max_lease_ttl {
+            return Err(ConfigError::Missing(Problem::LeaseTtl));
+        }
+        let request = self.request;
+        Ok(Config {
+            storage,
+            seal: self.seal.unwrap_or(Seal::Shamir),
+            listeners: self.listeners.into_iter().map(|listener| listener.finish(request)).collect(),
+            api_addr: self.api_addr,
+            cluster_name: self.cluster_name,
+            default_lease_ttl,
+            max_lease_ttl,
+            cache_size_bytes: self.cache_size_bytes,
+            disable_cache: self.disable_cache,
+            log_level: self.log_level,
+            log_format: self.log_format,
+            pid_file: self.pid_file,
+            ui: self.ui,
+            api_version: self.api_version,
+            enable_unauthenticated_access: self.enable_unauthenticated_access.unwrap_or(true),
+        })
+    }
+}
+
+/// The stanza of which a file may have one.
+fn one<'a>(reader: &Reader<'_>, body: &'a Body, names: &[&'static str]) -> Result<Option<Block<'a>>, ConfigError> {
+    let mut found = None;
+    for name in names {
+        for block in body.blocks(name, 1).map_err(|error| reader.text_error(error))? {
+            if found.is_some() {
+                return Err(reader.error(block.position.line, Problem::SecondStanza(name)));
+            }
+            found = Some(block);
+        }
+    }
+    Ok(found)
+}
+
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn api_addr(reader: &Reader<'_>, item: &Item) -> Result<String, ConfigError> {
+    let text = reader.text(item)?;
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_url = host.is_some_and(|host| !host.is_empty() && !host.contains(char::is_whitespace));
+    if text.is_empty() || is_url {
+        return Ok(text.trim_end_matches('/').to_owned());
+    }
+    Err(reader.wrong(item, "a URL such as \"https://vault.example.com:8200\""))
+}
+
+/// Clients parse it as a semantic version, and some crash on build metadata.
+fn api_version(reader: &Reader<'_>, item: &Item) -> Result<String, ConfigError> {
+    let text = reader.text(item)?;
+    let is_number = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()) && (part == "0" || !part.starts_with('0'))
+    };
+    if text.is_empty() || (text.split('.').count() == 3 && text.split('.').all(is_number)) {
+        return Ok(text);
+    }
+    Err(reader.wrong(item, "a version of three numbers, such as \"1.21.4\""))
+}
+
+fn log_level(reader: &Reader<'_>, item: &Item) -> Result<Option<LogLevel>, ConfigError> {
+    Ok(Some(match reader.text(item)?.to_ascii_lowercase().as_str() {
+        "" => return Ok(None),
+        "trace" => LogLevel::Trace,
+        "debug" => LogLevel::Debug,
+        "info" | "notice" => LogLevel::Info,
+        "warn" | "warning" => LogLevel::Warn,
+        "error" | "err" => LogLevel::Error,
+        _ => return Err(reader.wrong(item, "trace, debug, info, warn or error")),
+    }))
+}
+
+fn log_format(reader: &Reader<'_>, item: &Item) -> Result<Option<LogFormat>, ConfigError> {
+    Ok(Some(match reader.text(item)?.to_ascii_lowercase().as_str() {
+        "" => return Ok(None),
+        "standard" => LogFormat::Standard,
+        "json" => LogFormat::Json,
+        _ => return Err(reader.wrong(item, "standard or json")),
+    }))
+}

@@ -1,0 +1,435 @@
+//! What a configuration may say, and the sentences for what it may not, as tables.
+
+use std::time::Duration;
+
+use http_api::{ClientCertificates, Statuses, TlsVersion};
+
+use super::*;
+
+/// The least that a server needs.
+const LEAST: &str = "storage \"memory\" {}\nlistener \"tcp\" { tls_disable = true }\n";
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.to_owned(), text: text.to_owned() }
+}
+
+#[track_caller]
+fn load_text(text: &str) -> Loaded {
+    parse(&[source("a.hcl", text)]).unwrap_or_else(|error| panic!("{text:?}: {error}"))
+}
+
+/// Reads the text as the file `a.hcl` and gives its error.
+#[track_caller]
+fn error(text: &str) -> String {
+    parse(&[source("a.hcl", text)]).map(|_| ()).expect_err(text).to_string()
+}
+
+#[test]
+fn a_full_file_becomes_a_configuration() {
+    let loaded = load_text(
+        r#"
+        storage "embedded" { path = "/var/lib/strongroom" cache_size_bytes = "1048576" }
+        listener "tcp" {
+            address                      = "0.0.0.0:8200"
+            tls_cert_file                = "/c.pem"
+            tls_key_file                 = "/k.pem"
+            tls_min_version              = "tls13"
+            tls_client_ca_file           = "/ca.pem"
+            tls_require_and_verify_client_cert = "true"
+            http_idle_timeout            = "10m"
+            http_read_header_timeout     = 5
+            max_request_size             = 1024
+            max_request_duration         = "30s"
+            max_json_depth               = 10
+            max_json_token               = "0"
+            x_forwarded_for_authorized_addrs = "10.0.0.0/8, 127.0.0.1"
+            x_forwarded_for_hop_skips    = 1
+            x_forwarded_for_reject_not_present = false
+            custom_response_headers {
+                "200"     = { "X-A" = "exact" }
+                "default" = { "X-A" = ["one", "two"], "X-B" = 1 }
+                "2xx"     = { "X-A" = ["class"] }
+            }
+        }
+        listener "tcp" { address = "127.0.0.1:8300" tls_disable = 1 }
+        seal "static" { current_key_id = "2026-1" current_key = "file:///run/key" }
+        api_addr                   = "https://vault.example.com:8200/"
+        cluster_name               = "east"
+        default_lease_ttl          = "1h"
+        max_lease_ttl              = 86400
+        default_max_request_duration = "20s"
+        cache_size_bytes           = 4096
+        disable_cache              = "f"
+        log_level                  = "Warn"
+        log_format                 = "json"
+        pid_file                   = "/run/strongroom.pid"
+        ui                         = true
+        api_version                = "1.20.0"
+        enable_unauthenticated_access = false
+        "#,
+    );
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+    let config = loaded.config;
+    let path = "/var/lib/strongroom".into();
+    assert_eq!(config.storage, Storage::Embedded { path, cache_size_bytes: Some(1 << 20) });
+    assert!(matches!(&config.seal, Seal::Static { current, previous: None } if current.id == "2026-1"));
+    let [one, two] = config.listeners.as_slice() else { panic!("there are two listeners") };
+    assert_eq!((one.address.to_string().as_str(), two.address.port()), ("0.0.0.0:8200", 8300));
+    let tls = one.tls.as_ref().expect("it has certificates");
+    assert_eq!((tls.version_min, tls.version_max), (TlsVersion::V1_3, TlsVersion::V1_3));
+    assert_eq!(tls.client_certificates, ClientCertificates::Required { authorities_file: "/ca.pem".into() });
+    assert!(two.tls.is_none());
+    let secs = Duration::from_secs;
+    assert_eq!((one.timeouts.idle, one.timeouts.head, one.timeouts.request), (secs(600), secs(5), secs(30)));
+    assert_eq!(two.timeouts.request, secs(20));
+    assert_eq!((one.limits.body_bytes, one.json.depth, one.json.tokens), (1024, 10, 500_000));
+    let forwarded = one.forwarded_for.as_ref().expect("it believes proxies");
+    assert_eq!((forwarded.authorized.len(), forwarded.hop_skips), (2, 1));
+    assert!(forwarded.rejects_unauthorized && !forwarded.rejects_absent);
+    let headers: Vec<_> =
+        one.headers.iter().map(|header| (header.statuses, header.name.as_str(), header.value.as_str())).collect();
+    assert_eq!(
+        headers,
+        [
+            (Statuses::All, "X-A", "one; two"),
+            (Statuses::All, "X-B", "1"),
+            (Statuses::Class(2), "X-A", "class"),
+            (Statuses::One(200), "X-A", "exact"),
+        ]
+    );
+    assert_eq!(config.api_addr.as_deref(), Some("https://vault.example.com:8200"));
+    assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (secs(3600), secs(86400)));
+    assert_eq!((config.cache_size_bytes, config.disable_cache, config.ui), (Some(4096), false, true));
+    assert_eq!((config.log_level, config.log_format), (Some(LogLevel::Warn), Some(LogFormat::Json)));
+    assert_eq!(config.pid_file, Some("/run/strongroom.pid".into()));
+    assert_eq!((config.cluster_name.as_deref(), config.api_version.as_deref()), (Some("east"), Some("1.20.0")));
+    assert!(!config.enable_unauthenticated_access);
+}
+
+#[test]
+fn defaults_are_the_documented_ones() {
+    let config = load_text(LEAST).config;
+    assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (LEASE_TTL, LEASE_TTL));
+    assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:8200");
+    assert!(matches!(config.seal, Seal::Shamir) && config.enable_unauthenticated_access && !config.ui);
+    assert_eq!(
+        load_text(&format!("{LEAST} max_lease_ttl = \"1h\"")).config.default_lease_ttl,
+        Duration::from_secs(3600)
+    );
+}
+
+#[test]
+fn json_means_the_same() {
+    let config = load_text(
+        r#"{"storage": {"inmem": {}}, "ui": "true",
+            "listener": [{"tcp": {"address": "127.0.0.1:1", "tls_disable": "1",
+                                  "custom_response_headers": [{"default": [{"X-A": ["b"]}]}]}},
+                         {"tcp": {"address": "127.0.0.1:2", "tls_disable": true, "custom_response_headers": {}}}]}"#,
+    );
+    assert_eq!((config.config.storage, config.config.listeners.len(), config.config.ui), (Storage::Memory, 2, true));
+    assert_eq!(config.config.listeners[0].headers.len(), 1);
+}
+
+#[test]
+fn later_files_win_and_listeners_add_up() {
+    let loaded = parse(&[
+        source("a.hcl", &format!("{LEAST} ui = true\ncluster_name = \"a\"\nseal \"shamir\" {{}}")),
+        source("b.json", r#"{"storage": {"embedded": {"path": "/b"}}, "cluster_name": "b"}"#),
+        source("c.hcl", "listener \"tcp\" {\n address = \":8300\" tls_disable = true\n}"),
+    ]);
+    let config = loaded.expect("the files fit together").config;
+    assert!(matches!(config.storage, Storage::Embedded { .. }) && config.ui);
+    assert_eq!(config.cluster_name.as_deref(), Some("b"));
+    let addresses: Vec<_> = config.listeners.iter().map(|listener| listener.address.to_string()).collect();
+    assert_eq!(addresses, ["127.0.0.1:8200", "0.0.0.0:8300"]);
+}
+
+#[test]
+fn addresses_are_read_as_operators_write_them() {
+    for (text, expected) in [
+        ("127.0.0.1:8200", "127.0.0.1:8200"),
+        ("127.0.0.1", "127.0.0.1:8200"),
+        ("localhost:1", "127.0.0.1:1"),
+        ("localhost", "127.0.0.1:8200"),
+        (":8200", "0.0.0.0:8200"),
+        ("[::]:8200", "[::]:8200"),
+        ("::1", "[::1]:8200"),
+        ("[::1]", "[::1]:8200"),
+    ] {
+        let text = format!("storage \"memory\" {{}} listener \"tcp\" {{ address = \"{text}\" tls_disable = true }}");
+        assert_eq!(load_text(&text).config.listeners[0].address.to_string(), expected);
+    }
+    for bad in ["", "vault.example.com:8200", "127.0.0.1:99999", "127.0.0.1:", "{{ GetPrivateIP }}:8200"] {
+        let text = format!("storage \"memory\" {{}} listener \"tcp\" {{ address = \"{bad}\" tls_disable = true }}");
+        let expected = format!(
+            "a.hcl, line 1: key \"address\" takes an IP address and a port, such as \"127.0.0.1:8200\" or \"[::]:8200\", not {bad:?}"
+        );
+        assert_eq!(error(&text), expected);
+    }
+}
+
+#[test]
+fn keys_without_effect_are_warned_about() {
+    let loaded = load_text(
+        "storage \"memory\" {}\ncluster_addr = \"https://a:8201\"\ndisable_mlock = true\ncache_size = 5\ntelemetry {\n x = 1\n}\nlistener \"tcp\" {\n tls_disable = true\n purpose = \"api\"\n}",
+    );
+    assert_eq!(
+        loaded.warnings,
+        [
+            "a.hcl, line 10: key \"purpose\" in listener \"tcp\" has no effect here",
+            "a.hcl, line 2: key \"cluster_addr\" at the top level has no effect here: nodes meet in their storage",
+            "a.hcl, line 3: key \"disable_mlock\" at the top level has no effect here: memory that holds keys is locked where the system allows it",
+            "a.hcl, line 4: key \"cache_size\" at the top level has no effect here: it counts entries; cache_size_bytes bounds all caches together",
+            "a.hcl, line 5: key \"telemetry\" at the top level has no effect here",
+        ]
+    );
+    let tls = "listener \"tcp\" { tls_cert_file = \"c\" tls_key_file = \"k\"\n tls_min_version = \"tls10\" }";
+    let loaded = load_text(&format!("storage \"memory\" {{}} {tls}"));
+    assert_eq!(
+        loaded.warnings,
+        ["a.hcl, line 2: tls_min_version \"tls10\" is taken for \"tls12\": nothing older is spoken"]
+    );
+}
+
+#[test]
+fn mistakes_are_told_with_file_line_and_remedy() {
+    for (text, expected) in [
+        ("", "no storage is configured; write storage \"embedded\" { path = \"/var/lib/strongroom\" }"),
+        ("storage \"memory\" {}", "no listener is configured; write listener \"tcp\" { … }"),
+        ("ui = tru", "a.hcl, line 1, column 6: tru is not a value; text is written in double quotes"),
+        ("\nstorag \"memory\" {}", "a.hcl, line 2: unknown key \"storag\" at the top level; did you mean \"storage\"?"),
+        ("completely_else = 1", "a.hcl, line 1: unknown key \"completely_else\" at the top level"),
+        (
+            "storage \"raft\" {}",
+            "a.hcl, line 1: there is no storage of kind \"raft\" here; write storage \"embedded\" { path = \"…\" }: it keeps data in a folder of this machine, in a format of its own",
+        ),
+        (
+            "storage \"file\" {}",
+            "a.hcl, line 1: there is no storage of kind \"file\" here; write storage \"embedded\" { path = \"…\" }: it keeps data in a folder of this machine, in a format of its own",
+        ),
+        (
+            "storage \"consul\" {}",
+            "a.hcl, line 1: there is no storage of kind \"consul\" here; ours are \"embedded\", which keeps data in a folder of this machine, and \"memory\", which forgets it",
+        ),
+        ("storage \"embedded\" {}", "a.hcl, line 1: storage \"embedded\" needs the key \"path\""),
+        ("storage \"embedded\" {\n paht = \"/a\"\n}", "a.hcl, line 2: unknown key \"paht\" in storage \"embedded\""),
+        ("storage \"embedded\" { path = \"\" }", "a.hcl, line 1: key \"path\" takes text, not \"\""),
+        (
+            "storage \"memory\" {}\nstorage \"memory\" {}",
+            "a.hcl, line 2: there is a second storage stanza; a server has one",
+        ),
+        ("storage {}", "a.hcl, line 1, column 1: block \"storage\" takes 1 quoted label(s), found 0"),
+        ("listener \"unix\" {}", "a.hcl, line 1: there is no listener of kind \"unix\" here; ours is \"tcp\""),
+        (
+            "listener \"tcp\" {}",
+            "a.hcl, line 1: listener \"tcp\" needs tls_cert_file and tls_key_file, or tls_disable = true for plain HTTP",
+        ),
+        (
+            "listener \"tcp\" { tls_cert_file = \"c\" }",
+            "a.hcl, line 1: listener \"tcp\" needs tls_cert_file and tls_key_file, or tls_disable = true for plain HTTP",
+        ),
+        (
+            "listener \"tcp\" {\n tls_disabled = true }",
+            "a.hcl, line 2: unknown key \"tls_disabled\" in listener \"tcp\"; did you mean \"tls_disable\"?",
+        ),
+        (
+            "listener \"tcp\" { tls_disable = \"maybe\" }",
+            "a.hcl, line 1: key \"tls_disable\" takes true or false, not \"maybe\"",
+        ),
+        (
+            "listener \"tcp\" { tls_cert_file = \"c\" tls_key_file = \"k\" tls_min_version = \"tls13\" tls_max_version = \"tls12\" }",
+            "a.hcl, line 1: tls_min_version is newer than tls_max_version",
+        ),
+        (
+            "listener \"tcp\" { tls_max_version = \"tls11\" }",
+            "a.hcl, line 1: key \"tls_max_version\" takes \"tls12\" or \"tls13\", not \"tls11\"",
+        ),
+        (
+            "listener \"tcp\" { tls_cert_file = \"c\" tls_key_file = \"k\" tls_require_and_verify_client_cert = true }",
+            "a.hcl, line 1: tls_require_and_verify_client_cert needs tls_client_ca_file: the authorities that are trusted",
+        ),
+        (
+            "listener \"tcp\" { tls_cert_file = \"c\" tls_key_file = \"k\" tls_require_and_verify_client_cert = true tls_disable_client_certs = true }",
+            "a.hcl, line 1: tls_disable_client_certs and tls_require_and_verify_client_cert exclude each other",
+        ),
+        (
+            "listener \"tcp\" { tls_disable = true }\nlistener \"tcp\" { tls_disable = true }",
+            "a.hcl, line 2: a listener before this one has the same address 127.0.0.1:8200",
+        ),
+        (
+            "listener \"tcp\" { http_idle_timeout = \"soon\" }",
+            "a.hcl, line 1: key \"http_idle_timeout\" takes a duration such as 90, \"90s\" or \"1h30m\", not \"soon\"",
+        ),
+        (
+            "listener \"tcp\" { max_request_size = -1 }",
+            "a.hcl, line 1: key \"max_request_size\" takes a number from 1 to 1073741824, or 0 for the default, not \"-1\"",
+        ),
+        (
+            "listener \"tcp\" { max_json_depth = 100000 }",
+            "a.hcl, line 1: key \"max_json_depth\" takes a number from 1 to 1000, or 0 for the default, not \"100000\"",
+        ),
+        (
+            "listener \"tcp\" { chroot_namespace = \"a\" }",
+            "a.hcl, line 1: key \"chroot_namespace\" is not supported here: the listener would open every namespace",
+        ),
+        (
+            "listener \"tcp\" { tls_disable = true x_forwarded_for_hop_skips = 1 }",
+            "a.hcl, line 1: listener \"tcp\" needs the key \"x_forwarded_for_authorized_addrs\"",
+        ),
+        (
+            "listener \"tcp\" { x_forwarded_for_authorized_addrs = [\"a\"] }",
+            "a.hcl, line 1: key \"x_forwarded_for_authorized_addrs\" takes IP addresses and networks such as \"10.0.0.0/8\", not a list",
+        ),
+        (
+            "listener \"tcp\" { custom_response_headers { \"9xx\" = { \"A\" = \"b\" } } }",
+            "a.hcl, line 1: key \"custom_response_headers\" takes \"default\", a class such as \"2xx\", or a status, not \"9xx\"",
+        ),
+        (
+            "listener \"tcp\" { custom_response_headers { \"200\" = { \"X-Vault-A\" = \"b\" } } }",
+            "a.hcl, line 1: key \"X-Vault-A\" takes a name that HTTP allows and that does not start with X-Vault-, not \"b\"",
+        ),
+        (
+            "listener \"tcp\" { custom_response_headers { \"200\" = { \"A\" = \"b\\n\" } } }",
+            "a.hcl, line 1: key \"A\" takes visible ASCII, not \"b\\n\"",
+        ),
+        (
+            "audit \"file\" {}",
+            "a.hcl, line 1: key \"audit\" is not supported here: nothing would be recorded; enable the device through sys/audit instead",
+        ),
+        (
+            "seal \"awskms\" {}",
+            "a.hcl, line 1: there is no seal of kind \"awskms\" here; ours are \"shamir\" and \"static\"",
+        ),
+        ("seal \"static\" { current_key_id = \"a\" }", "a.hcl, line 1: seal \"static\" needs the key \"current_key\""),
+        (
+            "seal \"static\" { current_key_id = \"a\" current_key = \"file:///k\" previous_key = \"file:///p\" }",
+            "a.hcl, line 1: seal \"static\" needs the key \"previous_key_id\"",
+        ),
+        (
+            "seal \"static\" { current_key = 12345 }",
+            "a.hcl, line 1: key \"current_key\" takes text in quotes that is not empty, not a number",
+        ),
+        (
+            "seal \"shamir\" { disabled = true }",
+            "a.hcl, line 1: key \"disabled\" is not supported here: a seal cannot be migrated by configuration",
+        ),
+        (
+            "api_addr = \"vault:8200\"",
+            "a.hcl, line 1: key \"api_addr\" takes a URL such as \"https://vault.example.com:8200\", not \"vault:8200\"",
+        ),
+        (
+            "api_version = \"1.21.4+ent\"",
+            "a.hcl, line 1: key \"api_version\" takes a version of three numbers, such as \"1.21.4\", not \"1.21.4+ent\"",
+        ),
+        (
+            "log_level = \"loud\"",
+            "a.hcl, line 1: key \"log_level\" takes trace, debug, info, warn or error, not \"loud\"",
+        ),
+        ("log_format = \"xml\"", "a.hcl, line 1: key \"log_format\" takes standard or json, not \"xml\""),
+        ("ui { x = 1 }", "a.hcl, line 1: key \"ui\" takes a string, not an object"),
+    ] {
+        assert_eq!(error(text), expected, "for {text:?}");
+    }
+    let text = format!("{LEAST} default_lease_ttl = \"2h\" max_lease_ttl = \"1h\"");
+    assert_eq!(error(&text), "default_lease_ttl is longer than max_lease_ttl");
+}
+
+#[test]
+fn every_key_of_ours_is_handled_and_no_key_is_in_two_classes() {
+    let unknown = |text: &str| error(text).contains("unknown key");
+    for key in server::KEYS {
+        assert!(!unknown(&format!("{key} = [[]]")), "{key} is listed and not handled");
+        assert!(keys::TOP_IGNORED.iter().chain(keys::TOP_REFUSED).all(|(foreign, _)| foreign != key), "{key}");
+    }
+    for key in listener::KEYS {
+        assert!(!unknown(&format!("listener \"tcp\" {{ {key} = [[]] }}")), "{key} is listed and not handled");
+        assert!(
+            keys::LISTENER_IGNORED.iter().chain(keys::LISTENER_REFUSED).all(|(foreign, _)| foreign != key),
+            "{key}"
+        );
+    }
+    for key in ["current_key", "current_key_id", "previous_key", "previous_key_id"] {
+        assert!(!unknown(&format!("seal \"static\" {{ {key} = [[]] }}")), "{key} is listed and not handled");
+    }
+}
+
+#[test]
+fn seal_keys_are_found_wherever_they_are() {
+    const HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const BASE64: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let key: Vec<u8> = (0..32).collect();
+    for (name, bytes) in [("raw", key.as_slice()), ("hex", format!("{HEX}\n").as_bytes()), ("short", b"abc")] {
+        std::fs::write(folder.path().join(name), bytes).expect("the file can be written");
+    }
+    let variable = |name: &str| match name {
+        "KEY" => Some(BASE64.to_owned()),
+        "CREDENTIALS_DIRECTORY" => Some(folder.path().display().to_string()),
+        _ => None,
+    };
+    let source = |text: &str| {
+        let text = format!("{LEAST} seal \"static\" {{ current_key_id = \"1\" current_key = \"{text}\" }}");
+        let loaded = load_text(&text);
+        let Seal::Static { current, .. } = loaded.config.seal else { panic!("the seal is static") };
+        (current.source, loaded.warnings.len())
+    };
+    let file = |name: &str| format!("file://{}/{name}", folder.path().display());
+    for (text, warnings) in [
+        (HEX.to_owned(), 1),
+        (HEX.to_uppercase(), 1),
+        (BASE64.to_owned(), 1),
+        (BASE64.trim_end_matches('=').to_owned(), 1),
+        (file("raw"), 0),
+        (file("hex"), 0),
+        ("env://KEY".to_owned(), 0),
+        ("credential://raw".to_owned(), 0),
+    ] {
+        let (source, warned) = source(&text);
+        let loaded = source.load_with(&variable).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!((loaded.expose().as_slice(), warned), (key.as_slice(), warnings), "for {text}");
+        assert!(!format!("{source:?}").contains("0001"), "the key shows");
+    }
+    for (text, expected) in [
+        (
+            file("short"),
+            format!("the seal key from file {}/short is not 32 bytes in hex or base64", folder.path().display()),
+        ),
+        (file("none"), format!("read the seal key from {}/none", folder.path().display())),
+        ("env://NONE".to_owned(), "the environment variable NONE, which the seal key needs, is not set".to_owned()),
+        ("abcd".to_owned(), "the seal key from the configuration is not 32 bytes in hex or base64".to_owned()),
+    ] {
+        assert_eq!(source(&text).0.load_with(&variable).map(|_| ()).expect_err(&text).to_string(), expected);
+    }
+}
+
+#[test]
+fn a_folder_is_read_in_the_order_of_names() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let write =
+        |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("the file can be written");
+    let paths = [folder.path().to_owned()];
+    let failure = load(&paths).map(|_| ()).expect_err("the folder is empty").to_string();
+    assert_eq!(failure, format!("folder {} holds no .hcl and no .json file", folder.path().display()));
+    write("b.hcl", "cluster_name = \"b\"");
+    write("a.json", "{\"cluster_name\": \"a\"}");
+    write("notes.txt", "not a configuration");
+    write("c.hcl", LEAST);
+    assert_eq!(load(&paths).expect("the files fit together").config.cluster_name.as_deref(), Some("b"));
+    let missing = folder.path().join("none.hcl");
+    let failure = load(std::slice::from_ref(&missing)).map(|_| ()).expect_err("it is not there").to_string();
+    assert_eq!(failure, format!("read {}", missing.display()));
+    write("d.hcl", &"#".repeat(hcl::DOCUMENT_BYTES_MAX + 10));
+    assert!(matches!(load(&paths), Err(ConfigError::Text { .. })));
+}
+
+#[test]
+fn the_corpus_does_not_panic() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/config");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).expect("the corpus is part of the checkout") {
+        let bytes = std::fs::read(entry.expect("the folder can be read").path()).expect("the file can be read");
+        drop(parse(&[source("corpus", &String::from_utf8_lossy(&bytes))]));
+        files += 1;
+    }
+    assert!(files >= 10, "the corpus has {files} files");
+}

@@ -1,0 +1,200 @@
+//! `strongroom server`: from a configuration to a running node, and down again.
+//!
+//! The composition root: the only place that knows concrete stores, seals, engines and front doors all at once.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrier::{Barrier, CacheMode};
+use env::Env;
+use framework::Service;
+use http_api::{Listener, ListenerConfig};
+use server_core::{Core, Limits, Node, Parts};
+use storage::Storage;
+use storage_embedded::Embedded;
+use tokio::sync::watch;
+
+mod arguments;
+mod dev;
+mod failure;
+mod log;
+mod plan;
+mod signals;
+
+use arguments::Arguments;
+use failure::Failure;
+use plan::{Plan, SealPlan, StoragePlan};
+
+/// Our own version, beside the API level that clients choose features by.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// When the program was built, if the build says so: a build without it gives the same bytes every day.
+const BUILD_DATE: &str = match option_env!("STRONGROOM_BUILD_DATE") {
+    Some(date) => date,
+    None => "1970-01-01T00:00:00Z",
+};
+/// What running tasks get to end after the listeners have drained.
+const RUNTIME_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Runs the command and tells its exit code: 0 after a clean end, 1 otherwise.
+pub(crate) fn command(args: &[OsString]) -> ExitCode {
+    let program = args.first().map(|it| cli::program_name(it)).unwrap_or_default();
+    match arguments::parse(&program, args.get(2..).unwrap_or_default()) {
+        Ok(arguments::Asked::Help(text)) => {
+            cli::print(&text);
+            ExitCode::SUCCESS
+        }
+        Ok(arguments::Asked::Run(arguments)) => match run(&program, &arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => report(&failure),
+        },
+        Err(failure) => report(&failure),
+    }
+}
+
+fn report(failure: &Failure) -> ExitCode {
+    cli::print_error(&failure.chain());
+    ExitCode::FAILURE
+}
+
+fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
+    let plan = if arguments.is_dev { dev::plan(arguments)? } else { plan::from_files(arguments)? };
+    log::start(&plan.log);
+    let shortfalls = secret::harden_process();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let result = runtime.block_on(async {
+        for warning in &plan.warnings {
+            tracing::warn!("{warning}");
+        }
+        for shortfall in shortfalls {
+            tracing::warn!(error = %shortfall.source, "{}", shortfall.what);
+        }
+        serve(program, arguments, plan).await
+    });
+    runtime.shutdown_timeout(RUNTIME_PATIENCE);
+    result
+}
+
+/// The store behind the barrier, with what ends it.
+struct Store {
+    storage: Arc<dyn Storage>,
+    embedded: Option<Arc<Embedded>>,
+    kind: &'static str,
+}
+
+async fn serve(program: &str, arguments: &Arguments, plan: Plan) -> Result<(), Failure> {
+    let env = Env::real();
+    let store = open_store(&plan.storage, &env)?;
+    let core = Arc::new(build_core(&plan, &store, &env)?);
+    let mut listeners = Vec::new();
+    for config in &plan.listeners {
+        listeners.push(bind(config, &core, &env).await?);
+    }
+    let _pid_file = plan.pid_file.as_deref().map(plan::PidFile::write).transpose()?;
+    cli::print(&plan::summary(&plan, &listeners, store.kind));
+    if arguments.is_dev {
+        dev::open(program, arguments, &core, &listeners, plan.dev_tls.as_ref()).await?;
+    } else {
+        unseal_unattended(&core, &plan).await?;
+    }
+    run_listeners(listeners).await?;
+    core.seal().await;
+    if let Some(embedded) = store.embedded {
+        embedded.close().await.map_err(Failure::CloseStore)?;
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn open_store(plan: &StoragePlan, env: &Env) -> Result<Store, Failure> {
+    match plan {
+        StoragePlan::Memory => {
+            Ok(Store { storage: Arc::new(storage::memory::Memory::new()), embedded: None, kind: "inmem" })
+        }
+        StoragePlan::Embedded { path, cache_bytes } => {
+            let mut options = storage_embedded::Options::default();
+            if let Some(bytes) = *cache_bytes {
+                options.cache_bytes = bytes;
+            }
+            let opened = Embedded::open(path, options, env);
+            let embedded =
+                Arc::new(opened.map_err(|source| Failure::OpenStore { path: path.clone(), source: Box::new(source) })?);
+            Ok(Store { storage: embedded.clone(), embedded: Some(embedded), kind: "embedded" })
+        }
+    }
+}
+
+fn build_core(plan: &Plan, store: &Store, env: &Env) -> Result<Core, Failure> {
+    let options = barrier::Options { cache_bytes: plan.cache_bytes, cache: CacheMode::SoleWriter };
+    let barrier = Barrier::new(Arc::clone(&store.storage), env.clone(), options);
+    let node = Node {
+        api_version: plan.api_version.clone(),
+        version: VERSION,
+        build_date: BUILD_DATE,
+        storage_type: store.kind,
+        api_address: plan.api_address.clone(),
+    };
+    let limits = Limits { default_lease_ttl: plan.default_lease_ttl, max_lease_ttl: plan.max_lease_ttl };
+    let parts = Parts {
+        barrier,
+        device: plan.device(),
+        env: env.clone(),
+        node,
+        limits,
+        cluster_name: plan.cluster_name.clone(),
+        engines: crate::builtin::engines(),
+    };
+    Core::new(parts).map_err(Failure::Build)
+}
+
+async fn bind(config: &ListenerConfig, core: &Arc<Core>, env: &Env) -> Result<Listener, Failure> {
+    let service: Arc<dyn Service> = Arc::clone(core) as _;
+    Listener::bind(config, service, env.clone()).await.map_err(Failure::Listen)
+}
+
+/// With a seal key from the operator the node opens by itself, if there is something to open.
+async fn unseal_unattended(core: &Core, plan: &Plan) -> Result<(), Failure> {
+    if matches!(plan.seal, SealPlan::Shamir) {
+        return Ok(());
+    }
+    if core.is_initialized().await.map_err(Failure::Unseal)? {
+        core.unseal_unattended().await.map_err(Failure::Unseal)?;
+        tracing::info!("unsealed with the operator's key");
+    } else {
+        tracing::info!("not initialized yet: initialize to unseal");
+    }
+    Ok(())
+}
+
+/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates anew.
+async fn run_listeners(listeners: Vec<Listener>) -> Result<(), Failure> {
+    let (stop, stopped) = watch::channel(false);
+    let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for listener in listeners {
+        let mut stopped = stopped.clone();
+        tasks.spawn(async move {
+            // An error means that the sender is gone, which is a reason to stop too.
+            listener.serve(async move { drop(stopped.wait_for(|stopped| *stopped).await) }).await;
+        });
+    }
+    signals::until_stop(|| {
+        for handle in &handles {
+            if let Err(error) = handle.reload() {
+                let error = failure::chain(&error);
+                tracing::error!(%error, "certificates could not be reloaded, the old ones stay");
+            }
+        }
+    })
+    .await
+    .map_err(Failure::Signals)?;
+    tracing::info!("stopping: running requests may finish");
+    stop.send_replace(true);
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a listener ended badly");
+        }
+    }
+    Ok(())
+}

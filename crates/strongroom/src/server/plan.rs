@@ -1,0 +1,179 @@
+//! What a server is made of, whether it comes from configuration files or from the flags of a development server.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use barrier::seal::Device;
+use http_api::{Listener, ListenerConfig};
+use secret::LockedKey;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::VERSION;
+use super::arguments::Arguments;
+use super::dev::DevTls;
+use super::failure::Failure;
+use super::log::LogPlan;
+use crate::config::{self, Config, LEASE_TTL, LogFormat, LogLevel, Seal, Storage};
+
+/// What the barrier's cache of ciphertext may take unless told otherwise.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Everything that is decided before the server starts.
+pub(super) struct Plan {
+    pub(super) storage: StoragePlan,
+    pub(super) seal: SealPlan,
+    pub(super) listeners: Vec<ListenerConfig>,
+    pub(super) cache_bytes: usize,
+    pub(super) api_version: String,
+    /// Empty when unknown.
+    pub(super) api_address: String,
+    pub(super) cluster_name: Option<String>,
+    pub(super) default_lease_ttl: Duration,
+    pub(super) max_lease_ttl: Duration,
+    pub(super) log: LogPlan,
+    pub(super) pid_file: Option<PathBuf>,
+    /// What the operator should know about the configuration.
+    pub(super) warnings: Vec<String>,
+    /// Certificates that live as long as the server.
+    pub(super) dev_tls: Option<DevTls>,
+}
+
+/// Which store.
+pub(super) enum StoragePlan {
+    /// Gone with the process.
+    Memory,
+    /// In a folder.
+    Embedded {
+        path: PathBuf,
+        /// The pages that the store keeps in memory; none for its own default.
+        cache_bytes: Option<usize>,
+    },
+}
+
+/// Which seal.
+pub(super) enum SealPlan {
+    Shamir,
+    Static(LockedKey<32>),
+}
+
+impl Plan {
+    /// The defaults of everything that has one. No listener: there is always somebody who names one.
+    pub(super) fn defaults() -> Self {
+        Self {
+            storage: StoragePlan::Memory,
+            seal: SealPlan::Shamir,
+            listeners: Vec::new(),
+            cache_bytes: CACHE_BYTES,
+            api_version: api::API_VERSION.to_owned(),
+            api_address: String::new(),
+            cluster_name: None,
+            default_lease_ttl: LEASE_TTL,
+            max_lease_ttl: LEASE_TTL,
+            log: LogPlan { level: LevelFilter::INFO, is_json: false },
+            pid_file: None,
+            warnings: Vec::new(),
+            dev_tls: None,
+        }
+    }
+
+    /// The seal for the core.
+    pub(super) fn device(&self) -> Device {
+        match &self.seal {
+            SealPlan::Shamir => Device::Shamir,
+            SealPlan::Static(key) => Device::Static(LockedKey::copy_of(key.expose())),
+        }
+    }
+}
+
+/// What the configuration files say, with the flags on top.
+pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
+    let loaded = config::load(&arguments.configs).map_err(|source| Failure::Config(Box::new(source)))?;
+    let config = loaded.config;
+    let defaults = Plan::defaults();
+    let cache_bytes = if config.disable_cache { 0 } else { config.cache_size_bytes.unwrap_or(defaults.cache_bytes) };
+    Ok(Plan {
+        seal: seal(&config)?,
+        log: log(&config, arguments)?,
+        storage: match config.storage {
+            Storage::Memory => StoragePlan::Memory,
+            Storage::Embedded { path, cache_size_bytes } => StoragePlan::Embedded { path, cache_bytes: cache_size_bytes },
+        },
+        listeners: config.listeners,
+        cache_bytes,
+        api_version: config.api_version.unwrap_or(defaults.api_version),
+        api_address: config.api_addr.unwrap_or_default(),
+        cluster_name: config.cluster_name,
+        default_lease_ttl: config.default_lease_ttl,
+        max_lease_ttl: config.max_lease_ttl,
+        pid_file: config.pid_file,
+        warnings: loaded.warnings,
+        dev_tls: None,
+    })
+}
+
+fn seal(config: &Config) -> Result<SealPlan, Failure> {
+    match &config.seal {
+        Seal::Shamir => Ok(SealPlan::Shamir),
+        Seal::Static { previous: Some(_), .. } => Err(Failure::Config(
+            "moving from one static seal key to another is not supported in this release: leave previous_key out".into(),
+        )),
+        Seal::Static { current, previous: None } => {
+            current.source.load().map(SealPlan::Static).map_err(|source| Failure::Config(Box::new(source)))
+        }
+    }
+}
+
+fn log(config: &Config, arguments: &Arguments) -> Result<LogPlan, Failure> {
+    let level = match &arguments.log_level {
+        Some(name) => LogPlan::level(name).ok_or_else(LogPlan::unknown_level)?,
+        None => match config.log_level.unwrap_or(LogLevel::Info) {
+            LogLevel::Trace => LevelFilter::TRACE,
+            LogLevel::Debug => LevelFilter::DEBUG,
+            LogLevel::Info => LevelFilter::INFO,
+            LogLevel::Warn => LevelFilter::WARN,
+            LogLevel::Error => LevelFilter::ERROR,
+        },
+    };
+    let is_json = match &arguments.log_format {
+        Some(format) => format == "json",
+        None => config.log_format == Some(LogFormat::Json),
+    };
+    Ok(LogPlan { level, is_json })
+}
+
+/// A file that holds the process's id while the server runs.
+pub(super) struct PidFile(PathBuf);
+
+impl PidFile {
+    pub(super) fn write(path: &Path) -> Result<Self, Failure> {
+        std::fs::write(path, format!("{}\n", std::process::id()))
+            .map_err(|source| Failure::File { action: "write", path: path.to_owned(), source })?;
+        Ok(Self(path.to_owned()))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Nobody is left to tell that it stayed behind.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+/// What is printed at the start: where the server listens and what it stands on.
+pub(super) fn summary(plan: &Plan, listeners: &[Listener], storage: &str) -> String {
+    let seal = match plan.seal {
+        SealPlan::Shamir => "shamir",
+        SealPlan::Static(_) => "static",
+    };
+    let mut rows = Vec::new();
+    for (number, listener) in listeners.iter().enumerate() {
+        let tls = if listener.is_tls() { "enabled" } else { "disabled" };
+        rows.push((format!("Listener {}", number + 1), format!("tcp (addr: \"{}\", tls: \"{tls}\")", listener.local_addr())));
+    }
+    rows.push(("Seal".to_owned(), seal.to_owned()));
+    rows.push(("Storage".to_owned(), storage.to_owned()));
+    rows.push(("Version".to_owned(), format!("Strongroom v{VERSION}, API level {}", plan.api_version)));
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let rows: Vec<_> = rows.into_iter().map(|(name, value)| format!("{name:>width$}: {value}\n", width = width + 8)).collect();
+    format!("==> Strongroom server configuration:\n\n{}\n==> Strongroom server started! Log data will stream in below:\n\n", rows.concat())
+}
