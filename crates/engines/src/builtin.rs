@@ -48,7 +48,7 @@ pub const fn builtin() -> &'static [Builtin] {
     ]
 }
 
-/// Other names of an engine type, with the option that each stands for (documented Vault behaviour).
+/// Other names of an engine type, with the option that each stands for (documented Vault behavior).
 const ALIASES: [(&str, &str, (&str, &str)); 2] = [("kv-v1", "kv", ("version", "1")), ("kv-v2", "kv", ("version", "2"))];
 
 /// The engine of a type as an operator wrote it, `None` when there is no such type. Another name of a type puts the

@@ -28,12 +28,21 @@ fields! {
     }
 }
 
+fields! {
+    /// Names a secret. Clients put what they like into the query.
+    struct ReadSecret {
+        /// Location of the secret.
+        path: SecretPath,
+        ..rest
+    }
+}
+
 /// The only path of such an engine.
 pub(crate) fn item() -> Path<Owner> {
     Path::new("{path}", "Secrets as JSON objects under free paths.")
         .param("path", Segment::Rest, "Location of the secret.")
         .exists::<Location>(exists)
-        .read::<Location>(read, "Read a secret.")
+        .read::<ReadSecret>(read, "Read a secret.")
         .update::<WriteSecret>(write, "Store a secret in place of what is there.")
         .delete::<Location>(delete, "Delete a secret.")
         .list::<Folder>(list, "List the secrets and folders in a folder.")
@@ -52,7 +61,7 @@ async fn exists(owner: &Owner, context: &Context, input: Location) -> Result<boo
     Ok(context.view.get(input.path.as_str()).await?.is_some())
 }
 
-async fn read(owner: &Owner, context: &Context, input: Location) -> Result<Reply, Error> {
+async fn read(owner: &Owner, context: &Context, input: ReadSecret) -> Result<Reply, Error> {
     owner.admit(context)?;
     let stored = context.view.get(input.path.as_str()).await?.ok_or(Error::NotFound)?;
     let reply = Reply::raw(stored.raw()?);

@@ -89,7 +89,7 @@ impl Env {
     #[must_use]
     pub fn base62(&self, length: usize) -> String {
         const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-        // A byte of 248 or more would favour the first letters: 248 is the largest multiple of 62 below 256.
+        // A byte of 248 or more would favor the first letters: 248 is the largest multiple of 62 below 256.
         const FAIR_BELOW: u8 = 248;
         let mut text = String::with_capacity(length);
         while text.len() < length {

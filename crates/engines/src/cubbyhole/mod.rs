@@ -1,7 +1,7 @@
 //! The cubbyhole: secrets that belong to one token, gone when it is revoked, out of reach for everybody else.
 //!
 //! The core gives each request a view of the caller's own entries, alive as long as the token is; nothing here may
-//! reach beyond it. The behaviour is KV version 1's, without leases.
+//! reach beyond it. The behavior is KV version 1's, without leases.
 
 use std::sync::Arc;
 

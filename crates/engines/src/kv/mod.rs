@@ -1,5 +1,5 @@
 //! The KV secrets engine: JSON objects under paths. Version 1 keeps one object, version 2 keeps several versions of
-//! each. The public behaviour is that of Vault's engine of the same name; the stored layout is in `docs/keyspace.md`.
+//! each. The public behavior is that of Vault's engine of the same name; the stored layout is in `docs/keyspace.md`.
 
 use std::sync::Arc;
 

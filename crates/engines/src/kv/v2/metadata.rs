@@ -12,7 +12,7 @@ use super::entry::{DataRevisions, Found, HISTORIES, History, history_name, load}
 use super::{REMOVALS_MAX, Versioned};
 use crate::secrets::{Folder, Location, SecretPath};
 
-/// The most custom metadata that a secret has, in pairs (documented Vault behaviour).
+/// The most custom metadata that a secret has, in pairs (documented Vault behavior).
 const CUSTOM_PAIRS_MAX: usize = 64;
 /// The longest key of custom metadata, in bytes.
 const CUSTOM_KEY_BYTES_MAX: usize = 128;

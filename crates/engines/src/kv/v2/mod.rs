@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use framework::{Context, Engine, Error, Mounted, Path, Reply, Segment, Status};
+use framework::{Context, Engine, Error, Mounted, Path, Reply, Segment, Status, fields};
 
 use crate::builtin;
-use crate::secrets::Location;
+use crate::secrets::Folder;
 
 mod config;
 mod data;
@@ -25,7 +25,7 @@ there are too many. A version can be deleted and brought back, or destroyed for 
 /// The most versions that one secret keeps: its records share one entry, and all of them must fit into it beside the
 /// custom metadata.
 pub const VERSIONS_MAX: u32 = 128;
-/// How many versions are kept when nothing is set (documented Vault behaviour).
+/// How many versions are kept when nothing is set (documented Vault behavior).
 pub const VERSIONS_DEFAULT: u32 = 10;
 /// The most versions whose data one commit removes: a commit makes at most 100 writes, and has others to make.
 const REMOVALS_MAX: usize = 64;
@@ -49,12 +49,30 @@ pub fn make() -> Result<Arc<dyn Mounted>, Error> {
 fn misdirected() -> Path<Versioned> {
     Path::new("{path}", "Answers with a hint to paths of version 1.")
         .param("path", Segment::Rest, "A path that does not begin with one of the others.")
-        .read::<Location>(hint, "Tells where secrets are.")
-        .update::<Location>(hint, "Tells where secrets are.")
-        .delete::<Location>(hint, "Tells where secrets are.")
+        .read::<Anything>(hint, "Tells where secrets are.")
+        .update::<Anything>(hint, "Tells where secrets are.")
+        .delete::<Anything>(hint, "Tells where secrets are.")
+        .list::<Folder>(hint_at_names, "Tells where names are.")
 }
 
-async fn hint(_: &Versioned, _: &Context, _: Location) -> Result<Reply, Error> {
+fields! {
+    /// Whatever a request for version 1 carries.
+    struct Anything {
+        /// Location of the secret.
+        path: Option<String>,
+        ..rest
+    }
+}
+
+async fn hint(_: &Versioned, _: &Context, _: Anything) -> Result<Reply, Error> {
+    misdirection()
+}
+
+async fn hint_at_names(_: &Versioned, _: &Context, _: Folder) -> Result<Reply, Error> {
+    misdirection()
+}
+
+fn misdirection() -> Result<Reply, Error> {
     let text = "Invalid path for a versioned K/V secrets engine. Secrets are below data/, their names and history \
                 below metadata/.";
     Ok(Reply::empty().warn(text).with_status(Status::Gone))
