@@ -8,11 +8,13 @@ use crate::terminal::Terminal;
 mod initialize;
 mod kv;
 mod kv_metadata;
+mod kv_patch;
 mod logical;
 mod login;
 mod mounts;
 mod operator;
 mod policy;
+mod policy_format;
 mod status;
 mod token;
 mod tune;
@@ -47,6 +49,7 @@ pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("kv metadata", "Work with what is known about a versioned secret"),
     ("operator", "Initialize, unseal and look after the server"),
     ("policy", "Manage policies"),
+    ("print", "Print what commands work with"),
     ("secrets", "Manage secrets engines"),
     ("token", "Work with tokens"),
 ];
@@ -55,10 +58,12 @@ static TABLES: &[&[Command]] = &[
     status::COMMANDS,
     logical::COMMANDS,
     kv::COMMANDS,
+    kv_patch::COMMANDS,
     kv_metadata::COMMANDS,
     login::COMMANDS,
     token::COMMANDS,
     policy::COMMANDS,
+    policy_format::COMMANDS,
     mounts::COMMANDS,
     tune::COMMANDS,
     initialize::COMMANDS,

@@ -43,12 +43,21 @@ impl Connection {
         self.runtime.block_on(self.client.write(path, body))
     }
 
+    pub fn patch(&self, path: &str, body: &Value) -> Answer {
+        self.runtime.block_on(self.client.patch(path, body))
+    }
+
     pub fn delete(&self, path: &str, query: &[(String, String)]) -> Answer {
         self.runtime.block_on(self.client.delete(path, query))
     }
 
     pub fn call<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
         self.runtime.block_on(self.client.call(request))
+    }
+
+    /// The same for what has to be known before the command's own call: it is sent even if that one is only described.
+    pub fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
+        self.runtime.block_on(self.client.sending().call(request))
     }
 
     pub fn send(&self, request: Request) -> Result<Reply, Error> {

@@ -5,7 +5,7 @@ use std::error::Error;
 /// The exit code for what the server refused or could not answer.
 pub(crate) const EXIT_API: u8 = 2;
 
-/// Why a command ended early.
+/// Why a command ended early. With the code 0, the message is what was asked for.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub code: u8,
@@ -20,6 +20,9 @@ impl Failure {
 
     /// The server refused or did not answer: `<what>: <why>`.
     pub fn api(what: &str, error: &client::Error) -> Self {
+        if let client::Error::Described(line) = error {
+            return Self { code: 0, message: line.to_string() };
+        }
         Self { code: EXIT_API, message: format!("{what}: {}", chain(error)) }
     }
 
@@ -28,9 +31,9 @@ impl Failure {
         Self { code: EXIT_API, message: message.into() }
     }
 
-    /// With another exit code.
+    /// With another exit code, if it is a failure.
     pub fn code(self, code: u8) -> Self {
-        Self { code, ..self }
+        Self { code: if self.code == 0 { 0 } else { code }, ..self }
     }
 
     /// With a line that says what to do.

@@ -74,6 +74,7 @@ pub(crate) const GLOBAL: &[Flag] = &[
     Flag::new("wrap-ttl", Kind::Duration, "Wrap the reply into a single-use token that lives this long."),
     Flag::text("format", "Output format: table, json, yaml, or raw where it applies. Also VAULT_FORMAT."),
     Flag::text("field", "Print only this field, without a newline unless to a terminal."),
+    Flag::switch("output-curl-string", "Send nothing: print the call as a curl command line instead."),
 ];
 
 /// What a command was given.

@@ -119,6 +119,9 @@ fn choose(
 
 /// Prints why the command ended, unless nobody listens any more.
 fn report(terminal: &mut Terminal, failure: &Failure) -> u8 {
+    if failure.code == 0 {
+        return terminal.out(&failure.message).map_or_else(|failure| failure.code, |()| 0);
+    }
     terminal.err(&failure.message);
     failure.code
 }

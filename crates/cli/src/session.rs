@@ -31,6 +31,11 @@ impl<'t> Session<'t> {
         Connection::new(&self.config()?)
     }
 
+    /// Where the server is.
+    pub fn address(&self) -> Result<String, Failure> {
+        Ok(self.config()?.address)
+    }
+
     /// The way to the server with a token of its own.
     pub fn connect_as(&self, token: &SecretString) -> Result<Connection, Failure> {
         Connection::new(&Config { token: None, ..self.config()? })?.with_token(token)
@@ -81,6 +86,8 @@ impl<'t> Session<'t> {
         config.wrap_ttl = text("wrap-ttl").or(config.wrap_ttl);
         config.headers = headers(self.args.list("header"))?;
         config.token = self.token()?;
+        let is_described = self.args.is_on("output-curl-string");
+        config.describe = is_described.then(|| format!("$({} print token)", self.terminal.program));
         Ok(config)
     }
 }

@@ -10,6 +10,7 @@ use client::testing::{Answer, Received, Server};
 use crate::{OtherCommand, Terminal, dispatch};
 
 mod goldens;
+mod merges;
 
 const OTHERS: &[OtherCommand] = &[OtherCommand { name: "server", summary: "Run the server" }];
 

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::config::{Config, ConfigError};
 use crate::error::{ApiError, Error};
-use crate::{REPLY_BYTES_MAX, location, tls};
+use crate::{REPLY_BYTES_MAX, curl, location, tls};
 
 /// What one reply may hold. Its size is bounded by [`REPLY_BYTES_MAX`]; the depth is what the server accepts, and the
 /// envelope around it.
@@ -34,6 +34,7 @@ pub struct Client {
     namespace: Option<String>,
     retries: u32,
     retry_wait: Duration,
+    describe: Option<String>,
 }
 
 /// One call, before it is sent.
@@ -106,6 +107,7 @@ impl Client {
             namespace: config.namespace.clone(),
             retries: config.retries,
             retry_wait: config.retry_wait,
+            describe: config.describe.clone(),
         })
     }
 
@@ -119,6 +121,12 @@ impl Client {
             insert(&mut self.headers, "token", header::TOKEN, token.expose())?;
         }
         Ok(self)
+    }
+
+    /// The same caller, and one that sends even if this one only describes.
+    #[must_use]
+    pub fn sending(&self) -> Self {
+        Self { describe: None, ..self.clone() }
     }
 
     /// Reads. `None` if nothing is there.
@@ -205,6 +213,9 @@ impl Client {
     /// Sends, follows one redirect, and returns the answer whatever its status is.
     async fn send_anyway(&self, request: Request) -> Result<Reply, Error> {
         let url = self.url(&request)?;
+        if let Some(token) = &self.describe {
+            return Err(Error::Described(curl::line(&request, &url, &self.headers, token).into()));
+        }
         let response = self.repeat(&request, &url).await?;
         if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
             return read_body(&request.method, &url, response).await;

@@ -42,6 +42,9 @@ pub struct Config {
     pub retry_wait: Duration,
     /// A proxy's URL, in place of what `HTTP_PROXY` and its siblings say.
     pub proxy: Option<String>,
+    /// Sends nothing: each call ends in [`Error::Described`](crate::Error::Described), where this text stands for the
+    /// token.
+    pub describe: Option<String>,
 }
 
 /// Whom to trust and how to prove who we are. Files are PEM.
@@ -84,6 +87,7 @@ impl Default for Config {
             retries: RETRIES_DEFAULT,
             retry_wait: RETRY_WAIT,
             proxy: None,
+            describe: None,
         }
     }
 }

@@ -64,6 +64,9 @@ pub enum Error {
     /// The server refused.
     #[error(transparent)]
     Api(Box<ApiError>),
+    /// Nothing was sent, as asked for: the call as a `curl` command line. It holds what would be sent, but the token.
+    #[error("{0}")]
+    Described(Box<str>),
 }
 
 impl Error {

@@ -7,6 +7,7 @@
 
 mod client;
 mod config;
+mod curl;
 mod error;
 mod location;
 #[cfg(any(test, feature = "testing"))]

@@ -1,6 +1,7 @@
 //! `kv`: secrets of a key-value engine, whichever version it is. The engine is asked first, so that users need not
 //! know that version 2 keeps data below `data/`.
 
+use api::reply::Envelope;
 use client::{Method, Request};
 use serde_json::{Map, Value, json};
 
@@ -133,7 +134,7 @@ impl Place {
 /// one without versions.
 fn preflight(connection: &Connection, path: &str) -> Result<(String, bool), Failure> {
     let request = Request::new(Method::GET, &format!("sys/internal/ui/mounts/{path}"));
-    let reply: Value = match connection.call(request) {
+    let reply: Value = match connection.ask(request) {
         Ok(reply) => reply,
         Err(error) if error.status() == Some(404) => return Ok((String::new(), false)),
         Err(error) => return Err(Failure::api("Error making the preflight request", &error)),
@@ -158,13 +159,17 @@ fn put(session: &mut Session<'_>) -> Result<u8, Failure> {
         (false, _) => Value::Object(data),
     };
     let reply = connection.write(&path, &body);
-    let Some(reply) = reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))? else {
-        return session.tell(&format!("Success! Data written to: {path}"));
-    };
+    let reply = reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))?;
+    print_written(session, &path, reply)
+}
+
+/// Prints what a write answered: a new version, or nothing.
+pub(super) fn print_written(session: &mut Session<'_>, path: &str, reply: Option<Envelope>) -> Result<u8, Failure> {
+    let Some(reply) = reply else { return session.tell(&format!("Success! Data written to: {path}")) };
     if is_plain(session) {
         warn(session, &reply);
         if let Some(Value::Object(metadata)) = &reply.data {
-            print_title(session, "Secret Path", &path)?;
+            print_title(session, "Secret Path", path)?;
             return print_section(session, "Metadata", metadata);
         }
     }

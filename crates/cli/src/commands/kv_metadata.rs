@@ -1,5 +1,6 @@
 //! `kv metadata`: what a versioned engine knows about a secret beside its values.
 
+use client::{Method, Request};
 use serde_json::{Map, Value, json};
 
 use super::Command;
@@ -9,6 +10,13 @@ use crate::flags::{Flag, Kind};
 use crate::output::{print_reply, warn};
 use crate::session::Session;
 use crate::{Failure, data};
+
+const MAX_VERSIONS: Flag =
+    Flag::new("max-versions", Kind::Number, "How many versions are kept; 0: as the engine says.");
+const CAS_REQUIRED: Flag = Flag::switch("cas-required", "Whether writes must name the current version.");
+const DELETE_AFTER: Flag =
+    Flag::new("delete-version-after", Kind::Duration, "How long a version lives; -1s: for ever.");
+const CUSTOM: Flag = Flag::new("custom-metadata", Kind::List, "A key=value of your own. Can be given several times.");
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -28,14 +36,25 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_max: 1,
         summary: "Set a secret's settings, without making a version",
         help: "",
+        flags: &[MOUNT, MAX_VERSIONS, CAS_REQUIRED, DELETE_AFTER, CUSTOM],
+        run: put,
+    },
+    Command {
+        words: "kv metadata patch",
+        arguments: "PATH",
+        arguments_min: 1,
+        arguments_max: 1,
+        summary: "Change some of a secret's settings",
+        help: "What is not given stays, entries of the custom metadata too.",
         flags: &[
             MOUNT,
-            Flag::new("max-versions", Kind::Number, "How many versions are kept; 0: as the engine says."),
-            Flag::switch("cas-required", "Whether writes must name the current version."),
-            Flag::new("delete-version-after", Kind::Duration, "How long a version lives; -1s: for ever."),
-            Flag::new("custom-metadata", Kind::List, "A key=value of your own. Can be given several times."),
+            MAX_VERSIONS,
+            CAS_REQUIRED,
+            DELETE_AFTER,
+            CUSTOM,
+            Flag::new("remove-custom-metadata", Kind::List, "A key to remove. Can be given several times."),
         ],
-        run: put,
+        run: patch,
     },
     Command {
         words: "kv metadata delete",
@@ -93,6 +112,28 @@ fn put(session: &mut Session<'_>) -> Result<u8, Failure> {
     match reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))? {
         Some(reply) => print_reply(session, &reply),
         None => session.tell(&format!("Success! Data written to: {path}")),
+    }
+}
+
+fn patch(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let mut body = settings(session)?;
+    let removed = session.args.list("remove-custom-metadata");
+    if !removed.is_empty()
+        && let Value::Object(custom) = body.entry("custom_metadata").or_insert_with(|| json!({}))
+    {
+        custom.extend(removed.iter().map(|key| (key.clone(), Value::Null)));
+    }
+    let connection = session.connect()?;
+    let place = Place::find(session, &connection)?;
+    place.expect_versions("Metadata")?;
+    let path = place.path("metadata");
+    // A 404 and a 204 both bring nothing: only the plain call tells them apart.
+    let request =
+        Request { content_type: api::header::MERGE_PATCH, ..Request::new(Method::PATCH, &path).json(&body.into()) };
+    match connection.send(request) {
+        Ok(_) => session.tell(&format!("Success! Data written to: {path}")),
+        Err(error) if error.status() == Some(404) => Err(Failure::absent(format!("No value found at {path}"))),
+        Err(error) => Err(Failure::api(&format!("Error writing data to {path}"), &error)),
     }
 }
 

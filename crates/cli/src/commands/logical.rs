@@ -1,4 +1,4 @@
-//! `read`, `write`, `list`, `delete`, `unwrap` and `path-help`: calls on any path, as they are.
+//! `read`, `write`, `patch`, `list`, `delete`, `unwrap` and `path-help`: calls on any path, as they are.
 
 use api::reply::Envelope;
 use client::{Method, Request};
@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Command, MANY};
+use crate::connection::Answer;
 use crate::flags::Flag;
 use crate::output::{Format, print_keys, print_reply, print_structure, warn};
 use crate::session::{Session, sanitize};
@@ -35,6 +36,16 @@ pub(super) const COMMANDS: &[Command] = &[
         help: DATA_HELP,
         flags: &[Flag::switch("force", "Write even without data.").alias("f")],
         run: write,
+    },
+    Command {
+        words: "patch",
+        arguments: "PATH [DATA...]",
+        arguments_min: 1,
+        arguments_max: MANY,
+        summary: "Merge data into what is at a path",
+        help: DATA_HELP,
+        flags: &[Flag::switch("force", "Send it even without data.").alias("f")],
+        run: patch,
     },
     Command {
         words: "list",
@@ -119,12 +130,27 @@ pub(super) fn found(
 }
 
 fn write(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let (path, data) = path_and_data(session)?;
+    let reply = session.connect()?.write(&path, &data);
+    print_change(session, &path, reply)
+}
+
+fn patch(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let (path, data) = path_and_data(session)?;
+    let reply = session.connect()?.patch(&path, &data);
+    print_change(session, &path, reply)
+}
+
+fn path_and_data(session: &mut Session<'_>) -> Result<(String, Value), Failure> {
     let path = session.path(0)?;
     let data = data::parse(session.terminal, session.args.positional.get(1..).unwrap_or_default())?;
     if data.is_empty() && !session.args.is_on("force") {
         return Err(Failure::usage("Must supply data or use -force"));
     }
-    let reply = session.connect()?.write(&path, &Value::Object(data));
+    Ok((path, Value::Object(data)))
+}
+
+fn print_change(session: &mut Session<'_>, path: &str, reply: Answer) -> Result<u8, Failure> {
     match reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))? {
         Some(reply) => print_reply(session, &reply),
         None => session.tell(&format!("Success! Data written to: {path}")),

@@ -39,6 +39,16 @@ pub(super) const COMMANDS: &[Command] = &[
         run: seal,
     },
     Command {
+        words: "operator step-down",
+        arguments: "",
+        arguments_min: 0,
+        arguments_max: 0,
+        summary: "Ask the server to give up its active role",
+        help: "Kept for scripts: where every node is active, nothing changes.",
+        flags: &[],
+        run: step_down,
+    },
+    Command {
         words: "operator key-status",
         arguments: "",
         arguments_min: 0,
@@ -80,6 +90,13 @@ fn seal(session: &mut Session<'_>) -> Result<u8, Failure> {
     let reply = session.connect()?.send(Request::new(Method::PUT, "sys/seal"));
     reply.map_err(|error| Failure::api("Error sealing", &error))?;
     session.tell("Success! Vault is sealed.")
+}
+
+fn step_down(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let reply = session.connect()?.send(Request::new(Method::PUT, "sys/step-down"));
+    reply.map_err(|error| Failure::api("Error stepping down", &error))?;
+    let address = session.address()?;
+    session.tell(&format!("Success! Stepped down: {address}"))
 }
 
 fn key_status(session: &mut Session<'_>) -> Result<u8, Failure> {

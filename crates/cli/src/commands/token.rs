@@ -88,6 +88,16 @@ pub(super) const COMMANDS: &[Command] = &[
         flags: &[ACCESSOR],
         run: capabilities,
     },
+    Command {
+        words: "print token",
+        arguments: "",
+        arguments_min: 0,
+        arguments_max: 0,
+        summary: "Print the token that commands use",
+        help: "It comes from the environment, else from the file that \"{program} login\" writes.",
+        flags: &[],
+        run: print_token,
+    },
 ];
 
 fn create(session: &mut Session<'_>) -> Result<u8, Failure> {
@@ -97,7 +107,10 @@ fn create(session: &mut Session<'_>) -> Result<u8, Failure> {
         None => "auth/token/create".to_owned(),
     };
     let reply = session.connect()?.write(&path, &Value::Object(body));
-    print_answer(session, reply, "Error creating token")
+    let reply = reply.map_err(|error| Failure::api("Error creating token", &error))?;
+    let reply =
+        reply.ok_or_else(|| Failure::absent(format!("Error creating token: the server has nothing at {path}")))?;
+    print_reply(session, &reply)
 }
 
 /// What was asked for; the server decides the rest.
@@ -212,6 +225,12 @@ fn capabilities(session: &mut Session<'_>) -> Result<u8, Failure> {
     }
     let names: Vec<_> = found.iter().map(display).collect();
     session.terminal.out(&names.join(", "))?;
+    Ok(0)
+}
+
+fn print_token(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let token = session.token()?.ok_or_else(|| Failure::usage("There is no token: log in, or set VAULT_TOKEN"))?;
+    session.terminal.out(token.expose())?;
     Ok(0)
 }
 
