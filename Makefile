@@ -1,0 +1,97 @@
+# The two commands are `make run` and `make test`. While working, `cargo xtask ci --quick` is the fast part of the latter.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CARGO ?= cargo
+# How long each fuzz target runs, in seconds.
+FUZZ_SECONDS ?= 60
+# More arguments for the development server, as in `make run ARGS=-dev-root-token-id=root`.
+ARGS ?=
+
+VENV := .venv
+REQUIREMENTS := crates/e2e/python/requirements.txt
+
+.PHONY: help
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+.PHONY: run
+run: ## build and start a development server: in memory, unsealed, tells its address, root token and unseal key
+	$(CARGO) run --package strongroom -- server -dev $(ARGS)
+
+.PHONY: test
+test: tools $(VENV)/installed ## install what the tests need, then run everything that a change must pass
+	$(CARGO) xtask ci
+
+# What the end-to-end tests call beside the binary. Installed only where something is missing.
+.PHONY: tools
+tools:
+	@missing=(); \
+	command -v curl >/dev/null || missing+=(curl); \
+	command -v ip >/dev/null || missing+=(iproute2); \
+	command -v unshare >/dev/null || missing+=(util-linux); \
+	command -v cc >/dev/null || missing+=(gcc libc6-dev); \
+	command -v git >/dev/null || missing+=(git); \
+	command -v python3 >/dev/null || missing+=(python3); \
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv); \
+	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
+	if ! command -v apt-get >/dev/null; then \
+		echo "please install: $${missing[*]} (tests that lack their client are skipped and say so)"; exit 0; \
+	fi; \
+	sudo=; if [ "$$(id -u)" -ne 0 ]; then sudo=sudo; fi; \
+	echo "installing $${missing[*]}"; \
+	$$sudo apt-get update -qq; \
+	DEBIAN_FRONTEND=noninteractive $$sudo apt-get install -y -qq --no-install-recommends "$${missing[@]}"
+
+$(VENV)/installed: $(REQUIREMENTS)
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $(REQUIREMENTS)
+	touch $@
+
+.PHONY: bench
+bench: ## measure the release build against its budgets: requests per second and processor time per request
+	$(CARGO) build --release --package strongroom
+	STRONGROOM_BIN=target/release/strongroom $(CARGO) run --release --package e2e --bin load
+
+.PHONY: audit
+audit: ## compare the dependencies with the RustSec advisories (needs a network)
+	@if ! $(CARGO) audit --version >/dev/null 2>&1; then \
+		echo "cargo-audit is missing: cargo install --locked cargo-audit"; exit 1; \
+	fi; \
+	if ! $(CARGO) audit; then \
+		echo "not clean, or not checked: without a network to fetch the advisories, nothing was compared"; exit 1; \
+	fi
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser for FUZZ_SECONDS each (needs the nightly toolchain and cargo-fuzz)
+	@if ! $(CARGO) +nightly --version >/dev/null 2>&1; then \
+		echo "the nightly toolchain is missing: rustup toolchain install nightly"; exit 1; \
+	fi; \
+	if ! $(CARGO) fuzz --version >/dev/null 2>&1; then \
+		echo "cargo-fuzz is missing: cargo install --locked cargo-fuzz"; exit 1; \
+	fi; \
+	for target in fuzz/fuzz_targets/*.rs; do \
+		name=$$(basename "$$target" .rs); \
+		echo "== $$name"; \
+		corpus=fuzz/corpus/$$name; mkdir -p "$$corpus"; \
+		new=$$(mktemp -d); \
+		$(CARGO) +nightly fuzz run "$$name" "$$new" "$$corpus" -- -max_total_time=$(FUZZ_SECONDS) -timeout=10; \
+		rm -r "$$new"; \
+	done
+
+.PHONY: install
+install: ## build for release and install under PREFIX (also as `vault` and `bao`); DESTDIR is respected
+	$(CARGO) build --release --package strongroom
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 0755 target/release/strongroom "$(DESTDIR)$(PREFIX)/bin/strongroom"
+	ln -sf strongroom "$(DESTDIR)$(PREFIX)/bin/vault"
+	ln -sf strongroom "$(DESTDIR)$(PREFIX)/bin/bao"
+
+.PHONY: clean
+clean: ## remove everything that was built or installed here
+	$(CARGO) clean
+	rm -rf $(VENV) fuzz/target fuzz/artifacts

@@ -1,0 +1,2 @@
+storage "memory" {}
+listener "tcp" { address = "x:y:z" tls_disable = true }

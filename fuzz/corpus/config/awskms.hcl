@@ -1,0 +1,1 @@
+seal "awskms" { region = "eu" }

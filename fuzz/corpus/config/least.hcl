@@ -1,0 +1,2 @@
+storage "memory" {}
+listener "tcp" { tls_disable = true }

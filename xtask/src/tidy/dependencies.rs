@@ -1,0 +1,90 @@
+//! What others' code the build contains: licenses, banned crates, and crates present in two versions.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+
+use super::{Finding, licenses};
+
+/// The `--format` that [`parse`] reads.
+pub(crate) const TREE_FORMAT: &str = "{p}|{l}|";
+
+/// One crate of others that the build contains.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    /// The SPDX expression of its manifest; empty when there is none.
+    pub(crate) license: String,
+}
+
+/// Crates that must not come in, and why.
+const BANNED: &[(&str, &str)] = &[
+    ("chrono", "jiff is the one time library"),
+    ("josekit", "it links OpenSSL"),
+    ("jsonwebtoken", "it panics when two providers are present, and lacks ES512"),
+    ("native-tls", "TLS is rustls with aws-lc"),
+    ("openssl", "TLS is rustls with aws-lc"),
+    ("openssl-sys", "TLS is rustls with aws-lc"),
+    ("ring", "a second crypto provider makes rustls panic at run time; aws-lc-rs is the one"),
+    ("rsa", "its timing side channel is unfixed; aws-lc-rs does RSA"),
+    ("rustls-pemfile", "unmaintained; rustls-pki-types reads PEM"),
+    ("serde_yaml", "unmaintained"),
+];
+
+/// Crates that may be present in several versions, how many, and why.
+const DUPLICATES_ALLOWED: &[(&str, usize, &str)] =
+    &[("syn", 2, "build time only: derive macros are between two releases")];
+
+/// Reads `cargo tree`'s lines; ours, which carry a path, are left out.
+///
+/// # Errors
+/// When a line does not have the form of [`TREE_FORMAT`].
+pub(crate) fn parse(tree: &str) -> Result<Vec<Dependency>> {
+    let mut found = Vec::new();
+    for line in tree.lines().filter(|line| !line.trim().is_empty()) {
+        let mut fields = line.split('|');
+        let (package, license) = (fields.next().unwrap_or_default(), fields.next());
+        let license = license.with_context(|| format!("no license field in {line:?}"))?;
+        let mut words = package.split_whitespace();
+        let (name, version) = (words.next().unwrap_or_default(), words.next());
+        let version = version.with_context(|| format!("no version in {line:?}"))?;
+        let is_ours = words.any(|word| word.starts_with("(/"));
+        if !is_ours {
+            found.push(Dependency {
+                name: name.to_owned(),
+                version: version.trim_start_matches('v').to_owned(),
+                license: license.trim().to_owned(),
+            });
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// Every dependency that the rules do not allow.
+pub(crate) fn check(dependencies: &[Dependency]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for dependency in dependencies {
+        let Dependency { name, version, license } = dependency;
+        versions.entry(name).or_default().push(version);
+        if !licenses::is_allowed(license) {
+            findings.push(Finding::new(name, format!("license {license:?} is not on the list")));
+        }
+        if let Some((_, why)) = BANNED.iter().find(|(banned, _)| banned == name) {
+            findings.push(Finding::new(name, format!("is banned: {why}")));
+        }
+    }
+    for (name, versions) in versions {
+        let allowed = DUPLICATES_ALLOWED.iter().find(|(known, _, _)| *known == name).map_or(1, |(_, count, _)| *count);
+        if versions.len() > allowed {
+            findings.push(Finding::new(name, format!("is present as {}: agree on one", versions.join(" and "))));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests;
