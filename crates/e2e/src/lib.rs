@@ -1,1 +1,20 @@
-//! e2e: see `ARCHITECTURE.md`.
+//! What the end-to-end tests stand on: the real binary as a child process, a plain HTTP client, and isolation.
+//!
+//! It builds nothing: the binary is found by `STRONGROOM_BIN`, or under `target/`. It ends only the processes that it
+//! started itself, listens on loopback only, and must never link the server: what is tested is what is shipped.
+
+pub mod binary;
+pub mod chance;
+pub mod deadline;
+pub mod http;
+pub mod isolation;
+pub mod memory;
+pub mod operator;
+pub mod process;
+pub mod server;
+
+/// Says that a test could not run, and why. The gate counts these lines.
+#[expect(clippy::print_stdout, reason = "the gate reads it from the test's output")]
+pub fn skip(what: &str, why: &str) {
+    println!("\nSKIPPED {what}: {why}");
+}

@@ -3,6 +3,7 @@
 //! The composition root: the only place that knows concrete stores, seals, engines and front doors all at once.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,9 @@ const BUILD_DATE: &str = match option_env!("STRONGROOM_BUILD_DATE") {
     Some(date) => date,
     None => "1970-01-01T00:00:00Z",
 };
+/// How often and how long a start waits for another process to let go of the store: two seconds in all.
+const IN_USE_TRIES: u32 = 40;
+const IN_USE_PAUSE: Duration = Duration::from_millis(50);
 /// What running tasks get to end after the listeners have drained.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -85,7 +89,7 @@ struct Store {
 
 async fn serve(program: &str, arguments: &Arguments, plan: Plan) -> Result<(), Failure> {
     let env = Env::real();
-    let store = open_store(&plan.storage, &env)?;
+    let store = open_store(&plan.storage, &env).await?;
     let core = Arc::new(build_core(&plan, &store, &env)?);
     let mut listeners = Vec::new();
     for config in &plan.listeners {
@@ -107,7 +111,7 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan) -> Result<(), F
     Ok(())
 }
 
-fn open_store(plan: &StoragePlan, env: &Env) -> Result<Store, Failure> {
+async fn open_store(plan: &StoragePlan, env: &Env) -> Result<Store, Failure> {
     match plan {
         StoragePlan::Memory => {
             Ok(Store { storage: Arc::new(storage::memory::Memory::new()), embedded: None, kind: "inmem" })
@@ -117,12 +121,27 @@ fn open_store(plan: &StoragePlan, env: &Env) -> Result<Store, Failure> {
             if let Some(bytes) = *cache_bytes {
                 options.cache_bytes = bytes;
             }
-            let opened = Embedded::open(path, options, env);
+            let opened = open_embedded(path, &options, env).await;
             let embedded =
                 Arc::new(opened.map_err(|source| Failure::OpenStore { path: path.clone(), source: Box::new(source) })?);
             Ok(Store { storage: embedded.clone(), embedded: Some(embedded), kind: "embedded" })
         }
     }
+}
+
+/// A killed predecessor holds the folder until the kernel has cleared it away, so a restart waits for that a little.
+async fn open_embedded(
+    path: &Path,
+    options: &storage_embedded::Options,
+    env: &Env,
+) -> Result<Embedded, storage_embedded::Error> {
+    for _ in 0..IN_USE_TRIES {
+        match Embedded::open(path, options.clone(), env) {
+            Err(storage_embedded::Error::InUse(_)) => env.sleep(IN_USE_PAUSE).await,
+            opened => return opened,
+        }
+    }
+    Embedded::open(path, options.clone(), env)
 }
 
 fn build_core(plan: &Plan, store: &Store, env: &Env) -> Result<Core, Failure> {

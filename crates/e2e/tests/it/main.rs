@@ -1,0 +1,9 @@
+//! The real binary with real clients. One test binary; each test has its own server, folder and port.
+//!
+//! A test whose client is missing says so in a line that begins with `SKIPPED`, and the gate counts it.
+
+mod curl;
+mod first_secret;
+mod hvac;
+mod kill_nine;
+mod memory_dump;
