@@ -85,7 +85,7 @@ fuzz: ## fuzz every parser for FUZZ_SECONDS each (needs the nightly toolchain an
 
 .PHONY: install
 install: ## build for release and install under PREFIX (also as `vault` and `bao`); DESTDIR is respected
-	$(CARGO) build --release --package strongroom
+	STRONGROOM_BUILD_DATE="$$(git log -1 --format=%cI 2>/dev/null)" $(CARGO) build --release --package strongroom
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 0755 target/release/strongroom "$(DESTDIR)$(PREFIX)/bin/strongroom"
 	ln -sf strongroom "$(DESTDIR)$(PREFIX)/bin/vault"

@@ -30,10 +30,11 @@ use plan::{Plan, SealPlan, StoragePlan};
 
 /// Our own version, beside the API level that clients choose features by.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// When the program was built, if the build says so: a build without it gives the same bytes every day.
+/// When the program was built, if the build says so (`make install` names the commit's date): a build without it gives
+/// the same bytes every day.
 const BUILD_DATE: &str = match option_env!("STRONGROOM_BUILD_DATE") {
-    Some(date) => date,
-    None => "1970-01-01T00:00:00Z",
+    Some(date) if !date.is_empty() => date,
+    _ => "1970-01-01T00:00:00Z",
 };
 /// How often and how long a start waits for another process to let go of the store: two seconds in all.
 const IN_USE_TRIES: u32 = 40;
@@ -152,7 +153,7 @@ fn build_core(plan: &Plan, store: &Store, env: &Env) -> Result<Core, Failure> {
         version: VERSION,
         build_date: BUILD_DATE,
         storage_type: store.kind,
-        api_address: plan.api_address.clone(),
+        api_address: plan.api_address(),
     };
     let limits = Limits { default_lease_ttl: plan.default_lease_ttl, max_lease_ttl: plan.max_lease_ttl };
     let parts = Parts {

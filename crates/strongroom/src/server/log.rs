@@ -39,5 +39,14 @@ impl LogPlan {
 pub(super) fn start(plan: &LogPlan) {
     let log = tracing_subscriber::fmt().with_max_level(plan.level).with_writer(io::stderr).with_ansi(false);
     // Only a second call in one process fails, and then the first one's log goes on.
+    std::panic::set_hook(Box::new(report_panic));
     drop(if plan.is_json { log.json().try_init() } else { log.try_init() });
+}
+
+/// Where it happened, and not what was said: a panic's text may hold what the program was working on. The request that
+/// it happened in is answered with an error and its id.
+fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    tracing::error!(place, thread = thread.name().unwrap_or_default(), "a panic: this is a mistake of the program");
 }

@@ -76,6 +76,17 @@ impl Plan {
         }
     }
 
+    /// Where the node is reached: as configured, else where its first listener is, if that is an address to go to.
+    pub(super) fn api_address(&self) -> String {
+        if !self.api_address.is_empty() {
+            return self.api_address.clone();
+        }
+        let listener = self.listeners.first().filter(|it| !it.address.ip().is_unspecified() && it.address.port() != 0);
+        let Some(listener) = listener else { return String::new() };
+        let scheme = if listener.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", listener.address)
+    }
+
     /// The seal for the core.
     pub(super) fn device(&self) -> Device {
         match &self.seal {
