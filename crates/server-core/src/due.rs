@@ -66,6 +66,13 @@ impl Worker {
         }
     }
 
+    /// Tells the task to stop: it ends before its next line.
+    pub(crate) fn tell_to_stop(&self) {
+        if let Some(running) = self.slot().as_ref() {
+            running.stop.send_replace(true);
+        }
+    }
+
     /// Tells the task to stop and waits until it has: it ends between two lines, never within one.
     pub(crate) async fn stop(&self) {
         let running = self.slot().take();
@@ -83,17 +90,18 @@ impl Worker {
 }
 
 async fn work(store: Store, env: Env, owners: Vec<Arc<dyn Owner>>, mut stopped: watch::Receiver<bool>) {
+    let mut places = Places::default();
     while !*stopped.borrow() {
         let now = to_stored(env.now().into());
-        let fired = match pass(&store, &owners, now, &stopped).await {
-            Ok(fired) => fired,
+        let has_more = match pass(&store, &owners, now, &stopped, &mut places).await {
+            Ok(has_more) => has_more,
             Err(Error::Sealed) => return,
             Err(error) => {
                 tracing::warn!(%error, "the due index could not be read and will be tried again");
-                0
+                false
             }
         };
-        if fired == 0 {
+        if !has_more {
             tokio::select! {
                 () = env.sleep(PAUSE) => {}
                 _ = stopped.wait_for(|stopped| *stopped) => return,
@@ -102,26 +110,34 @@ async fn work(store: Store, env: Env, owners: Vec<Arc<dyn Owner>>, mut stopped: 
     }
 }
 
-/// One pass over all shards: everything due by now, a bounded number of lines each. Gives back how many lines fired,
-/// failed ones left out.
+/// Where the next pass goes on in each shard. However many lines fail, those behind them get their turn.
+#[derive(Default)]
+pub(crate) struct Places([Option<Key>; DUE_SHARDS as usize]);
+
+/// One pass over all shards: what is due by now, a bounded number of lines each. Tells whether there is more to do at
+/// once: lines fired, which may have left work, or some were not looked at yet.
 pub(crate) async fn pass(
     store: &Store,
     owners: &[Arc<dyn Owner>],
     now_nanos: i64,
     stopped: &watch::Receiver<bool>,
-) -> Result<usize, Error> {
-    let mut fired = 0;
-    for shard in 0..DUE_SHARDS {
-        let range = KeyRange { start: keys::due_shard(shard)?, end: Some(keys::due_until(shard, now_nanos)?) };
-        let (lines, _) = store.keys(range, LINES_MAX).await?;
+    places: &mut Places,
+) -> Result<bool, Error> {
+    let mut has_more = false;
+    for (shard, place) in (0..DUE_SHARDS).zip(&mut places.0) {
+        let first = keys::due_shard(shard)?;
+        let range = KeyRange { start: place.take().unwrap_or(first), end: Some(keys::due_until(shard, now_nanos)?) };
+        let (lines, next) = store.keys(range, LINES_MAX).await?;
+        has_more |= next.is_some();
+        *place = next;
         for (key, revision) in lines {
             if *stopped.borrow() {
-                return Ok(fired);
+                return Ok(false);
             }
-            fired += usize::from(fire(owners, key, revision).await);
+            has_more |= fire(owners, key, revision).await;
         }
     }
-    Ok(fired)
+    Ok(has_more)
 }
 
 /// A line that fails must not keep the others from being looked at.
@@ -136,6 +152,8 @@ async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> bool {
     };
     match owner.fire(line).await {
         Ok(()) => true,
+        // The next page says so too, and ends the work.
+        Err(Error::Sealed) => false,
         Err(error) => {
             tracing::warn!(kind, error = %error, "due work failed and will be tried again");
             false

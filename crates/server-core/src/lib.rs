@@ -101,6 +101,7 @@ impl Core {
             policies: Arc::clone(&policies),
             mounts: Arc::clone(&mounts),
             worker: due::Worker::default(),
+            turning: tokio::sync::Mutex::default(),
             cluster_name,
         });
         let sys = sys::engine(Sys {
@@ -108,7 +109,6 @@ impl Core {
             mounts: MountsPart {
                 mounts: Arc::clone(&mounts),
                 tokens: Arc::clone(&tokens),
-                default_lease_ttl_secs: limits.default_lease_ttl.as_secs(),
                 max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
             },
             policies,
@@ -133,7 +133,7 @@ impl Core {
     /// As `sys/init`.
     pub async fn init(&self, options: &InitOptions, root_token: Option<Secret<String>>) -> Result<Initialized, Error> {
         if let Some(token) = &root_token {
-            tokens::paths::check_id(token.expose())?;
+            tokens::rules::check_id(token.expose())?;
         }
         self.seals.init(options, root_token).await
     }
@@ -160,6 +160,13 @@ impl Core {
     }
 }
 
+impl Drop for Core {
+    /// A core that is let go without a seal leaves no task behind. Its keys go with the last request.
+    fn drop(&mut self) {
+        self.seals.worker.tell_to_stop();
+    }
+}
+
 #[async_trait]
 impl Service for Core {
     async fn answer(&self, request: Request) -> Answer {
@@ -174,5 +181,7 @@ fn make(engines: &[EngineType], name: &'static str) -> Result<Arc<dyn Mounted>, 
     (engine.make)(&BTreeMap::new()).map_err(|error| BuildError::Make(name, error))
 }
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,8 @@ use entry::{AtEntry, LiveEntry, LiveState, Settings};
 
 /// The deepest mount path, in segments.
 pub(crate) const PATH_SEGMENTS_MAX: usize = 16;
+/// The longest mount path, its last `/` included, in bytes.
+pub(crate) const PATH_BYTES_MAX: usize = 500;
 /// How many mounts one storage call of a list asks for.
 const LIST_PAGE: usize = 1_000;
 /// How many loaded mounts of one namespace are kept.
@@ -59,6 +61,7 @@ pub(crate) struct Mounts {
 #[derive(Default)]
 struct Loaded {
     epoch: Option<Revision>,
+    /// By path, without the `/` at the end, so that a part of a request path finds it as it is.
     secret: HashMap<String, Arc<LiveMount>>,
     auth: HashMap<String, Arc<LiveMount>>,
 }
@@ -98,11 +101,12 @@ impl Mounts {
             None => (Kind::Secrets, path),
         };
         let Some(epoch) = self.epoch(ns).await? else { return Ok(None) };
-        if let Some(mount) = candidates(path).find_map(|at| self.loaded(ns, epoch, kind, &with_slash(at))) {
+        if let Some(mount) = self.loaded(ns, epoch, kind, path) {
             let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
             return Ok(Some((mount, behind)));
         }
-        let keys = candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at))).collect::<Result<Vec<_>, _>>()?;
+        let keys =
+            candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at))).collect::<Result<Vec<_>, _>>()?;
         let entries = self.store.get_list(&keys).await?;
         let Some((key, opened)) = keys.iter().zip(entries).find_map(|(key, entry)| Some((key, entry?))) else {
             return Ok(None);
@@ -141,13 +145,15 @@ impl Mounts {
     }
 
     async fn epoch(&self, ns: &str) -> Result<Option<Revision>, Error> {
-        Ok(self.store.revisions(&[keys::mounts_epoch(ns)?]).await?.pop().flatten())
+        let [epoch] = self.store.revisions_of([keys::mounts_epoch(ns)?]).await?;
+        Ok(epoch)
     }
 
     fn loaded(&self, ns: &str, epoch: Revision, kind: Kind, path: &str) -> Option<Arc<LiveMount>> {
         let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
         let loaded = loaded.get(ns).filter(|it| it.epoch == Some(epoch))?;
-        loaded.by_kind(kind).get(path).cloned()
+        let mounts = loaded.by_kind(kind);
+        candidates(path).find_map(|at| mounts.get(at)).cloned()
     }
 
     /// Keeps a loaded mount if the epoch is still the one from before it was read: then what was read is of it too.
@@ -164,7 +170,7 @@ impl Mounts {
         if kept.len() >= LOADED_MAX {
             kept.clear();
         }
-        kept.insert(mount.settings.path.clone(), Arc::clone(mount));
+        kept.insert(mount.settings.path.trim_end_matches('/').to_owned(), Arc::clone(mount));
         Ok(())
     }
 
@@ -228,7 +234,10 @@ impl Loaded {
 fn candidates(path: &str) -> impl Iterator<Item = &str> {
     let ends = path.match_indices('/').map(|(index, _)| index);
     let whole = (!path.ends_with('/') && !path.is_empty()).then_some(path.len());
-    ends.chain(whole).take(PATH_SEGMENTS_MAX).filter_map(|end| path.get(..end)).filter(|at| !at.is_empty())
+    // Longer ones cannot be mounts, and must not be an error either: whether a path is refused for its length would
+    // otherwise tell whether something is mounted there.
+    let ends = ends.chain(whole).take(PATH_SEGMENTS_MAX).take_while(|end| *end < PATH_BYTES_MAX);
+    ends.filter_map(|end| path.get(..end)).filter(|at| !at.is_empty())
 }
 
 fn with_slash(at: &str) -> String {

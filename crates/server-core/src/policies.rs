@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use barrier::Changes;
-use framework::view::COMMIT_TRIES;
 use framework::Error;
+use framework::view::COMMIT_TRIES;
 use policy::Policy;
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
@@ -98,8 +98,8 @@ impl Policies {
     /// Stores a policy, old or new.
     pub(crate) async fn write(&self, ns: &str, name: &str, text: &str) -> Result<(), Error> {
         check_name(name)?;
-        if name == ROOT {
-            return Err(Error::invalid("cannot update \"root\" policy"));
+        if name == ROOT || RESERVED.contains(&name) {
+            return Err(Error::Invalid(format!("cannot update \"{name}\" policy").into()));
         }
         if text.len() > TEXT_BYTES_MAX {
             let length = text.len();
@@ -110,11 +110,11 @@ impl Policies {
         let value = encode(&PolicyEntry { v: 1, text: text.to_owned() })?;
         for _ in 0..COMMIT_TRIES {
             let live = keys::namespace_live(ns)?;
-            let [live_entry, known] = self.store.get_all([live.clone(), key.clone()]).await?;
-            let live_entry = live_entry.ok_or(Error::NotFound)?;
+            // Revisions alone: what is there need not be readable to be replaced, or nobody could repair it.
+            let [live_revision, known] = self.store.revisions_of([live.clone(), key.clone()]).await?;
             let mut changes = Changes::new();
-            changes.expect(Expectation::At(live, live_entry.revision));
-            changes.set(key.clone(), known.map(|known| known.revision), value.clone());
+            changes.expect(Expectation::At(live, live_revision.ok_or(Error::NotFound)?));
+            changes.set(key.clone(), known, value.clone());
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}
@@ -126,15 +126,15 @@ impl Policies {
 
     /// Removes a policy; no error when there is none.
     pub(crate) async fn delete(&self, ns: &str, name: &str) -> Result<(), Error> {
-        if name == ROOT || name == DEFAULT {
+        if name == ROOT || name == DEFAULT || RESERVED.contains(&name) {
             return Err(Error::Invalid(format!("cannot delete \"{name}\" policy").into()));
         }
         let key = keys::policy(ns, name)?;
         for _ in 0..COMMIT_TRIES {
-            let [known] = self.store.get_all([key.clone()]).await?;
+            let [known] = self.store.revisions_of([key.clone()]).await?;
             let Some(known) = known else { return Ok(()) };
             let mut changes = Changes::new();
-            changes.delete(key.clone(), known.revision);
+            changes.delete(key.clone(), known);
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}
@@ -169,7 +169,7 @@ impl Policies {
     }
 }
 
-/// The name as it is stored: lower case (documented Vault behaviour).
+/// The name as it is stored: lower case (documented Vault behavior).
 pub(crate) fn sanitize_name(name: &str) -> String {
     name.trim().to_lowercase()
 }
@@ -179,7 +179,12 @@ fn check_name(name: &str) -> Result<(), Error> {
         return Err(Error::invalid("policy name is missing"));
     }
     if name.len() > NAME_BYTES_MAX {
-        return Err(Error::Invalid(format!("policy name has {} bytes, the most is {NAME_BYTES_MAX}", name.len()).into()));
+        return Err(Error::Invalid(
+            format!("policy name has {} bytes, the most is {NAME_BYTES_MAX}", name.len()).into(),
+        ));
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
 
 mod authenticate;
-mod authorise;
+mod authorize;
 mod resolve;
 
 /// What the pipeline needs of the core.
@@ -67,9 +67,18 @@ impl Pipeline {
         };
         let result = self.answer(request, target, token.as_deref(), data, is_open).await;
         if let (Use::Last, Some(token)) = (used, &token) {
-            self.tokens.revoke(&token.namespace, &token.hash, Children::Revoke).await?;
+            self.retire(token).await;
         }
         result
+    }
+
+    /// Takes a used-up token away. What was done with its last use is done, so a failure here does not take the reply
+    /// back: the token is refused already, and the line that its last use left in the due index ends it later.
+    async fn retire(&self, token: &Resolved) {
+        match self.tokens.revoke(&token.namespace, &token.hash, Children::Revoke).await {
+            Ok(()) | Err(Error::Sealed) => {}
+            Err(error) => tracing::warn!(%error, "a used-up token could not be removed and will be tried again"),
+        }
     }
 
     async fn answer(
@@ -81,7 +90,7 @@ impl Pipeline {
         is_open: bool,
     ) -> Result<(String, Reply), Error> {
         let Some(target) = target else {
-            authorise::check(request, request.operation, None, token, &data)?;
+            authorize::check(request, request.operation, None, token, &data)?;
             return Err(Error::Unrouted(no_handler(&request.path).into()));
         };
         let mut context = self.context(request, &target, token);
@@ -89,11 +98,11 @@ impl Pipeline {
         if let Ok(route) = &target.route
             && !is_open
         {
-            operation = self.operation(request, &target, route, &context, &data).await?;
+            operation = self.operation(request, &target, route, token, &context, &data).await?;
         }
         if !is_open {
             let access = target.route.as_ref().ok().map(|route| route.access);
-            context.caller.is_sudo = authorise::check(request, operation, access, token, &data)?;
+            context.caller.is_sudo = authorize::check(request, operation, access, token, &data)?;
         }
         let mount_type = target.engine.type_name().to_owned();
         if operation == Operation::Help {
@@ -111,14 +120,22 @@ impl Pipeline {
         request: &Request,
         target: &Target<'_>,
         route: &Route,
+        token: Option<&Resolved>,
         context: &Context,
         data: &Map<String, Value>,
     ) -> Result<Operation, Error> {
         if request.operation != Operation::Update || !route.knows_existence {
             return Ok(request.operation);
         }
-        let exists = target.engine.exists(context, route, data).await?;
-        Ok(if exists { Operation::Update } else { Operation::Create })
+        match target.engine.exists(context, route, data).await {
+            Ok(true) => Ok(Operation::Update),
+            Ok(false) => Ok(Operation::Create),
+            // Even a failure would tell that something is mounted here: it is for those who may write here at all.
+            Err(error) => {
+                let may = |operation| authorize::check(request, operation, Some(route.access), token, data).is_ok();
+                Err(if may(Operation::Update) || may(Operation::Create) { error } else { Error::Denied })
+            }
+        }
     }
 
     fn context(&self, request: &Request, target: &Target<'_>, token: Option<&Resolved>) -> Context {

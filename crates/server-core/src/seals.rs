@@ -28,6 +28,8 @@ pub(crate) struct Seals {
     pub(crate) policies: Arc<Policies>,
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) worker: Worker,
+    /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
+    pub(crate) turning: tokio::sync::Mutex<()>,
     pub(crate) cluster_name: Option<String>,
 }
 
@@ -50,7 +52,7 @@ struct NamespaceLive {
 impl Seals {
     /// Initializes the store. `root_token` is the first token's text, if the operator chose it (development only).
     pub(crate) async fn init(
-        &self,
+        self: &Arc<Self>,
         options: &InitOptions,
         root_token: Option<Secret<String>>,
     ) -> Result<Initialized, Error> {
@@ -65,15 +67,24 @@ impl Seals {
         entries.extend(root.entries);
         let entries: Vec<(Key, SecretBytes)> = entries.into_iter().map(|(key, value)| (key, value.into())).collect();
         let made = self.control.init(options, entries).await.map_err(from_init)?;
-        if made.shares.is_empty() {
-            self.unseal_unattended().await?;
+        // The keys below are shown this once, so no failure may keep them back any more.
+        if made.shares.is_empty()
+            && let Err(error) = self.unseal_unattended().await
+        {
+            tracing::error!(%error, "initialized, but not unsealed: start the node again to unseal it");
         }
         let root_token = root.created.token;
         Ok(Initialized { shares: made.shares, recovery_shares: made.recovery_shares, root_token })
     }
 
     /// Takes one share of the seal key.
-    pub(crate) async fn unseal(&self, share: SecretBytes) -> Result<SealStatus, Error> {
+    pub(crate) async fn unseal(self: &Arc<Self>, share: SecretBytes) -> Result<SealStatus, Error> {
+        let seals = Arc::clone(self);
+        to_the_end(async move { seals.take_share(share).await }).await?
+    }
+
+    async fn take_share(&self, share: SecretBytes) -> Result<SealStatus, Error> {
+        let _turning = self.turning.lock().await;
         let was_sealed = self.control.barrier().is_sealed();
         let status = self.control.unseal(share).await.map_err(from_unseal)?;
         if was_sealed && !status.sealed {
@@ -83,28 +94,49 @@ impl Seals {
     }
 
     /// Unseals with the key that the operator gave the node, if it is that kind of seal and the store is initialized.
-    pub(crate) async fn unseal_unattended(&self) -> Result<SealStatus, Error> {
+    pub(crate) async fn unseal_unattended(self: &Arc<Self>) -> Result<SealStatus, Error> {
+        let seals = Arc::clone(self);
+        to_the_end(async move { seals.use_own_key().await }).await?
+    }
+
+    async fn use_own_key(&self) -> Result<SealStatus, Error> {
+        let _turning = self.turning.lock().await;
+        let was_sealed = self.control.barrier().is_sealed();
         let status = self.control.unseal_auto().await.map_err(from_unseal)?;
-        if !status.sealed {
+        if was_sealed && !status.sealed {
             self.open().await?;
         }
         Ok(status)
     }
 
-    /// Locks the keys away and forgets everything that was decrypted with them.
-    pub(crate) async fn seal(&self) {
-        self.worker.stop().await;
+    /// Locks the keys away and forgets everything that was decrypted with them. The keys go at once, whatever the
+    /// store or an unseal under way is waiting for.
+    pub(crate) async fn seal(self: &Arc<Self>) {
+        self.control.barrier().seal();
+        let seals = Arc::clone(self);
+        let closed = to_the_end(async move {
+            let _turning = seals.turning.lock().await;
+            seals.lock_away().await;
+        });
+        if let Err(error) = closed.await {
+            tracing::error!(%error, "sealed, but something may still be in memory");
+        }
+    }
+
+    async fn lock_away(&self) {
+        self.worker.tell_to_stop();
         self.control.seal().await;
         self.identity.forget();
         self.tokens.forget();
         self.policies.forget();
         self.mounts.forget();
+        self.worker.stop().await;
     }
 
     /// What follows a successful unseal. If it fails, the node is sealed again: half open is not a state.
     async fn open(&self) -> Result<(), Error> {
         if let Err(error) = self.identity.load(&self.store).await {
-            self.seal().await;
+            self.lock_away().await;
             return Err(error);
         }
         self.worker.start(
@@ -114,6 +146,12 @@ impl Seals {
         );
         Ok(())
     }
+}
+
+/// Runs work to its end, whether or not the client that asked for it stays: a node that is neither open nor closed
+/// would answer nothing, and could not even be sealed.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(|source| Error::world("turn the seal", source))
 }
 
 /// Init's failures as the API shows them.

@@ -73,6 +73,12 @@ impl Store {
         Ok(entries)
     }
 
+    /// The revisions of a few entries; see [`revisions`](Self::revisions).
+    pub(crate) async fn revisions_of<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Revision>; N], Error> {
+        let mut revisions = self.revisions(&keys).await?.into_iter();
+        Ok(std::array::from_fn(|_| revisions.next().flatten()))
+    }
+
     /// The revisions of entries, from the cache where it has them; `None` for what is absent.
     pub(crate) async fn revisions(&self, keys: &[Key]) -> Result<Vec<Option<Revision>>, Error> {
         let mut revisions = Vec::with_capacity(keys.len());
@@ -94,7 +100,11 @@ impl Store {
     }
 
     /// One page of keys with their revisions, and where the next one starts.
-    pub(crate) async fn keys(&self, range: KeyRange, limit: usize) -> Result<(Vec<(Key, Revision)>, Option<Key>), Error> {
+    pub(crate) async fn keys(
+        &self,
+        range: KeyRange,
+        limit: usize,
+    ) -> Result<(Vec<(Key, Revision)>, Option<Key>), Error> {
         let page = self.barrier.scan(&Scan::range(range, limit).keys_only()).await.map_err(from_barrier)?;
         let keys = page.items.into_iter().filter_map(|item| match item {
             Item::Key(key, revision) | Item::Unreadable { key, revision, .. } => Some((key, revision)),

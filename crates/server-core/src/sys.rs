@@ -40,7 +40,6 @@ pub(crate) struct SealPart {
 pub(crate) struct MountsPart {
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) tokens: Arc<Tokens>,
-    pub(crate) default_lease_ttl_secs: u64,
     pub(crate) max_lease_ttl_secs: u64,
 }
 

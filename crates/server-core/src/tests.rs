@@ -1,1 +1,5 @@
-
+mod calls;
+mod chaos;
+mod pipeline;
+mod seal;
+mod tables;

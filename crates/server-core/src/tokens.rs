@@ -25,14 +25,19 @@ pub(crate) mod entry;
 pub(crate) mod paths;
 pub(crate) mod renew;
 pub(crate) mod revoke;
+pub(crate) mod rules;
 pub(crate) mod view;
 
+use create::DUE_KIND;
 use entry::{State, TokenEntry, TokenState, TokenUses};
 
 /// How many resolved tokens are kept; each is its compiled policies and a few hundred bytes.
 const RESOLVED_MAX: usize = 20_000;
 /// How often a use of a use-limited token is tried against others.
 const SPEND_TRIES: usize = 50;
+/// How long the request that spends the last use may take before the token is removed under it: a request is cut off
+/// after 90 seconds.
+const LAST_USE_GRACE: Duration = Duration::from_secs(120);
 /// How many accessors one storage call of a list asks for.
 const ACCESSOR_PAGE: usize = 1_000;
 /// The prefix of service tokens.
@@ -104,7 +109,7 @@ impl Tokens {
     /// The valid token of this storage name, or [`Error::Denied`].
     pub(crate) async fn resolve_hash(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
         let resolved = match self.resolved.get(hash) {
-            Some(resolved) if self.is_current(&resolved).await? => resolved,
+            Some(resolved) if resolved.namespace == namespace && self.is_current(&resolved).await? => resolved,
             _ => self.resolve_anew(namespace, hash).await?,
         };
         if resolved.state.is_expired(self.now_nanos()) {
@@ -172,6 +177,12 @@ impl Tokens {
             let mut changes = Changes::new();
             changes.expect(Expectation::At(token, revision));
             changes.replace(key.clone(), found.revision, encode(&TokenUses { v: 1, left })?);
+            if left == 0 {
+                // Whoever spends the last use removes the token after the request. Should they never come to it, this
+                // line does.
+                let until = self.now_nanos().saturating_add(create::nanos(LAST_USE_GRACE));
+                self.promise(keys::due(until, &resolved.namespace, DUE_KIND, &resolved.hash)?, &mut changes).await?;
+            }
             match self.store.commit(changes).await {
                 Ok(_) if left == 0 => return Ok(Use::Last),
                 Ok(_) => return Ok(Use::More),
@@ -181,6 +192,16 @@ impl Tokens {
             }
         }
         Err(framework::view::contended())
+    }
+
+    /// Adds a line to the due index, or expects the one that is there already to stay.
+    pub(crate) async fn promise(&self, line: Key, changes: &mut Changes) -> Result<(), Error> {
+        let [known] = self.store.revisions_of([line.clone()]).await?;
+        match known {
+            Some(revision) => changes.expect(Expectation::At(line, revision)),
+            None => changes.create(line, Vec::new()),
+        };
+        Ok(())
     }
 
     /// The token of an accessor, with its storage name; `None` for one that nobody knows.

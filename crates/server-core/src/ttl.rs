@@ -43,11 +43,10 @@ pub(crate) fn grant(wish: Wish) -> Option<Granted> {
         if wish.explicit_max.is_zero() {
             return Some(Granted { ttl, warnings });
         }
-        let left = wish.explicit_max.checked_sub(wish.age).filter(|left| !left.is_zero())?;
-        return Some(Granted { ttl: ttl.min(left), warnings });
+        return Some(Granted { ttl: ttl.min(left(wish.explicit_max, wish.age)?), warnings });
     }
     let wanted = [wish.asked, wish.usual].into_iter().find(|it| !it.is_zero()).unwrap_or(wish.default_ttl);
-    let left = cap.checked_sub(wish.age).filter(|left| !left.is_zero())?;
+    let left = left(cap, wish.age)?;
     if wanted > left {
         // Nobody asked for a default that is too long, so nobody needs to hear of it.
         if !wish.asked.is_zero() {
@@ -56,6 +55,12 @@ pub(crate) fn grant(wish: Wish) -> Option<Granted> {
         return Some(Granted { ttl: left, warnings });
     }
     Some(Granted { ttl: wanted, warnings })
+}
+
+/// What a cap leaves at an age, in whole seconds: the API counts nothing finer. None when that is nothing.
+fn left(cap: Duration, age: Duration) -> Option<Duration> {
+    let left = Duration::from_secs(cap.checked_sub(age)?.as_secs());
+    (!left.is_zero()).then_some(left)
 }
 
 fn capped(what: &str, wanted: Duration, given: Duration) -> String {

@@ -9,14 +9,12 @@ use framework::{Error, Kind};
 use storage::{Expectation, Key, KeyRange};
 
 use super::entry::{AtEntry, LiveEntry, LiveState, Settings, Tuning};
-use super::{Mounts, PATH_SEGMENTS_MAX};
+use super::{Mounts, PATH_BYTES_MAX, PATH_SEGMENTS_MAX};
 use crate::keys;
 use crate::store::{Found, Lost, decode, encode};
 
 /// The word in the due index's keys.
 pub(crate) const DUE_KIND: &str = "mount";
-/// The longest mount path.
-const PATH_BYTES_MAX: usize = 500;
 /// Paths that a new mount cannot take: they belong to the core whether something is mounted there or not.
 const RESERVED: [&str; 5] = ["sys/", "auth/", "cubbyhole/", "identity/", "audit/"];
 /// Mounts that cannot be disabled, moved or replaced.
@@ -134,11 +132,11 @@ impl Mounts {
     /// Changes that expect the namespace to live and rewrite its epoch.
     async fn epoch_change(&self, ns: &str) -> Result<Changes, Error> {
         let (live_key, epoch_key) = (keys::namespace_live(ns)?, keys::mounts_epoch(ns)?);
-        let [live, epoch] = self.store.get_all([live_key.clone(), epoch_key.clone()]).await?;
+        let [live, epoch] = self.store.revisions_of([live_key.clone(), epoch_key.clone()]).await?;
         let (Some(live), Some(epoch)) = (live, epoch) else { return Err(Error::NotFound) };
         let mut changes = Changes::new();
-        changes.expect(Expectation::At(live_key, live.revision));
-        changes.replace(epoch_key, epoch.revision, Vec::new());
+        changes.expect(Expectation::At(live_key, live));
+        changes.replace(epoch_key, epoch, Vec::new());
         Ok(changes)
     }
 
@@ -158,7 +156,8 @@ impl Mounts {
                 Kind::Auth => "auth method",
             };
             let have = if ours.is_empty() { "none".to_owned() } else { ours.join(", ") };
-            let text = format!("plugin not found in the catalog: no {what} of the type \"{type_name}\"; there are: {have}");
+            let text =
+                format!("plugin not found in the catalog: no {what} of the type \"{type_name}\"; there are: {have}");
             return Err(Error::Invalid(text.into()));
         };
         if is_permanent(known.name) {
@@ -189,10 +188,10 @@ impl Mounts {
 /// The error of everything that names a mount that is not there. Terraform looks for these words.
 pub(crate) fn missing(kind: Kind, path: &str) -> Error {
     let what = match kind {
-        Kind::Secrets => "secret",
-        Kind::Auth => "auth",
+        Kind::Secrets => "secret engine mount",
+        Kind::Auth => "auth engine",
     };
-    Error::Invalid(format!("No {what} engine mount at {path}").replace("auth engine mount", "auth engine").into())
+    Error::Invalid(format!("No {what} at {path}").into())
 }
 
 /// The mounts that every namespace starts with, and its epoch.
@@ -261,8 +260,8 @@ pub(crate) fn parse_path(text: &str) -> Result<String, Error> {
     if path.is_empty() {
         return Err(invalid("it is empty".to_owned()));
     }
-    if path.len() > PATH_BYTES_MAX {
-        return Err(invalid(format!("it has {} bytes, the most is {PATH_BYTES_MAX}", path.len())));
+    if path.len() >= PATH_BYTES_MAX {
+        return Err(invalid(format!("it has {} bytes, the most is {}", path.len(), PATH_BYTES_MAX - 1)));
     }
     if path.split('/').count() > PATH_SEGMENTS_MAX {
         return Err(invalid(format!("it has more than {PATH_SEGMENTS_MAX} segments")));
@@ -284,7 +283,9 @@ fn check_reserved(kind: Kind, path: &str) -> Result<(), Error> {
         Some(reserved) if *reserved == path && *reserved != "auth/" && *reserved != "audit/" => {
             Err(Error::Invalid(format!("path is already in use at {path}").into()))
         }
-        Some(reserved) => Err(Error::Invalid(format!("cannot mount under \"{reserved}\": it belongs to the server").into())),
+        Some(reserved) => {
+            Err(Error::Invalid(format!("cannot mount under \"{reserved}\": it belongs to the server").into()))
+        }
         None => Ok(()),
     }
 }

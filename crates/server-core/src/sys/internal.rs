@@ -109,7 +109,10 @@ async fn read_openapi(part: &MountsPart, context: &Context, input: Openapi) -> R
         .zip(&names)
         .map(|((path, engine_type, engine), name)| {
             let is_fixed = !input.generic_mount_paths || crate::mounts::is_permanent(engine_type);
-            section(engine.as_ref(), if is_fixed { MountPath::Fixed(path) } else { parameter(engine.as_ref(), path, name) })
+            section(
+                engine.as_ref(),
+                if is_fixed { MountPath::Fixed(path) } else { parameter(engine.as_ref(), path, name) },
+            )
         })
         .collect();
     Ok(Reply::data(openapi::document(&sections)).bare())

@@ -171,11 +171,14 @@ async fn enable(part: &MountsPart, context: &Context, kind: Kind, input: Enable)
     let mut config = input.config.unwrap_or_default();
     config.remove("path");
     let mut config = framework::Input::new([("path", input.path.clone())].into(), config);
+    let force_no_cache = config.take_or("force_no_cache", false)?;
     let tune = Tune::decode(&mut config)?;
     if let Some(options) = &tune.options {
         settings.options.extend(options.clone());
     }
     apply(&tune, &mut settings)?;
+    settings.tuning.force_no_cache = force_no_cache;
+    part.check_ttls(&settings.tuning)?;
     let new = NewMount {
         kind,
         path: input.path,
@@ -242,29 +245,33 @@ async fn tune(part: &MountsPart, context: &Context, kind: Kind, input: &Tune) ->
             settings.options.extend(options.clone());
         }
         apply(input, settings)?;
-        let max = own(settings.tuning.max_lease_ttl_secs, part.max_lease_ttl_secs);
-        let default = own(settings.tuning.default_lease_ttl_secs, part.default_lease_ttl_secs);
-        if settings.tuning.default_lease_ttl_secs > 0 && default > max {
-            let text = format!("the default lease TTL of {default} seconds is longer than the max lease TTL of {max} seconds");
-            return Err(Error::Invalid(text.into()));
-        }
-        Ok(())
+        part.check_ttls(&settings.tuning)
     };
     part.mounts.tune(&context.namespace.id, kind, &path, change).await?;
     Ok(Reply::empty())
 }
 
-fn own(secs: u64, other: u64) -> u64 {
-    if secs == 0 { other } else { secs }
+impl MountsPart {
+    /// A default of its own must fit below the max that is in effect.
+    fn check_ttls(&self, tuning: &Tuning) -> Result<(), Error> {
+        let max = if tuning.max_lease_ttl_secs == 0 { self.max_lease_ttl_secs } else { tuning.max_lease_ttl_secs };
+        let default = tuning.default_lease_ttl_secs;
+        if default > max {
+            let text =
+                format!("the default lease TTL of {default} seconds is longer than the max lease TTL of {max} seconds");
+            return Err(Error::Invalid(text.into()));
+        }
+        Ok(())
+    }
 }
 
 /// A version of kv cannot be changed here: the stored form is another.
 fn check_options(settings: &Settings, options: &BTreeMap<String, String>) -> Result<(), Error> {
     let stored = settings.options.get("version").map_or("1", String::as_str);
     match options.get("version") {
-        Some(version) if settings.engine_type == "kv" && version != stored => {
-            Err(Error::Invalid(format!("the mount has version {stored}, changing it to {version} is not supported in this release").into()))
-        }
+        Some(version) if settings.engine_type == "kv" && version != stored => Err(Error::Invalid(
+            format!("the mount has version {stored}, changing it to {version} is not supported in this release").into(),
+        )),
         Some(_) if settings.engine_type != "kv" => Err(Error::invalid("only kv mounts have a version option")),
         _ => Ok(()),
     }

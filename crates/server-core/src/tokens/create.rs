@@ -38,8 +38,10 @@ pub(crate) struct NewToken {
     pub(crate) period: Duration,
     pub(crate) is_renewable: bool,
     pub(crate) entity_id: String,
-    /// The token that makes it: its storage name and its liveness. None for an orphan.
-    pub(crate) parent: Option<(String, (Key, Revision))>,
+    /// The storage name of the token that it hangs below; none for an orphan.
+    pub(crate) parent: Option<String>,
+    /// The liveness of the token that makes it, orphans too: what is revoked must not leave anything behind.
+    pub(crate) maker: Option<(Key, Revision)>,
 }
 
 /// A token that was made. The text is not stored anywhere.
@@ -60,14 +62,13 @@ impl Tokens {
     pub(crate) async fn create(&self, namespace: &str, new: NewToken) -> Result<Created, Error> {
         let cluster = self.identity.cluster()?;
         let is_chosen = new.id.is_some();
-        let parent = new.parent.clone();
+        let maker = new.maker.clone();
         let parts = parts(&self.env, &cluster, namespace, new)?;
         let live_key = keys::namespace_live(namespace)?;
-        let [live] = self.store.get_all([live_key.clone()]).await?;
-        let live = live.ok_or(Error::Denied)?;
+        let [live] = self.store.revisions_of([live_key.clone()]).await?;
         let mut changes = Changes::new();
-        changes.expect(Expectation::At(live_key, live.revision));
-        if let Some((_, (key, revision))) = &parent {
+        changes.expect(Expectation::At(live_key, live.ok_or(Error::Denied)?));
+        if let Some((key, revision)) = &maker {
             changes.expect(Expectation::At(key.clone(), *revision));
         }
         for (key, value) in parts.entries {
@@ -75,11 +76,9 @@ impl Tokens {
         }
         match self.store.commit(changes).await {
             Ok(_) => Ok(parts.created),
-            // The parent was revoked while its child was being made.
-            Err(Lost::Race(keys)) if parent.is_some_and(|(_, (key, _))| keys.contains(&key)) => Err(Error::Denied),
-            Err(Lost::Race(_)) if is_chosen => {
-                Err(Error::invalid("cannot create a token with a duplicate ID"))
-            }
+            // The caller's token was revoked meanwhile.
+            Err(Lost::Race(keys)) if maker.is_some_and(|(key, _)| keys.contains(&key)) => Err(Error::Denied),
+            Err(Lost::Race(_)) if is_chosen => Err(Error::invalid("cannot create a token with a duplicate ID")),
             Err(lost) => Err(lost.into()),
         }
     }
@@ -105,7 +104,7 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
         explicit_max_ttl_secs: new.explicit_max_ttl.as_secs(),
         period_secs: new.period.as_secs(),
         is_renewable: new.is_renewable && expires.is_some(),
-        parent: new.parent.map(|(parent, _)| parent),
+        parent: new.parent,
         accessor: accessor.clone(),
         entity_id: new.entity_id,
     };

@@ -1,6 +1,5 @@
 //! The table of `auth/token`: every path that makes, shows, renews or revokes tokens.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +10,14 @@ use secret::Secret;
 use serde_json::Value;
 
 use super::create::NewToken;
-use super::entry::TokenEntry;
+use super::entry::State;
 use super::revoke::Children;
+use super::rules::{Create, Orphan, check_create, child_display_name, child_policies, child_ttl};
 use super::{Limits, Stored, Tokens, view};
 use crate::keys;
-use crate::policies::{DEFAULT, RESERVED, ROOT, sanitize_name};
-use crate::ttl::{self, Wish};
+use crate::policies::ROOT;
 
 const HELP: &str = "Makes, shows, renews and revokes tokens, the credential that every other request carries.";
-/// The most metadata that a token may carry, keys and values together.
-const META_BYTES_MAX: usize = 16 * 1024;
-/// The most policies that a token may carry.
-const POLICIES_MAX: usize = 256;
-/// The longest custom token id and display name.
-const TEXT_BYTES_MAX: usize = 1024;
 /// How many accessors one list shows at the most without paging.
 const ACCESSORS_MAX: usize = 500_000;
 
@@ -48,40 +41,6 @@ pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError
     Engine::auth("token", HELP)
         .paths(paths.into_iter().map(|path| path.within(|tokens: &Arc<Tokens>| tokens.as_ref())))
         .mount(tokens)
-}
-
-fields! {
-    /// What a new token is to be.
-    struct Create {
-        /// The token's text, chosen by the caller. Needs the root policy or sudo.
-        id: Option<Secret<String>> => secret,
-        /// Names of the policies. The parent's when absent.
-        policies: Option<Vec<String>>,
-        /// Free text to be kept with the token, shown by lookups and written to audit records.
-        meta: Option<BTreeMap<String, String>>,
-        /// Whether the token is to have no parent. Needs the root policy or sudo.
-        no_parent: bool = false,
-        /// Whether to leave the policy named default out.
-        no_default_policy: bool = false,
-        /// How long the token lasts. The mount's default when absent.
-        ttl: Option<Duration>,
-        /// The older name of ttl.
-        lease: Option<Duration>,
-        /// The most that renewals can reach, counted from creation.
-        explicit_max_ttl: Duration = Duration::ZERO,
-        /// Makes the token periodic: each renewal lasts this long, without an end. Needs the root policy or sudo.
-        period: Duration = Duration::ZERO,
-        /// Shown by lookups and audit records, behind the word token and a hyphen.
-        display_name: String = String::new(),
-        /// How often the token can be used; 0 is without limit.
-        num_uses: u64 = 0,
-        /// Whether the token can be renewed.
-        renewable: bool = true,
-        /// The kind of token: service is the one kind that this release makes.
-        r#type: String = String::new(),
-        /// The entity alias to make the token for. Refused until identity exists.
-        entity_alias: String = String::new(),
-    }
 }
 
 fields! {
@@ -193,46 +152,29 @@ fn accessors() -> Path<Tokens> {
 }
 
 async fn write_create(tokens: &Tokens, context: &Context, input: Create) -> Result<Reply, Error> {
-    let path = format!("auth/{}{}", context.mount.path, context.path);
-    tokens.create_from(context, input, path).await
+    tokens.create_checked(context, input, Orphan::NeedsSudo).await
 }
 
 async fn write_orphan(tokens: &Tokens, context: &Context, mut input: Create) -> Result<Reply, Error> {
     input.no_parent = true;
-    let path = format!("auth/{}{}", context.mount.path, context.path);
     // The path itself is what a policy allows or not, so nothing on top of it is needed.
-    tokens.create_checked(context, input, path, Orphan::Allowed).await
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Orphan {
-    Allowed,
-    NeedsSudo,
+    tokens.create_checked(context, input, Orphan::Allowed).await
 }
 
 impl Tokens {
-    async fn create_from(&self, context: &Context, input: Create, path: String) -> Result<Reply, Error> {
-        self.create_checked(context, input, path, Orphan::NeedsSudo).await
-    }
-
-    async fn create_checked(
-        &self,
-        context: &Context,
-        input: Create,
-        path: String,
-        orphan: Orphan,
-    ) -> Result<Reply, Error> {
+    async fn create_checked(&self, context: &Context, input: Create, orphan: Orphan) -> Result<Reply, Error> {
+        let input = input.in_whole_seconds();
         let ns = context.namespace.id.as_str();
         let parent = self.live(ns, &context.caller.token_hash).await?.ok_or(Error::Denied)?;
         check_create(&input, &parent.entry.value, context.caller.is_sudo, orphan)?;
         let policies = child_policies(&input, &parent.entry.value, context.caller.is_sudo)?;
         let (ttl, mut warnings) = child_ttl(context, &input, &policies, &parent)?;
         warnings.extend(self.missing_policies(ns, &policies).await?);
-        let liveness = (keys::token(ns, &context.caller.token_hash)?, parent.entry.revision);
+        let maker = (keys::token(ns, &context.caller.token_hash)?, parent.entry.revision);
         let new = NewToken {
             id: input.id.filter(|id| !id.expose().is_empty()),
             policies,
-            path,
+            path: format!("auth/{}{}", context.mount.path, context.path),
             meta: input.meta,
             display_name: child_display_name(&input.display_name),
             num_uses: input.num_uses,
@@ -241,7 +183,8 @@ impl Tokens {
             period: input.period,
             is_renewable: input.renewable,
             entity_id: if input.no_parent { String::new() } else { parent.entry.value.entity_id.clone() },
-            parent: (!input.no_parent).then(|| (context.caller.token_hash.clone(), liveness)),
+            parent: (!input.no_parent).then(|| context.caller.token_hash.clone()),
+            maker: Some(maker),
         };
         let mut reply = Reply::from(self.create(ns, new).await?.into_auth(ttl));
         reply.warnings = warnings;
@@ -260,7 +203,7 @@ impl Tokens {
         let stored = self.live(ns, hash).await?.ok_or_else(bad_token)?;
         let is_orphan = match &stored.entry.value.parent {
             None => true,
-            Some(parent) => self.stored(ns, parent).await?.is_none(),
+            Some(parent) => self.stored(ns, parent).await?.is_none_or(|it| it.entry.value.state == State::Orphaning),
         };
         let uses = match stored.entry.value.num_uses {
             0 => 0,
@@ -281,130 +224,6 @@ impl Tokens {
         let found = self.by_accessor(&context.namespace.id, accessor).await?;
         found.ok_or_else(|| Error::DeniedBecause("invalid accessor".into()))
     }
-}
-
-fn check_create(input: &Create, parent: &TokenEntry, is_sudo: bool, orphan: Orphan) -> Result<(), Error> {
-    let needs_sudo = |what: &str| Error::Invalid(format!("root or sudo privileges required to {what}").into());
-    if parent.num_uses > 0 {
-        return Err(Error::invalid("restricted use token cannot generate child tokens"));
-    }
-    if !input.entity_alias.is_empty() {
-        return Err(Error::invalid("'entity_alias' cannot be used: identity is not available in this release"));
-    }
-    match input.r#type.as_str() {
-        "" | "service" | "default" | "default-service" => {}
-        "batch" | "default-batch" => {
-            return Err(Error::invalid("batch tokens are not available in this release: use the type \"service\""));
-        }
-        _ => return Err(Error::invalid("invalid 'token_type' value: must be \"service\"")),
-    }
-    if let Some(id) = input.id.as_ref().map(Secret::expose).filter(|id| !id.is_empty()) {
-        if !is_sudo {
-            return Err(needs_sudo("specify token id"));
-        }
-        check_id(id)?;
-    }
-    if input.no_parent && orphan == Orphan::NeedsSudo && !is_sudo {
-        return Err(needs_sudo("create orphan token"));
-    }
-    if !input.period.is_zero() && !is_sudo {
-        return Err(needs_sudo("create periodic token"));
-    }
-    if input.display_name.len() > TEXT_BYTES_MAX {
-        return Err(Error::Invalid(format!("display_name is longer than {TEXT_BYTES_MAX} bytes").into()));
-    }
-    let meta = input.meta.iter().flatten().map(|(key, value)| key.len() + value.len()).sum::<usize>();
-    if meta > META_BYTES_MAX {
-        return Err(Error::Invalid(format!("meta has {meta} bytes, the most is {META_BYTES_MAX}").into()));
-    }
-    Ok(())
-}
-
-/// Rules of custom ids (documented Vault behaviour): nothing that could be taken for one of the server's own.
-pub(crate) fn check_id(id: &str) -> Result<(), Error> {
-    if let Some(prefix) = ["hvs.", "hvb.", "hvr.", "s."].iter().find(|prefix| id.starts_with(**prefix)) {
-        return Err(Error::Invalid(format!("custom token ID cannot have the '{prefix}' prefix").into()));
-    }
-    if id.contains('.') {
-        return Err(Error::invalid("custom token ID cannot have a '.' in the value"));
-    }
-    if id.len() > TEXT_BYTES_MAX {
-        return Err(Error::Invalid(format!("custom token ID is longer than {TEXT_BYTES_MAX} bytes").into()));
-    }
-    Ok(())
-}
-
-/// The policies of a child: those asked for, or the parent's; `default` on top unless unwanted; never more than the
-/// parent has, unless the caller has `sudo`.
-fn child_policies(input: &Create, parent: &TokenEntry, is_sudo: bool) -> Result<Vec<String>, Error> {
-    let asked = input.policies.as_deref().unwrap_or_default();
-    let asked: Vec<_> = asked.iter().map(|name| sanitize_name(name)).filter(|name| !name.is_empty()).collect();
-    if asked.len() > POLICIES_MAX {
-        return Err(Error::Invalid(format!("{} policies, the most is {POLICIES_MAX}", asked.len()).into()));
-    }
-    if let Some(name) = asked.iter().find(|name| RESERVED.contains(&name.as_str())) {
-        return Err(Error::Invalid(format!("cannot assign policy \"{name}\"").into()));
-    }
-    let mut with_default = !input.no_default_policy;
-    let mut policies = if asked.is_empty() {
-        parent.policies.clone()
-    } else if is_sudo {
-        asked
-    } else {
-        if asked.iter().any(|name| !parent.policies.contains(name) && (name != DEFAULT || input.no_default_policy)) {
-            return Err(Error::invalid("child policies must be subset of parent"));
-        }
-        with_default &= parent.policies.iter().any(|name| name == DEFAULT);
-        asked.into_iter().filter(|name| parent.policies.contains(name)).collect()
-    };
-    if policies.iter().any(|name| name == ROOT) {
-        if !parent.is_root() {
-            return Err(Error::invalid("root tokens may not be created without parent token being root"));
-        }
-        return Ok(vec![ROOT.to_owned()]);
-    }
-    if with_default {
-        policies.push(DEFAULT.to_owned());
-    }
-    if input.no_default_policy && input.policies.is_none() {
-        policies.retain(|name| name != DEFAULT);
-    }
-    policies.sort();
-    policies.dedup();
-    Ok(policies)
-}
-
-fn child_ttl(
-    context: &Context,
-    input: &Create,
-    policies: &[String],
-    parent: &Stored,
-) -> Result<(Duration, Vec<String>), Error> {
-    let asked = input.ttl.or(input.lease).unwrap_or_default();
-    let is_root = policies.iter().any(|name| name == ROOT);
-    if is_root && asked.is_zero() && input.period.is_zero() && input.explicit_max_ttl.is_zero() {
-        if parent.state.value.expires.is_some() {
-            return Err(Error::invalid("expiring root tokens cannot create non-expiring root tokens"));
-        }
-        return Ok((Duration::ZERO, Vec::new()));
-    }
-    let granted = ttl::grant(Wish {
-        asked,
-        period: input.period,
-        explicit_max: input.explicit_max_ttl,
-        default_ttl: context.mount.default_lease_ttl,
-        max_ttl: context.mount.max_lease_ttl,
-        ..Wish::default()
-    });
-    let granted = granted.ok_or_else(|| Error::invalid("the TTLs of this mount leave no time for a token"))?;
-    Ok((granted.ttl, granted.warnings))
-}
-
-/// `token-<name>` with everything but letters, digits and hyphens replaced (documented Vault behaviour).
-fn child_display_name(asked: &str) -> String {
-    let clean: String = asked.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let clean = clean.trim_end_matches('-');
-    if clean.is_empty() { "token".to_owned() } else { format!("token-{clean}") }
 }
 
 fn bad_token() -> Error {

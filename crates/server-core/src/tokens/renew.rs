@@ -55,7 +55,7 @@ impl Tokens {
             let state = TokenState { v: 1, expires: Some(renewed), renewed: Some(now) };
             changes.replace(keys::token_state(namespace, hash)?, stored.state.revision, encode(&state)?);
             if renewed < expires {
-                changes.create(keys::due(renewed, namespace, DUE_KIND, hash)?, Vec::new());
+                self.promise(keys::due(renewed, namespace, DUE_KIND, hash)?, &mut changes).await?;
             }
             match self.store.commit(changes).await {
                 Ok(_) => {

@@ -1,1 +1,5 @@
-
+mod create;
+mod lookup;
+mod renew;
+mod revoke;
+mod uses;

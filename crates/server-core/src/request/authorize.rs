@@ -1,5 +1,7 @@
 //! Third stage: may they.
 
+use std::borrow::Cow;
+
 use framework::{Access, Error, Operation, Request};
 use policy::Question;
 use serde_json::{Map, Value};
@@ -16,8 +18,9 @@ pub(super) fn check(
     data: &Map<String, Value>,
 ) -> Result<bool, Error> {
     let token = token.ok_or(Error::Denied)?;
+    let path = judged_path(&request.path, operation);
     let question = Question {
-        path: &request.path,
+        path: &path,
         operation: policy_operation(operation),
         parameters: Some(data),
         wrap_ttl: request.wrap_ttl,
@@ -28,6 +31,12 @@ pub(super) fn check(
         return Err(Error::Denied);
     }
     Ok(decision.sudo)
+}
+
+/// The path as rules are compared with it: a list always ends in `/`, as it does on the wire, however it came here.
+fn judged_path(path: &str, operation: Operation) -> Cow<'_, str> {
+    let is_list = matches!(operation, Operation::List | Operation::Scan);
+    if is_list && !path.ends_with('/') { Cow::Owned([path, "/"].concat()) } else { Cow::Borrowed(path) }
 }
 
 fn policy_operation(operation: Operation) -> policy::Operation {

@@ -1,0 +1,485 @@
+//! Cores for the tests of this crate: over any store, with a clock that is turned by hand and two small engines.
+//!
+//! For tests only: it panics where a test should fail.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use barrier::seal::{Device, InitOptions};
+use barrier::{Barrier, CacheMode};
+use env::Env;
+use env::simulated::SimulatedClock;
+use framework::testing::object;
+use framework::view::Listing;
+use framework::{
+    Context, Data, Engine, Error, Kind, Mounted, Operation, Path, Reply, Request, Segment, Service, Status, fields,
+    retry,
+};
+use secret::{Secret, SecretBytes};
+use serde_json::{Map, Value, json};
+use storage::memory::Memory;
+use storage::{Batch, Export, Item, Key, KeyRange, Outcome, Page, Position, Scan, Snapshot, Storage, Watch};
+use tokio::sync::watch;
+
+use crate::due::{self, Owner, Places};
+use crate::{Core, EngineType, Limits, Node, Parts};
+
+/// The cache of each barrier, in bytes.
+const CACHE_BYTES: usize = 4 * 1024 * 1024;
+/// How often a future that waits for nothing real is let run before it counts as hung.
+const TURNS_MAX: usize = 50_000;
+/// The server's TTLs in these tests.
+pub(crate) const LIMITS: Limits = Limits { default_lease_ttl: hours(768), max_lease_ttl: hours(768) };
+
+pub(crate) const fn hours(hours: u64) -> Duration {
+    Duration::from_secs(hours * 3600)
+}
+
+/// One node.
+pub(crate) struct Bench {
+    pub(crate) core: Core,
+    pub(crate) env: Env,
+    pub(crate) clock: Arc<SimulatedClock>,
+    pub(crate) storage: Arc<dyn Storage>,
+    /// The root token's text.
+    pub(crate) root: String,
+    pub(crate) share: SecretBytes,
+    cache: CacheMode,
+}
+
+impl Bench {
+    /// Initialized and unsealed over a fresh store in memory.
+    pub(crate) async fn new() -> Self {
+        Self::over(Arc::new(Memory::new())).await
+    }
+
+    /// Initialized and unsealed over an empty store that nobody else writes.
+    pub(crate) async fn over(storage: Arc<dyn Storage>) -> Self {
+        let mut bench = Self::fresh(storage, CacheMode::SoleWriter);
+        bench.init().await;
+        bench
+    }
+
+    /// Over an empty store, not initialized.
+    pub(crate) fn fresh(storage: Arc<dyn Storage>, cache: CacheMode) -> Self {
+        Self::fresh_with(storage, cache, Device::Shamir)
+    }
+
+    /// The same with another seal.
+    pub(crate) fn fresh_with(storage: Arc<dyn Storage>, cache: CacheMode, device: Device) -> Self {
+        let (env, clock) = env::simulated::env(1);
+        let core = core(Arc::clone(&storage), &env, cache, device);
+        Self { core, env, clock, storage, root: String::new(), share: SecretBytes::new(Vec::new()), cache }
+    }
+
+    /// Initializes and unseals.
+    pub(crate) async fn init(&mut self) {
+        let made = self.core.init(&InitOptions::shamir(1, 1), None).await.expect("the store is empty");
+        self.root.clone_from(made.root_token.expose());
+        self.share = made.shares.into_iter().next().expect("one share was asked for");
+        self.unseal().await;
+    }
+
+    pub(crate) async fn unseal(&self) {
+        let status = self.core.unseal(self.share.clone()).await.expect("the share is right");
+        assert!(!status.sealed, "one share unseals");
+    }
+
+    /// Another node over the same store, unsealed. Both must read through.
+    pub(crate) async fn beside(&self) -> Self {
+        assert_eq!(self.cache, CacheMode::ReadThrough, "two writers cannot both be the only one");
+        self.reopened(Arc::clone(&self.storage)).await
+    }
+
+    /// The node after a crash: whatever it was about is gone, the store goes on.
+    pub(crate) async fn crashed(self, storage: Arc<dyn Storage>) -> Self {
+        let next = self.reopened(storage).await;
+        drop(self);
+        next
+    }
+
+    async fn reopened(&self, storage: Arc<dyn Storage>) -> Self {
+        // Another seed: a node that draws the same random bytes again would be none.
+        let random = Arc::new(env::simulated::SeededRandom::new(u64::from_le_bytes(self.env.random())));
+        let env = Env::new(Arc::clone(&self.clock) as _, random);
+        let next = Self {
+            core: core(Arc::clone(&storage), &env, self.cache, Device::Shamir),
+            env,
+            clock: Arc::clone(&self.clock),
+            storage,
+            root: self.root.clone(),
+            share: self.share.clone(),
+            cache: self.cache,
+        };
+        next.unseal().await;
+        next
+    }
+
+    /// Somebody with this token.
+    pub(crate) fn with(&self, token: &str) -> Client<'_> {
+        Client { core: &self.core, token: Some(token.to_owned()) }
+    }
+
+    /// Somebody without a token.
+    pub(crate) fn nobody(&self) -> Client<'_> {
+        Client { core: &self.core, token: None }
+    }
+
+    /// Somebody with the root token.
+    pub(crate) fn root(&self) -> Client<'_> {
+        self.with(&self.root)
+    }
+
+    /// Makes a token with the root token; gives its text.
+    pub(crate) async fn token(&self, about: Value) -> String {
+        self.root().create("create", about).await
+    }
+
+    /// Makes a token that has this policy text and nothing else.
+    pub(crate) async fn token_for(&self, name: &str, text: &str) -> String {
+        self.root().write(&format!("sys/policies/acl/{name}"), json!({ "policy": text })).await;
+        self.token(json!({ "policies": [name], "no_default_policy": true })).await
+    }
+
+    /// Enables the test engine.
+    pub(crate) async fn mount(&self, path: &str) {
+        let enabled = self.root().write(&format!("sys/mounts/{path}"), json!({ "type": "kv" })).await;
+        assert_eq!(enabled, json!({}), "enabling {path}");
+    }
+
+    /// Looks after everything that is due now, as the worker does.
+    pub(crate) async fn settle(&self) {
+        let seals = &self.core.seals;
+        let owners = [Arc::clone(&seals.tokens) as Arc<dyn Owner>, Arc::clone(&seals.mounts) as Arc<dyn Owner>];
+        let (_stop, stopped) = watch::channel(false);
+        let mut places = Places::default();
+        while due::pass(&seals.store, &owners, seals.tokens.now_nanos(), &stopped, &mut places)
+            .await
+            .expect("the due index can be read")
+        {}
+    }
+
+    /// All keys in the store below a prefix.
+    pub(crate) async fn keys(&self, prefix: &str) -> Vec<String> {
+        dump(&*self.storage, prefix).await.into_iter().map(|(key, _)| key).collect()
+    }
+}
+
+fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) -> Core {
+    let parts = Parts {
+        barrier: Barrier::new(storage, env.clone(), barrier::Options { cache_bytes: CACHE_BYTES, cache }),
+        device,
+        env: env.clone(),
+        node: Node {
+            api_version: "1.21.4".to_owned(),
+            version: "0.0.0",
+            build_date: "1970-01-01T00:00:00Z",
+            storage_type: "inmem",
+            api_address: "http://127.0.0.1:8200".to_owned(),
+        },
+        limits: LIMITS,
+        cluster_name: None,
+        engines: vec![
+            EngineType { name: "kv", kind: Kind::Secrets, make: secrets },
+            EngineType { name: "cubbyhole", kind: Kind::Secrets, make: cubbyhole },
+            EngineType { name: "gate", kind: Kind::Auth, make: gate },
+        ],
+    };
+    Core::new(parts).expect("the tables are sound")
+}
+
+/// Everything below a prefix, keys as text and values as they are stored.
+pub(crate) async fn dump(storage: &dyn Storage, prefix: &str) -> Vec<(String, Vec<u8>)> {
+    let mut range = match prefix {
+        "" => KeyRange { start: Key::constant("\u{1}"), end: None },
+        prefix => KeyRange::prefix(&Key::new(prefix.as_bytes().to_vec()).expect("a short prefix")),
+    };
+    let mut entries = Vec::new();
+    loop {
+        let page = storage.scan(&Scan::range(range.clone(), 1000)).await.expect("the store can be read");
+        for item in page.items {
+            if let Item::Entry(entry) = item {
+                entries.push((String::from_utf8_lossy(entry.key.as_bytes()).into_owned(), entry.value.to_vec()));
+            }
+        }
+        match page.next {
+            Some(next) => range.start = next,
+            None => return entries,
+        }
+    }
+}
+
+/// A store that lets others run in front of each call, as a real one does.
+pub(crate) struct Yielding(pub(crate) Memory);
+
+#[async_trait]
+impl Storage for Yielding {
+    async fn read(&self, keys: &[Key]) -> Result<Snapshot, storage::Error> {
+        tokio::task::yield_now().await;
+        self.0.read(keys).await
+    }
+
+    async fn scan(&self, scan: &Scan) -> Result<Page, storage::Error> {
+        tokio::task::yield_now().await;
+        self.0.scan(scan).await
+    }
+
+    async fn commit(&self, batch: &Batch) -> Result<Outcome, storage::Error> {
+        tokio::task::yield_now().await;
+        self.0.commit(batch).await
+    }
+
+    async fn now(&self) -> Result<Position, storage::Error> {
+        self.0.now().await
+    }
+
+    async fn watch(&self, from: Position) -> Result<Box<dyn Watch>, storage::Error> {
+        self.0.watch(from).await
+    }
+
+    async fn export(&self) -> Result<Box<dyn Export>, storage::Error> {
+        self.0.export().await
+    }
+}
+
+/// The future, begun after so many turns of the others.
+pub(crate) async fn late<T>(turns: usize, future: impl Future<Output = T>) -> T {
+    for _ in 0..turns {
+        tokio::task::yield_now().await;
+    }
+    future.await
+}
+
+/// The future's output, or `None` when it waits for something that will not happen.
+pub(crate) async fn unless_hung<T>(future: impl Future<Output = T>) -> Option<T> {
+    let turns = async {
+        for _ in 0..TURNS_MAX {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = turns => None,
+    }
+}
+
+/// The future's output, with a clock that goes on whenever everybody waits for it.
+pub(crate) async fn patiently<T>(clock: &SimulatedClock, future: impl Future<Output = T>) -> T {
+    let time = async {
+        loop {
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+            clock.advance(Duration::from_millis(5));
+        }
+    };
+    tokio::select! {
+        biased;
+        output = future => output,
+        never = time => never,
+    }
+}
+
+/// Somebody who sends requests. Replies are JSON: what is empty is left out, so that nothing to say is `{}`; an error
+/// is `{"refused": "<kind>: <text>"}`.
+#[derive(Clone)]
+pub(crate) struct Client<'b> {
+    core: &'b Core,
+    token: Option<String>,
+}
+
+impl Client<'_> {
+    pub(crate) async fn read(&self, path: &str) -> Value {
+        self.call(Operation::Read, path, json!({})).await
+    }
+
+    pub(crate) async fn list(&self, path: &str) -> Value {
+        self.call(Operation::List, path, json!({})).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Value {
+        self.call(Operation::Delete, path, json!({})).await
+    }
+
+    pub(crate) async fn help(&self, path: &str) -> Value {
+        self.call(Operation::Help, path, json!({})).await
+    }
+
+    pub(crate) async fn write(&self, path: &str, data: Value) -> Value {
+        self.call(Operation::Update, path, data).await
+    }
+
+    pub(crate) async fn call(&self, operation: Operation, path: &str, data: Value) -> Value {
+        self.send(self.request(operation, path, data)).await
+    }
+
+    pub(crate) fn request(&self, operation: Operation, path: &str, data: Value) -> Request {
+        let mut request = Request::new("00000000-0000-4000-8000-000000000000".to_owned(), operation, path);
+        request.token = self.token.clone().map(Secret::new);
+        request.data = object(data);
+        request
+    }
+
+    pub(crate) async fn send(&self, request: Request) -> Value {
+        show(self.core.answer(request).await.result)
+    }
+
+    /// Makes a token; gives its text.
+    pub(crate) async fn create(&self, path: &str, about: Value) -> String {
+        let reply = self.write(&format!("auth/token/{path}"), about).await;
+        reply["auth"]["client_token"].as_str().unwrap_or_else(|| panic!("no token: {reply}")).to_owned()
+    }
+
+    /// What a lookup tells of the caller's token.
+    pub(crate) async fn lookup(&self) -> Value {
+        self.read("auth/token/lookup-self").await["data"].take()
+    }
+}
+
+/// A refusal as [`Client`] shows it.
+pub(crate) fn refused(kind: &str, text: &str) -> Value {
+    json!({ "refused": format!("{kind}: {text}") })
+}
+
+pub(crate) fn denied() -> Value {
+    refused("Denied", "permission denied")
+}
+
+pub(crate) fn invalid(text: &str) -> Value {
+    refused("Invalid", text)
+}
+
+pub(crate) fn sealed() -> Value {
+    refused("Sealed", "Vault is sealed")
+}
+
+fn show(result: Result<Reply, Error>) -> Value {
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(error) => {
+            let variant = format!("{error:?}");
+            let kind: String = variant.chars().take_while(char::is_ascii_alphanumeric).collect();
+            return refused(&kind, &framework::testing::chain(&error));
+        }
+    };
+    let mut shown = Map::new();
+    match reply.data {
+        Some(Data::Object(map)) => drop(shown.insert("data".to_owned(), Value::Object(map))),
+        Some(Data::Raw(text)) => {
+            shown.insert("data".to_owned(), serde_json::from_str(text.get()).expect("a raw value is JSON"));
+        }
+        None => {}
+    }
+    if !reply.warnings.is_empty() {
+        shown.insert("warnings".to_owned(), json!(reply.warnings));
+    }
+    if let Some(auth) = reply.auth {
+        let auth = json!({
+            "client_token": auth.client_token.expose(), "accessor": auth.accessor, "policies": auth.policies,
+            "token_policies": auth.token_policies, "metadata": auth.metadata, "lease_duration": auth.ttl.as_secs(),
+            "renewable": auth.renewable, "entity_id": auth.entity_id, "token_type": auth.token_type,
+            "orphan": auth.is_orphan, "num_uses": auth.num_uses,
+        });
+        shown.insert("auth".to_owned(), auth);
+    }
+    if reply.status != Status::Usual {
+        shown.insert("status".to_owned(), json!(format!("{:?}", reply.status)));
+    }
+    Value::Object(shown)
+}
+
+fields! {
+    /// A place.
+    struct At {
+        /// Location.
+        path: String,
+    }
+}
+
+fields! {
+    /// A folder.
+    struct Folder {
+        /// Location.
+        path: String,
+    }
+}
+
+fields! {
+    /// What to keep there.
+    struct Keep {
+        /// Location.
+        path: String,
+        ..data
+    }
+}
+
+/// JSON objects under free paths.
+fn secrets(options: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
+    match options.get("version").map_or("1", String::as_str) {
+        "1" | "2" => flat("kv"),
+        version => Err(Error::Invalid(format!("no version \"{version}\" of kv").into())),
+    }
+}
+
+fn cubbyhole(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
+    flat("cubbyhole")
+}
+
+fn flat(name: &'static str) -> Result<Arc<dyn Mounted>, Error> {
+    let item = Path::new("{path}", "An object.")
+        .param("path", Segment::Rest, "Location.")
+        .exists::<At>(exists)
+        .read::<At>(read, "Read it.")
+        .update::<Keep>(keep, "Keep one.")
+        .delete::<At>(remove, "Remove it.")
+        .list::<Folder>(list, "List them.");
+    Engine::secrets(name, "Keeps objects.").paths([item]).mount(()).map_err(|source| Error::world("make it", source))
+}
+
+/// An auth method with a row that asks for no token.
+fn gate(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
+    let paths = [
+        Path::new("login", "Who is there?").unauthenticated().update(knock, "Knock."),
+        Path::new("config", "Not for everybody.").sudo().read(knock, "Look."),
+    ];
+    Engine::auth("gate", "Opens to nobody.").paths(paths).mount(()).map_err(|source| Error::world("make it", source))
+}
+
+async fn knock((): &(), context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
+    Ok(Reply::data(json!({ "seen": context.caller.display_name, "is_sudo": context.caller.is_sudo })))
+}
+
+async fn exists((): &(), context: &Context, input: At) -> Result<bool, Error> {
+    Ok(context.view.get(&input.path).await?.is_some())
+}
+
+async fn read((): &(), context: &Context, input: At) -> Result<Reply, Error> {
+    Ok(Reply::raw(context.view.get(&input.path).await?.ok_or(Error::NotFound)?.raw()?))
+}
+
+async fn keep((): &(), context: &Context, input: Keep) -> Result<Reply, Error> {
+    let text = framework::view::encode(&input.data)?;
+    retry!(_ => {
+        let known = context.view.get(&input.path).await?.map(|stored| stored.revision());
+        context.view.changes().put(&input.path, known, text.clone()).commit().await
+    })?;
+    Ok(Reply::empty())
+}
+
+async fn remove((): &(), context: &Context, input: At) -> Result<Reply, Error> {
+    retry!(_ => {
+        if let Some(stored) = context.view.get(&input.path).await? {
+            context.view.changes().delete(&input.path, stored.revision()).commit().await?;
+        }
+        Ok(())
+    })?;
+    Ok(Reply::empty())
+}
+
+async fn list((): &(), context: &Context, input: Folder) -> Result<Reply, Error> {
+    let folder = if input.path.is_empty() { String::new() } else { format!("{}/", input.path.trim_end_matches('/')) };
+    Ok(Reply::list(context.view.list(&folder, &Listing::default()).await?))
+}

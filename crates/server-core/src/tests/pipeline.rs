@@ -1,0 +1,222 @@
+//! The order of the stages: what is said to whom before anything else is said.
+
+use std::time::Duration;
+
+use framework::Operation;
+use serde_json::{Value, json};
+
+use crate::testing::{Bench, denied, invalid, refused};
+
+#[tokio::test]
+async fn a_denial_tells_nothing_of_what_is_there() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    bench.root().write("secret/a", json!({ "x": 1 })).await;
+    let token = bench.token_for("nothing", "path \"elsewhere\" { capabilities = [\"read\"] }").await;
+    let long = "x".repeat(3000);
+    let paths = [
+        "secret/a",
+        "secret/none",
+        "none/a",
+        "secret",
+        "sys/mounts",
+        "sys/none",
+        "sys/mounts/secret",
+        "sys/seal",
+        "sys/policies/acl/root",
+        "sys/policies/acl/none",
+        "auth/token/accessors",
+        "auth/none/login",
+        "auth/gate/x",
+        &format!("secret/{long}"),
+        &format!("none/{long}"),
+        &long,
+    ];
+    let operations = [Operation::Read, Operation::List, Operation::Update, Operation::Delete, Operation::Patch];
+    for client in [bench.with(&token), bench.nobody(), bench.with("unknown")] {
+        for path in paths {
+            for operation in operations {
+                assert_eq!(client.call(operation, path, json!({})).await, denied(), "{operation} {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_is_told_what_is_wrong_with_the_route() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    let unrouted = |text: &str| refused("Unrouted", text);
+    let text = "no handler for route \"none/a\". route entry not found.";
+    assert_eq!(bench.root().read("none/a").await, unrouted(text));
+    assert_eq!(bench.root().read("sys/none").await, unrouted("unsupported path"));
+    let unsupported = refused("UnsupportedOperation", "unsupported operation");
+    assert_eq!(bench.root().delete("sys/seal").await, unsupported);
+    assert_eq!(bench.root().read("auth/token/create").await, unsupported);
+    assert_eq!(bench.root().read("secret/a").await, refused("NotFound", "not found"));
+}
+
+#[tokio::test]
+async fn a_path_too_long_for_the_store_is_the_caller_s_mistake_for_who_may_write() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    let path = format!("secret/{}", "x".repeat(3000));
+    assert_eq!(bench.root().write(&path, json!({ "x": 1 })).await, invalid("path is too long: 3000 bytes"));
+}
+
+#[tokio::test]
+async fn create_and_update_are_told_apart_by_what_exists() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    let maker = bench.token_for("maker", "path \"secret/*\" { capabilities = [\"create\"] }").await;
+    let changer = bench.token_for("changer", "path \"secret/*\" { capabilities = [\"update\"] }").await;
+    let (maker, changer) = (bench.with(&maker), bench.with(&changer));
+    assert_eq!(changer.write("secret/a", json!({ "x": 1 })).await, denied());
+    assert_eq!(maker.write("secret/a", json!({ "x": 1 })).await, json!({}));
+    assert_eq!(maker.write("secret/a", json!({ "x": 2 })).await, denied());
+    assert_eq!(changer.write("secret/a", json!({ "x": 2 })).await, json!({}));
+    // A row that cannot tell counts every write as an update.
+    let create = bench.token_for("c", "path \"auth/token/create\" { capabilities = [\"create\"] }").await;
+    assert_eq!(bench.with(&create).write("auth/token/create", json!({})).await, denied());
+}
+
+#[tokio::test]
+async fn lists_are_judged_alike_with_and_without_the_slash_at_the_end() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    bench.root().write("secret/folder/a", json!({ "x": 1 })).await;
+    let rules = ["secret/folder", "secret/folder/", "secret/folder/*", "secret/+/", "secret/+", "secret/fol*"];
+    for (number, rule) in rules.into_iter().enumerate() {
+        let text = format!("path \"{rule}\" {{ capabilities = [\"list\"] }}");
+        let token = bench.token_for(&format!("list{number}"), &text).await;
+        let expected = json!({ "data": { "keys": ["a"] } });
+        assert_eq!(bench.with(&token).list("secret/folder/").await, expected, "{rule}");
+        assert_eq!(bench.with(&token).list("secret/folder").await, expected, "{rule}");
+        assert_eq!(bench.with(&token).list("secret/other/").await == denied(), !rule.contains('+'), "{rule}");
+    }
+}
+
+#[tokio::test]
+async fn sudo_rows_need_sudo_on_top() {
+    let bench = Bench::new().await;
+    let plain = bench.token_for("plain", "path \"*\" { capabilities = [\"read\", \"update\", \"list\"] }").await;
+    let all = "path \"*\" { capabilities = [\"read\", \"update\", \"list\", \"sudo\"] }";
+    let sudo = bench.token_for("sudo", all).await;
+    assert_eq!(bench.with(&plain).list("auth/token/accessors").await, denied());
+    assert_ne!(bench.with(&sudo).list("auth/token/accessors").await, denied());
+    assert_eq!(bench.with(&plain).write("sys/step-down", json!({})).await, denied());
+    assert_eq!(bench.with(&sudo).write("sys/step-down", json!({})).await, json!({}));
+    assert_eq!(bench.with(&plain).read("sys/auth/token").await, denied());
+    assert_ne!(bench.with(&sudo).read("sys/auth/token").await, denied());
+    assert_ne!(bench.with(&plain).read("sys/auth").await, denied());
+}
+
+#[tokio::test]
+async fn rows_without_a_token_answer_everybody_and_know_who_has_one() {
+    let bench = Bench::new().await;
+    bench.root().write("sys/auth/gate", json!({ "type": "gate" })).await;
+    let token = bench.token(json!({ "display_name": "me", "policies": "default" })).await;
+    let knock = |seen: &str| json!({ "data": { "seen": seen, "is_sudo": false } });
+    assert_eq!(bench.nobody().write("auth/gate/login", json!({})).await, knock(""));
+    assert_eq!(bench.with("bad").write("auth/gate/login", json!({})).await, knock(""));
+    assert_eq!(bench.with("").write("auth/gate/login", json!({})).await, knock(""));
+    assert_eq!(bench.with(&token).write("auth/gate/login", json!({})).await, knock("token-me"));
+    assert_eq!(bench.nobody().read("auth/gate/config").await, denied());
+    assert_eq!(bench.with(&token).read("auth/gate/config").await, denied());
+    let sudo = bench.root().read("auth/gate/config").await;
+    assert_eq!(sudo, json!({ "data": { "seen": "root", "is_sudo": true } }));
+}
+
+#[tokio::test]
+async fn help_is_for_every_valid_token() {
+    let bench = Bench::new().await;
+    let token = bench.token_for("nothing", "path \"elsewhere\" { capabilities = [\"read\"] }").await;
+    for path in ["sys/mounts/x", "sys/seal", "auth/token/accessors", "cubbyhole/x", "sys/", "auth/token"] {
+        let help = bench.with(&token).help(path).await;
+        assert!(help["data"]["help"].as_str().is_some_and(|text| !text.is_empty()), "{path}: {help}");
+        assert_eq!(bench.with("bad").help(path).await, denied(), "{path}");
+        assert_eq!(bench.nobody().help(path).await, denied(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn wrapping_is_refused_clearly_and_never_done_without() {
+    let bench = Bench::new().await;
+    let mut request = bench.root().request(Operation::Read, "sys/mounts", json!({}));
+    request.wrap_ttl = Some(Duration::from_secs(60));
+    let text = "response wrapping is not available in this release: leave the wrap TTL out";
+    assert_eq!(bench.root().send(request.clone()).await, invalid(text));
+    request.wrap_ttl = Some(Duration::ZERO);
+    assert!(bench.root().send(request).await["data"].is_object());
+    // A policy that demands wrapping is not satisfied by doing without it.
+    let text = "path \"sys/mounts\" { capabilities = [\"read\"]\n min_wrapping_ttl = \"1s\" }";
+    let token = bench.token_for("wrapped", text).await;
+    assert_eq!(bench.with(&token).read("sys/mounts").await, denied());
+}
+
+#[tokio::test]
+async fn every_namespace_but_root_is_denied() {
+    let bench = Bench::new().await;
+    for (namespace, is_there) in
+        [("", true), ("root", true), ("root/", true), ("/", true), ("team", false), ("a/b/", false)]
+    {
+        for path in ["auth/token/lookup-self", "sys/health", "sys/none"] {
+            let mut request = bench.root().request(Operation::Read, path, json!({}));
+            namespace.clone_into(&mut request.namespace);
+            assert_eq!(bench.root().send(request).await != denied(), is_there, "{namespace:?} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn parameters_of_a_policy_are_looked_at() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    let text =
+        "path \"secret/*\" { capabilities = [\"create\", \"update\"]\n allowed_parameters = { \"a\" = [\"1\"] } }";
+    let token = bench.token_for("params", text).await;
+    assert_eq!(bench.with(&token).write("secret/x", json!({ "a": "1" })).await, json!({}));
+    assert_eq!(bench.with(&token).write("secret/x", json!({ "a": "2" })).await, denied());
+    assert_eq!(bench.with(&token).write("secret/x", json!({ "a": "1", "b": "1" })).await, denied());
+}
+
+#[tokio::test]
+async fn capabilities_say_what_the_pipeline_does() {
+    let bench = Bench::new().await;
+    let text =
+        "path \"secret/*\" { capabilities = [\"read\", \"list\"] }\npath \"secret/no\" { capabilities = [\"deny\"] }";
+    bench.root().write("sys/policies/acl/some", json!({ "policy": text })).await;
+    let token = bench.token(json!({ "policies": ["some"] })).await;
+    let own =
+        bench.with(&token).write("sys/capabilities-self", json!({ "paths": ["secret/a", "secret/no", "x"] })).await;
+    let expected = json!({ "secret/a": ["list", "read"], "secret/no": ["deny"], "x": ["deny"] });
+    assert_eq!(own["data"], expected);
+    let one = bench.root().write("sys/capabilities", json!({ "token": token, "path": "secret/a" })).await;
+    assert_eq!(one["data"], json!({ "capabilities": ["list", "read"], "secret/a": ["list", "read"] }));
+    let accessor: Value = bench.with(&token).lookup().await["accessor"].take();
+    let one =
+        bench.root().write("sys/capabilities-accessor", json!({ "accessor": accessor, "paths": "secret/a" })).await;
+    assert_eq!(one["data"]["capabilities"], json!(["list", "read"]));
+    let root = bench.root().write("sys/capabilities-self", json!({ "paths": "a" })).await;
+    assert_eq!(root["data"]["capabilities"], json!(["root"]));
+    assert_eq!(
+        bench.root().write("sys/capabilities", json!({ "token": "bad", "paths": "a" })).await,
+        invalid("invalid token")
+    );
+    assert_eq!(bench.root().write("sys/capabilities-self", json!({})).await, invalid("paths must be supplied"));
+    let unknown = json!({ "accessor": "bad", "paths": "a" });
+    assert_eq!(bench.root().write("sys/capabilities-accessor", unknown).await, invalid("invalid accessor"));
+}
+
+#[tokio::test]
+async fn a_cubbyhole_belongs_to_one_token() {
+    let bench = Bench::new().await;
+    let (one, two) = (bench.token(json!({})).await, bench.token(json!({})).await);
+    assert_eq!(bench.with(&one).write("cubbyhole/a", json!({ "x": 1 })).await, json!({}));
+    assert_eq!(bench.with(&one).read("cubbyhole/a").await, json!({ "data": { "x": 1 } }));
+    for other in [bench.with(&two), bench.root()] {
+        assert_eq!(other.read("cubbyhole/a").await, refused("NotFound", "not found"));
+        assert_eq!(other.list("cubbyhole/").await, json!({ "data": { "keys": [] } }));
+    }
+    assert_eq!(bench.nobody().read("cubbyhole/a").await, denied());
+}
