@@ -95,8 +95,8 @@ impl Policies {
         Ok(policy)
     }
 
-    /// Stores a policy, old or new.
-    pub(crate) async fn write(&self, ns: &str, name: &str, text: &str) -> Result<(), Error> {
+    /// Stores a policy, old or new; gives back what its author should be told.
+    pub(crate) async fn write(&self, ns: &str, name: &str, text: &str) -> Result<Vec<String>, Error> {
         check_name(name)?;
         if name == ROOT || RESERVED.contains(&name) {
             return Err(Error::Invalid(format!("cannot update \"{name}\" policy").into()));
@@ -105,7 +105,9 @@ impl Policies {
             let length = text.len();
             return Err(Error::Invalid(format!("policy has {length} bytes, the most is {TEXT_BYTES_MAX}").into()));
         }
-        Policy::parse(name, text).map_err(|why| Error::Invalid(format!("failed to parse policy: {why}").into()))?;
+        let policy = Policy::parse(name, text);
+        let policy = policy.map_err(|why| Error::Invalid(format!("failed to parse policy: {why}").into()))?;
+        check_enforced(&policy)?;
         let key = keys::policy(ns, name)?;
         let value = encode(&PolicyEntry { v: 1, text: text.to_owned() })?;
         for _ in 0..COMMIT_TRIES {
@@ -116,7 +118,7 @@ impl Policies {
             changes.expect(Expectation::At(live, live_revision.ok_or(Error::NotFound)?));
             changes.set(key.clone(), known, value.clone());
             match self.store.commit(changes).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(policy.warnings().iter().map(|it| format!("line {}: {}", it.line, it.text)).collect()),
                 Err(Lost::Race(_)) => {}
                 Err(Lost::Failed(error)) => return Err(error),
             }
@@ -172,6 +174,27 @@ impl Policies {
 /// The name as it is stored: lower case (documented Vault behavior).
 pub(crate) fn sanitize_name(name: &str) -> String {
     name.trim().to_lowercase()
+}
+
+/// Refuses what would be stored and not enforced: a policy that looks stricter than it is does harm.
+fn check_enforced(policy: &Policy) -> Result<(), Error> {
+    for rule in policy.rules() {
+        let own = &rule.constraints;
+        let asked = [
+            ("mfa_methods", !own.mfa_methods.is_empty()),
+            ("control_group", own.control_group.is_some()),
+            ("pagination_limit", own.pagination_limit.is_some()),
+            ("list_scan_response_keys_filter_path", own.list_scan_response_keys_filter_path.is_some()),
+        ];
+        if let Some((key, _)) = asked.into_iter().find(|(_, is_asked)| *is_asked) {
+            let text = format!(
+                "the rule for \"{}\" on line {} has \"{key}\", which this release does not enforce: leave it out",
+                rule.path, rule.line
+            );
+            return Err(Error::Invalid(text.into()));
+        }
+    }
+    Ok(())
 }
 
 fn check_name(name: &str) -> Result<(), Error> {

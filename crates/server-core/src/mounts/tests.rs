@@ -339,3 +339,23 @@ async fn more_mounts_than_are_kept_loaded_are_found_all_the_same() {
         assert_eq!(bench.root().read(&format!("m{number}/a")).await, json!({ "data": { "n": number } }));
     }
 }
+
+#[tokio::test]
+async fn auth_methods_are_shown_and_tuned_below_mounts_too() {
+    let bench = Bench::new().await;
+    let root = bench.root();
+    assert_eq!(root.write("sys/mounts/auth/token/tune", json!({ "default_lease_ttl": "1h" })).await, json!({}));
+    let tuned = root.read("sys/mounts/auth/token/tune").await;
+    assert_eq!(tuned["data"]["default_lease_ttl"], 3600);
+    assert_eq!(tuned, root.read("sys/auth/token/tune").await);
+    assert_eq!(root.read("sys/mounts/auth/token").await, root.read("sys/auth/token").await);
+    assert_eq!(root.read("sys/mounts/auth/none").await, invalid("No auth engine at none/"));
+}
+
+#[tokio::test]
+async fn a_version_of_an_engine_cannot_be_chosen() {
+    let bench = Bench::new().await;
+    let refusal = invalid("engines are part of the server and have its version: leave plugin_version out");
+    let about = json!({ "type": "kv", "plugin_version": "v1.0.0" });
+    assert_eq!(bench.root().write("sys/mounts/x", about).await, refusal);
+}

@@ -96,3 +96,22 @@ async fn a_damaged_policy_gives_nothing_and_can_be_replaced() {
     assert_eq!(bench.root().write("sys/policies/acl/mine", json!({ "policy": TEXT })).await, json!({}));
     assert!(bench.with(&token).read("a").await["refused"].as_str().is_some_and(|text| text.starts_with("Unrouted")));
 }
+
+#[tokio::test]
+async fn what_would_not_be_enforced_is_refused_and_not_stored() {
+    let bench = Bench::new().await;
+    let rules = [
+        ("mfa_methods", r#"mfa_methods = ["duo"]"#),
+        ("control_group", r#"control_group = { factor "ops" { identity { group_names = ["ops"] approvals = 1 } } }"#),
+        ("pagination_limit", "pagination_limit = 10"),
+        ("list_scan_response_keys_filter_path", r#"list_scan_response_keys_filter_path = "a/{{ .key }}""#),
+    ];
+    for (key, rule) in rules {
+        let text = format!("# About a.\npath \"a\" {{\n capabilities = [\"read\", \"list\"]\n {rule}\n}}");
+        let refusal = format!(
+            "the rule for \"a\" on line 2 has \"{key}\", which this release does not enforce: leave it out"
+        );
+        assert_eq!(bench.root().write("sys/policies/acl/strict", json!({ "policy": text })).await, invalid(&refusal));
+    }
+    assert_eq!(bench.root().read("sys/policies/acl/strict").await, refused("NotFound", "not found"));
+}

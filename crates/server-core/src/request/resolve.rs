@@ -14,13 +14,9 @@ const SYSTEM: &str = "sys/";
 impl Pipeline {
     /// Where the request leads; `None` when nothing is mounted there.
     ///
-    /// While sealed, only the rows of `sys/` that say so are answered; everything else is [`Error::Sealed`].
+    /// While sealed, only the rows of `sys/` that say so are answered; everything else is [`Error::Sealed`]. They are
+    /// about the node, so a namespace makes no difference to them: probes send what their environment has set.
     pub(super) async fn resolve<'r>(&self, request: &'r Request) -> Result<Option<Target<'r>>, Error> {
-        let namespace = request.namespace.trim_matches('/');
-        if !namespace.is_empty() && namespace != keys::ROOT_NAMESPACE {
-            // Whether a namespace exists is told to nobody who has no rights there.
-            return Err(Error::Denied);
-        }
         let is_sealed = self.store.barrier().is_sealed();
         if let Some(path) = request.path.strip_prefix(SYSTEM)
             && let Some(engine) = self.mounts.fixed("system")
@@ -32,6 +28,11 @@ impl Pipeline {
         }
         if is_sealed {
             return Err(Error::Sealed);
+        }
+        let namespace = request.namespace.trim_matches('/');
+        if !namespace.is_empty() && namespace != keys::ROOT_NAMESPACE {
+            // Whether a namespace exists is told to nobody who has no rights there.
+            return Err(Error::Denied);
         }
         let Some((mount, path)) = self.mounts.find(keys::ROOT_NAMESPACE, &request.path).await? else { return Ok(None) };
         let engine = Arc::clone(&mount.engine);

@@ -80,7 +80,7 @@ fields! {
         r#type: Option<String>,
         /// The older name of type, for plugins.
         plugin_name: Option<String>,
-        /// Ignored: engines are part of the server and have its version.
+        /// Must be empty: engines are part of the server and have its version.
         plugin_version: Option<String>,
         /// A sentence for people.
         description: String = String::new(),
@@ -125,6 +125,12 @@ fields! {
     }
 }
 
+/// Below `mounts/`, auth methods are named with `auth/` in front: the widespread command line and Terraform read and
+/// tune them there.
+fn whichever(path: &str) -> (Kind, &str) {
+    path.strip_prefix("auth/").map_or((Kind::Secrets, path), |path| (Kind::Auth, path))
+}
+
 async fn list_secrets(part: &MountsPart, context: &Context, _: Nothing) -> Result<Reply, Error> {
     list(part, context, Kind::Secrets).await
 }
@@ -140,7 +146,8 @@ async fn list(part: &MountsPart, context: &Context, kind: Kind) -> Result<Reply,
 }
 
 async fn read_secret(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
-    read(part, context, Kind::Secrets, &input.path).await
+    let (kind, path) = whichever(&input.path);
+    read(part, context, kind, path).await
 }
 
 async fn read_auth(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
@@ -166,6 +173,9 @@ async fn enable(part: &MountsPart, context: &Context, kind: Kind, input: Enable)
     let Some(engine_type) = engine_type.filter(|it| !it.is_empty()) else {
         return Err(Error::invalid("backend type must be specified as a string"));
     };
+    if input.plugin_version.is_some_and(|version| !version.is_empty()) {
+        return Err(Error::invalid("engines are part of the server and have its version: leave plugin_version out"));
+    }
     check_description(&input.description)?;
     let mut settings = Settings { options: input.options.unwrap_or_default(), ..Settings::default() };
     let mut config = input.config.unwrap_or_default();
@@ -204,7 +214,8 @@ async fn disable_auth(part: &MountsPart, context: &Context, input: At) -> Result
 }
 
 async fn read_tune_secret(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
-    read_tune(part, context, Kind::Secrets, &input.path).await
+    let (kind, path) = whichever(&input.path);
+    read_tune(part, context, kind, path).await
 }
 
 async fn read_tune_auth(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
@@ -225,8 +236,10 @@ async fn read_tune(part: &MountsPart, context: &Context, kind: Kind, path: &str)
     Ok(Reply::data(shown.into()).mirrored())
 }
 
-async fn tune_secret(part: &MountsPart, context: &Context, input: Tune) -> Result<Reply, Error> {
-    tune(part, context, Kind::Secrets, &input).await
+async fn tune_secret(part: &MountsPart, context: &Context, mut input: Tune) -> Result<Reply, Error> {
+    let (kind, path) = whichever(&input.path);
+    input.path = path.to_owned();
+    tune(part, context, kind, &input).await
 }
 
 async fn tune_auth(part: &MountsPart, context: &Context, input: Tune) -> Result<Reply, Error> {

@@ -82,11 +82,12 @@ async fn write(policies: &Policies, context: &Context, input: WritePolicy) -> Re
         return Err(Error::invalid("'policy' parameter not supplied or empty"));
     };
     let text = plain(text);
-    policies.write(&context.namespace.id, &name, &text).await?;
+    let mut reply = Reply::empty();
+    reply.warnings = policies.write(&context.namespace.id, &name, &text).await?;
     if name != input.name {
-        return Ok(Reply::empty().warn("policy name was converted to lower case"));
+        reply.warnings.push("policy name was converted to lower case".to_owned());
     }
-    Ok(Reply::empty())
+    Ok(reply)
 }
 
 /// A text in base64 is decoded: HCL and JSON never look like base64, because they hold quotes.

@@ -127,7 +127,7 @@ async fn write_unseal(part: &SealPart, context: &Context, input: Unseal) -> Resu
     }
     let share = decode_share(input.key.expose());
     let share =
-        share.map_err(|why| Error::Invalid(format!("'key' must be a valid hex or base64 string: {why}").into()))?;
+        share.map_err(|why| Error::Invalid(why.to_string().into()))?;
     let status = part.seals.unseal(share).await?;
     Ok(part.status_reply(&status))
 }

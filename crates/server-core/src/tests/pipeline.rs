@@ -160,11 +160,21 @@ async fn every_namespace_but_root_is_denied() {
     for (namespace, is_there) in
         [("", true), ("root", true), ("root/", true), ("/", true), ("team", false), ("a/b/", false)]
     {
-        for path in ["auth/token/lookup-self", "sys/health", "sys/none"] {
+        for path in ["auth/token/lookup-self", "sys/mounts", "sys/none"] {
             let mut request = bench.root().request(Operation::Read, path, json!({}));
             namespace.clone_into(&mut request.namespace);
             assert_eq!(bench.root().send(request).await != denied(), is_there, "{namespace:?} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn probes_are_answered_whatever_namespace_they_name() {
+    let bench = Bench::new().await;
+    for path in ["sys/health", "sys/seal-status", "sys/leader", "sys/init"] {
+        let mut request = bench.nobody().request(Operation::Read, path, json!({}));
+        "team/a".clone_into(&mut request.namespace);
+        assert_eq!(bench.nobody().send(request).await, bench.nobody().read(path).await, "{path}");
     }
 }
 

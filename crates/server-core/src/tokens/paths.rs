@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use framework::input::Nothing;
 use framework::router::TableError;
-use framework::{Context, Engine, Error, Mounted, Path, Reply, fields};
+use framework::{Context, Engine, Error, Mounted, Path, Reply, Segment, fields};
 use secret::Secret;
 use serde_json::Value;
 
@@ -25,6 +25,7 @@ const ACCESSORS_MAX: usize = 500_000;
 pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError> {
     let paths = [
         create("create", "Make a token below the caller's."),
+        create_by_role(),
         create_orphan(),
         lookup(),
         lookup_self(),
@@ -41,6 +42,15 @@ pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError
     Engine::auth("token", HELP)
         .paths(paths.into_iter().map(|path| path.within(|tokens: &Arc<Tokens>| tokens.as_ref())))
         .mount(tokens)
+}
+
+fields! {
+    /// Whatever a token of a role is to be.
+    struct CreateByRole {
+        /// Name of the role.
+        role_name: String,
+        ..rest
+    }
 }
 
 fields! {
@@ -91,6 +101,12 @@ fields! {
 
 fn create(template: &'static str, about: &'static str) -> Path<Tokens> {
     Path::new(template, about).update(write_create, "Make a token.")
+}
+
+fn create_by_role() -> Path<Tokens> {
+    Path::new("create/{role_name}", "Token roles, which this release does not have.")
+        .param("role_name", Segment::Name, "Name of the role.")
+        .update(refuse_role, "Answer that there are no roles.")
 }
 
 fn create_orphan() -> Path<Tokens> {
@@ -153,6 +169,11 @@ fn accessors() -> Path<Tokens> {
 
 async fn write_create(tokens: &Tokens, context: &Context, input: Create) -> Result<Reply, Error> {
     tokens.create_checked(context, input, Orphan::NeedsSudo).await
+}
+
+/// Not 404: clients take that for nothing, and this is a request that was refused.
+async fn refuse_role(_: &Tokens, _: &Context, _: CreateByRole) -> Result<Reply, Error> {
+    Err(Error::invalid("unknown role: token roles are not available in this release"))
 }
 
 async fn write_orphan(tokens: &Tokens, context: &Context, mut input: Create) -> Result<Reply, Error> {

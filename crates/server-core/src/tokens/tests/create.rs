@@ -264,3 +264,10 @@ async fn nothing_is_made_with_a_token_that_is_revoked_meanwhile() {
         assert!(outcomes.0 > 0 && outcomes.1 > 0, "both orders were seen: {outcomes:?}");
     }
 }
+
+#[tokio::test]
+async fn a_token_role_is_refused_and_not_mistaken_for_nothing() {
+    let bench = Bench::new().await;
+    let answer = bench.root().write("auth/token/create/ci", json!({ "ttl": "1h" })).await;
+    assert_eq!(answer, invalid("unknown role: token roles are not available in this release"));
+}
