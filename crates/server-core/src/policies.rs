@@ -118,7 +118,9 @@ impl Policies {
             changes.expect(Expectation::At(live, live_revision.ok_or(Error::NotFound)?));
             changes.set(key.clone(), known, value.clone());
             match self.store.commit(changes).await {
-                Ok(_) => return Ok(policy.warnings().iter().map(|it| format!("line {}: {}", it.line, it.text)).collect()),
+                Ok(_) => {
+                    return Ok(policy.warnings().iter().map(|it| format!("line {}: {}", it.line, it.text)).collect());
+                }
                 Err(Lost::Race(_)) => {}
                 Err(Lost::Failed(error)) => return Err(error),
             }

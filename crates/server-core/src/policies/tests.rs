@@ -108,9 +108,8 @@ async fn what_would_not_be_enforced_is_refused_and_not_stored() {
     ];
     for (key, rule) in rules {
         let text = format!("# About a.\npath \"a\" {{\n capabilities = [\"read\", \"list\"]\n {rule}\n}}");
-        let refusal = format!(
-            "the rule for \"a\" on line 2 has \"{key}\", which this release does not enforce: leave it out"
-        );
+        let refusal =
+            format!("the rule for \"a\" on line 2 has \"{key}\", which this release does not enforce: leave it out");
         assert_eq!(bench.root().write("sys/policies/acl/strict", json!({ "policy": text })).await, invalid(&refusal));
     }
     assert_eq!(bench.root().read("sys/policies/acl/strict").await, refused("NotFound", "not found"));

@@ -126,8 +126,7 @@ async fn write_unseal(part: &SealPart, context: &Context, input: Unseal) -> Resu
         return read_status(part, context, Nothing).await;
     }
     let share = decode_share(input.key.expose());
-    let share =
-        share.map_err(|why| Error::Invalid(why.to_string().into()))?;
+    let share = share.map_err(|why| Error::Invalid(why.to_string().into()))?;
     let status = part.seals.unseal(share).await?;
     Ok(part.status_reply(&status))
 }

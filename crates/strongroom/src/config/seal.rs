@@ -105,7 +105,7 @@ impl KeySource {
     /// Fetches the key.
     ///
     /// # Errors
-    /// When it is not there, or is not a key of [`KEY_BYTES`].
+    /// When it is not there, or is not a key of 32 bytes.
     pub fn load(&self) -> Result<LockedKey<KEY_BYTES>, KeyError> {
         self.load_with(&|name| std::env::var(name).ok())
     }

@@ -31,10 +31,17 @@ pub(super) enum Asked {
 }
 
 const FLAGS: &[Flag] = &[
-    Flag::new("config", Kind::List, "Configuration file, or folder of .hcl and .json files. Can be given several times."),
+    Flag::new(
+        "config",
+        Kind::List,
+        "Configuration file, or folder of .hcl and .json files. Can be given several times.",
+    ),
     Flag::switch("dev", "Start a development server: in memory, unsealed, with a root token."),
     Flag::text("dev-root-token-id", "The root token of the development server. Also VAULT_DEV_ROOT_TOKEN_ID."),
-    Flag::text("dev-listen-address", "Where the development server listens, default 127.0.0.1:8200. Also VAULT_DEV_LISTEN_ADDRESS."),
+    Flag::text(
+        "dev-listen-address",
+        "Where the development server listens, default 127.0.0.1:8200. Also VAULT_DEV_LISTEN_ADDRESS.",
+    ),
     Flag::switch("dev-no-store-token", "Do not log the command line in with the development server's root token."),
     Flag::switch("dev-tls", "Give the development server a certificate of its own."),
     Flag::text("dev-tls-cert-dir", "Folder to write that certificate to, instead of a temporary one."),
@@ -62,7 +69,8 @@ pub(super) fn parse(program: &str, args: &[OsString]) -> Result<Asked, Failure> 
     }
     let is_dev_only = arguments.dev_tls || arguments.dev_no_store_token || parsed.text("dev-root-token-id").is_some();
     if !arguments.is_dev && arguments.configs.is_empty() {
-        let text = if is_dev_only { "the -dev-… flags need -dev" } else { "give -config with a file or folder, or -dev" };
+        let text =
+            if is_dev_only { "the -dev-… flags need -dev" } else { "give -config with a file or folder, or -dev" };
         return Err(hint(text.to_owned()));
     }
     Ok(Asked::Run(arguments))
@@ -87,7 +95,10 @@ fn from_flags(parsed: &Args, variable: impl Fn(&str) -> Option<String>) -> Argum
 
 /// A variable of the environment under either prefix.
 fn variable(name: &str) -> Option<String> {
-    ["BAO_", "VAULT_"].iter().find_map(|prefix| std::env::var(format!("{prefix}{name}")).ok()).filter(|it| !it.is_empty())
+    ["BAO_", "VAULT_"]
+        .iter()
+        .find_map(|prefix| std::env::var(format!("{prefix}{name}")).ok())
+        .filter(|it| !it.is_empty())
 }
 
 fn help(program: &str) -> String {

@@ -65,8 +65,10 @@ pub(super) async fn open(
     core.unseal(share).await.map_err(fail("unseal"))?;
     enable_kv(core, &made.root_token).await.map_err(fail("enable the kv secrets engine at secret/"))?;
     if !arguments.dev_no_store_token {
-        cli::store_token(&made.root_token)
-            .map_err(|source| Failure::Dev { action: "store the root token for the command line", source: Box::new(source) })?;
+        cli::store_token(&made.root_token).map_err(|source| Failure::Dev {
+            action: "store the root token for the command line",
+            source: Box::new(source),
+        })?;
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listeners.first().map(|it| format!("{scheme}://{}", it.local_addr())).unwrap_or_default();
@@ -157,6 +159,9 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt;
     let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(|source| Failure::File { action: "write", path: path.to_owned(), source })
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| Failure::File {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
 }

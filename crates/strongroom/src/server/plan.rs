@@ -107,7 +107,9 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
         log: log(&config, arguments)?,
         storage: match config.storage {
             Storage::Memory => StoragePlan::Memory,
-            Storage::Embedded { path, cache_size_bytes } => StoragePlan::Embedded { path, cache_bytes: cache_size_bytes },
+            Storage::Embedded { path, cache_size_bytes } => {
+                StoragePlan::Embedded { path, cache_bytes: cache_size_bytes }
+            }
         },
         listeners: config.listeners,
         cache_bytes,
@@ -126,7 +128,8 @@ fn seal(config: &Config) -> Result<SealPlan, Failure> {
     match &config.seal {
         Seal::Shamir => Ok(SealPlan::Shamir),
         Seal::Static { previous: Some(_), .. } => Err(Failure::Config(
-            "moving from one static seal key to another is not supported in this release: leave previous_key out".into(),
+            "moving from one static seal key to another is not supported in this release: leave previous_key out"
+                .into(),
         )),
         Seal::Static { current, previous: None } => {
             current.source.load().map(SealPlan::Static).map_err(|source| Failure::Config(Box::new(source)))
@@ -157,8 +160,11 @@ pub(super) struct PidFile(PathBuf);
 
 impl PidFile {
     pub(super) fn write(path: &Path) -> Result<Self, Failure> {
-        std::fs::write(path, format!("{}\n", std::process::id()))
-            .map_err(|source| Failure::File { action: "write", path: path.to_owned(), source })?;
+        std::fs::write(path, format!("{}\n", std::process::id())).map_err(|source| Failure::File {
+            action: "write",
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self(path.to_owned()))
     }
 }
@@ -179,12 +185,19 @@ pub(super) fn summary(plan: &Plan, listeners: &[Listener], storage: &str) -> Str
     let mut rows = Vec::new();
     for (number, listener) in listeners.iter().enumerate() {
         let tls = if listener.is_tls() { "enabled" } else { "disabled" };
-        rows.push((format!("Listener {}", number + 1), format!("tcp (addr: \"{}\", tls: \"{tls}\")", listener.local_addr())));
+        rows.push((
+            format!("Listener {}", number + 1),
+            format!("tcp (addr: \"{}\", tls: \"{tls}\")", listener.local_addr()),
+        ));
     }
     rows.push(("Seal".to_owned(), seal.to_owned()));
     rows.push(("Storage".to_owned(), storage.to_owned()));
     rows.push(("Version".to_owned(), format!("Strongroom v{VERSION}, API level {}", plan.api_version)));
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let rows: Vec<_> = rows.into_iter().map(|(name, value)| format!("{name:>width$}: {value}\n", width = width + 8)).collect();
-    format!("==> Strongroom server configuration:\n\n{}\n==> Strongroom server started! Log data will stream in below:\n\n", rows.concat())
+    let rows: Vec<_> =
+        rows.into_iter().map(|(name, value)| format!("{name:>width$}: {value}\n", width = width + 8)).collect();
+    format!(
+        "==> Strongroom server configuration:\n\n{}\n==> Strongroom server started! Log data will stream in below:\n\n",
+        rows.concat()
+    )
 }
