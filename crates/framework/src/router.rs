@@ -71,12 +71,14 @@ impl Router {
         Ok(Self { root })
     }
 
-    /// The row for a path. `is_list` lets the rest of a path be empty, and ignores one `/` at the end.
+    /// The row for a path. `is_list` lets the rest of a path be empty, and ignores one `/` at the end. Otherwise a `/`
+    /// at the end makes another path: what a policy says of `keys/a` must not be got round by asking for `keys/a/`.
     #[must_use]
     pub fn find(&self, path: &str, is_list: bool) -> Option<Match> {
         let path = if is_list { path.strip_suffix('/').unwrap_or(path) } else { path };
         let mut captures = Vec::new();
-        let index = find(&self.root, Some(path), is_list, &mut captures)?;
+        let start = (!path.is_empty()).then_some(path);
+        let index = find(&self.root, start, is_list, &mut captures)?;
         Some(Match { index, captures: captures.into_iter().map(str::to_owned).collect() })
     }
 }
@@ -117,7 +119,7 @@ fn insert(root: &mut Node, spec: &PathSpec, index: usize) -> Result<Option<usize
 
 /// Depth is bounded by the longest template: every step consumes one of its segments.
 fn find<'p>(node: &Node, path: Option<&'p str>, is_list: bool, captures: &mut Vec<&'p str>) -> Option<usize> {
-    let Some(path) = path.filter(|path| !path.is_empty()) else {
+    let Some(path) = path else {
         // The path has ended here.
         return node.here.or_else(|| {
             let index = node.rest.filter(|_| is_list)?;
@@ -125,6 +127,10 @@ fn find<'p>(node: &Node, path: Option<&'p str>, is_list: bool, captures: &mut Ve
             Some(index)
         });
     };
+    if path.is_empty() {
+        // A slash with nothing behind it; the one at the end of a list was taken off before.
+        return None;
+    }
     let (segment, behind) = match path.split_once('/') {
         Some((segment, behind)) => (segment, Some(behind)),
         None => (path, None),

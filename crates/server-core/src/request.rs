@@ -12,7 +12,7 @@ use framework::{Context, Error, Mounted, Namespace, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
 use crate::keys::ROOT_NAMESPACE;
-use crate::mounts::{LiveMount, Mounts};
+use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
 
@@ -91,6 +91,10 @@ impl Pipeline {
     ) -> Result<(String, Reply), Error> {
         let Some(target) = target else {
             authorize::check(request, request.operation, None, token, &data)?;
+            if request.operation == Operation::Help {
+                // As where something is mounted that the caller may do nothing with.
+                return Err(Error::Denied);
+            }
             return Err(Error::Unrouted(no_handler(&request.path).into()));
         };
         let mut context = self.context(request, &target, token);
@@ -106,6 +110,7 @@ impl Pipeline {
         }
         let mount_type = target.engine.type_name().to_owned();
         if operation == Operation::Help {
+            may_know(&target, token)?;
             let reply = help(&target)?;
             return Ok((mount_type, reply));
         }
@@ -162,6 +167,14 @@ fn caller(request: &Request, token: Option<&Resolved>) -> Caller {
         token_hash: resolved.hash.clone(),
         is_sudo: false,
     }
+}
+
+/// Help is for every valid token, but where an operator has mounted something is for those who may do something there.
+fn may_know(target: &Target<'_>, token: Option<&Resolved>) -> Result<(), Error> {
+    let Some(mount) = target.mount.as_ref().filter(|it| !is_permanent(&it.settings.engine_type)) else { return Ok(()) };
+    let before = if target.engine.kind() == framework::Kind::Auth { "auth/" } else { "" };
+    let path = [before, mount.settings.path.as_str()].concat();
+    if token.is_some_and(|token| token.acl.has_any_below(&path)) { Ok(()) } else { Err(Error::Denied) }
 }
 
 fn help(target: &Target<'_>) -> Result<Reply, Error> {

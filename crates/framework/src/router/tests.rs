@@ -65,6 +65,16 @@ fn the_most_literal_template_wins() {
 }
 
 #[test]
+fn a_slash_at_the_end_leads_to_no_row_without_it() {
+    for path in ["keys/", "keys/import/", "keys/a/", "keys/a/rotate/", "/", "keys//"] {
+        check(path, None);
+    }
+    // The rest of a path holds it, so that whoever takes the rest can tell the two apart.
+    check("data/a/", Some(("data/{rest}", &["a/"])));
+    check("mounts/a/tune/", Some(("mounts/{rest}", &["a/tune/"])));
+}
+
+#[test]
 fn a_list_may_ask_for_the_top() {
     assert_eq!(find_in(&["data/{rest}"], "data/", true), Some(("data/{rest}", vec![String::new()])));
     assert_eq!(find_in(&["data/{rest}"], "data", true), Some(("data/{rest}", vec![String::new()])));
@@ -105,23 +115,36 @@ fn find_slowly(templates: &[&str], path: &str, is_list: bool) -> Option<(usize, 
     let matches = templates.iter().enumerate().filter_map(|(index, template)| {
         let segments: Vec<_> = template.split('/').collect();
         let (mut ranks, mut captures) = (Vec::new(), Vec::new());
+        let path = (!path.is_empty()).then_some(path);
         matches(&segments, path, is_list, &mut ranks, &mut captures).then_some((ranks, index, captures))
     });
     matches.min().map(|(_, index, captures)| (index, captures))
 }
 
-fn matches(template: &[&str], path: &str, is_list: bool, ranks: &mut Vec<u8>, captures: &mut Vec<String>) -> bool {
-    let Some((first, behind)) = template.split_first() else { return path.is_empty() };
+/// `path` is `None` where it has ended, and empty where only a slash is left of it.
+fn matches(
+    template: &[&str],
+    path: Option<&str>,
+    is_list: bool,
+    ranks: &mut Vec<u8>,
+    captures: &mut Vec<String>,
+) -> bool {
+    let Some((first, behind)) = template.split_first() else { return path.is_none() };
     if first.starts_with("{rest") {
-        let (rest, rank) = match behind.first() {
-            None => (Some(path), 3),
-            Some(tail) => (path.strip_suffix(&format!("/{tail}")), 2),
+        let (rest, rank) = match (behind.first(), path) {
+            (None, None) => (is_list.then_some(""), 3),
+            (None, path) => (path.filter(|path| !path.is_empty()), 3),
+            (Some(tail), path) => {
+                let rest = path.and_then(|path| path.strip_suffix(&format!("/{tail}")));
+                (rest.filter(|rest| !rest.is_empty()), 2)
+            }
         };
         ranks.push(rank);
         captures.push(rest.unwrap_or_default().to_owned());
-        return rest.is_some_and(|rest| !rest.is_empty() || (is_list && rank == 3));
+        return rest.is_some();
     }
-    let (segment, path) = path.split_once('/').unwrap_or((path, ""));
+    let Some(path) = path else { return false };
+    let (segment, path) = path.split_once('/').map_or((path, None), |(segment, path)| (segment, Some(path)));
     let is_param = first.starts_with('{');
     ranks.push(u8::from(is_param));
     if is_param {

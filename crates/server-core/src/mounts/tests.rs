@@ -69,7 +69,7 @@ async fn a_new_server_has_its_three_mounts() {
     assert_eq!(types, [("cubbyhole/", &json!("cubbyhole")), ("sys/", &json!("system"))]);
     assert_eq!(mounts["sys/"]["options"], json!(null));
     assert_eq!(mounts["sys/"]["config"]["default_lease_ttl"], 0);
-    let auth = bench.root().read("sys/auth/").await["data"].take();
+    let auth = bench.root().read("sys/auth").await["data"].take();
     assert_eq!(auth["token/"]["type"], "token");
     assert!(auth["token/"]["accessor"].as_str().is_some_and(|it| it.starts_with("auth_token_")));
     assert_eq!(auth["token/"]["config"]["token_type"], "default-service");

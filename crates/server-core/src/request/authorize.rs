@@ -19,13 +19,16 @@ pub(super) fn check(
 ) -> Result<bool, Error> {
     let token = token.ok_or(Error::Denied)?;
     let path = judged_path(&request.path, operation);
-    let question = Question {
-        path: &path,
+    let question = |path| Question {
+        path,
         operation: policy_operation(operation),
         parameters: Some(data),
         wrap_ttl: request.wrap_ttl,
     };
-    let decision = token.acl.decide(&question);
+    // Some rows take a name with a slash behind it for the name: then the rule for the name counts.
+    let bare = if is_list(operation) { None } else { path.strip_suffix('/') };
+    let decision = bare.map(|bare| token.acl.decide(&question(bare))).filter(|bare| bare.rule.is_some());
+    let decision = decision.unwrap_or_else(|| token.acl.decide(&question(&path)));
     let needs_sudo = access.is_some_and(|access| access.is_sudo) && operation != Operation::Help;
     if !decision.allowed || (needs_sudo && !decision.sudo) {
         return Err(Error::Denied);
@@ -35,8 +38,11 @@ pub(super) fn check(
 
 /// The path as rules are compared with it: a list always ends in `/`, as it does on the wire, however it came here.
 fn judged_path(path: &str, operation: Operation) -> Cow<'_, str> {
-    let is_list = matches!(operation, Operation::List | Operation::Scan);
-    if is_list && !path.ends_with('/') { Cow::Owned([path, "/"].concat()) } else { Cow::Borrowed(path) }
+    if is_list(operation) && !path.ends_with('/') { Cow::Owned([path, "/"].concat()) } else { Cow::Borrowed(path) }
+}
+
+fn is_list(operation: Operation) -> bool {
+    matches!(operation, Operation::List | Operation::Scan)
 }
 
 fn policy_operation(operation: Operation) -> policy::Operation {

@@ -230,3 +230,40 @@ async fn a_cubbyhole_belongs_to_one_token() {
     }
     assert_eq!(bench.nobody().read("cubbyhole/a").await, denied());
 }
+
+#[tokio::test]
+async fn a_slash_at_the_end_gets_round_no_rule() {
+    let bench = Bench::new().await;
+    bench.mount("kv1").await;
+    let text = "path \"sys/mounts/*\" { capabilities = [\"read\", \"delete\"] }
+                path \"sys/mounts/kv1\" { capabilities = [\"deny\"] }
+                path \"auth/token/*\" { capabilities = [\"read\"] }
+                path \"auth/token/lookup-self\" { capabilities = [\"deny\"] }";
+    let token = bench.token_for("sly", text).await;
+    let sly = bench.with(&token);
+    for path in ["sys/mounts/kv1", "sys/mounts/kv1/", "auth/token/lookup-self", "auth/token/lookup-self/"] {
+        assert_eq!(sly.read(path).await, denied(), "{path}");
+    }
+    assert_eq!(sly.delete("sys/mounts/kv1/").await, denied());
+    assert_eq!(bench.root().read("auth/token/lookup-self/").await, refused("Unrouted", "unsupported path"));
+    // The command line disables mounts with a slash behind the name.
+    assert_eq!(bench.root().delete("sys/mounts/kv1/").await, json!({}));
+    assert_eq!(bench.root().read("sys/mounts/kv1").await, invalid("No secret engine mount at kv1/"));
+}
+
+#[tokio::test]
+async fn help_does_not_tell_what_is_mounted_to_those_who_may_do_nothing_there() {
+    let bench = Bench::new().await;
+    bench.mount("kv1").await;
+    let token = bench.token_for("stranger", "path \"elsewhere/*\" { capabilities = [\"read\"] }").await;
+    let help = async |token: &str, path: &str| {
+        let client = bench.with(token);
+        client.send(client.request(Operation::Help, path, json!({}))).await
+    };
+    for path in ["kv1/a", "none/a"] {
+        assert_eq!(help(&token, path).await, denied(), "{path}");
+    }
+    let user = bench.token_for("user", "path \"kv1/team/*\" { capabilities = [\"read\"] }").await;
+    assert!(help(&user, "kv1/a").await["data"]["help"].is_string());
+    assert!(help(&token, "auth/token/create").await["data"]["help"].is_string());
+}

@@ -157,9 +157,12 @@ fn certificates(folder: Option<&Path>) -> Result<DevTls, Failure> {
 
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
     let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| Failure::File {
+    // A file that was there already keeps its own mode unless told otherwise.
+    let guarded = file.and_then(|file| file.set_permissions(std::fs::Permissions::from_mode(mode)).map(|()| file));
+    guarded
+        .and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| Failure::File {
         action: "write",
         path: path.to_owned(),
         source,

@@ -1,4 +1,5 @@
-//! The server's log, on standard error. It never carries paths, tokens or bodies of requests.
+//! The server's log, on standard error. It never carries tokens, values or bodies of requests. A path stands in it only
+//! where a damaged entry is named by its storage key, which whoever runs the storage can read anyway.
 
 use std::io;
 

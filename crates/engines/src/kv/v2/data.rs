@@ -243,9 +243,19 @@ fn with_metadata(text: &str, metadata: &ShownVersion<'_>) -> Result<Reply, Error
     Ok(Reply::raw(raw))
 }
 
+/// What a stored text may hold: it went through a listener's bounds when it was sent, which may be wider than the
+/// default, and merging may have made it larger since. The size of an entry bounds it, and this depth the recursion.
+const STORED_LIMITS: api::json::read::Limits = api::json::read::Limits {
+    depth: 1_000,
+    string_bytes: usize::MAX,
+    object_entries: usize::MAX,
+    array_elements: usize::MAX,
+    tokens: usize::MAX,
+};
+
 /// The object in a stored text.
 fn parse(stored: &Stored) -> Result<Map<String, Value>, Error> {
-    match api::json::read::parse(stored.bytes(), &api::json::read::Limits::default()) {
+    match api::json::read::parse(stored.bytes(), &STORED_LIMITS) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Err(Error::world("read a version of a secret", "what is stored is no JSON object")),
         Err(source) => Err(Error::world("read a version of a secret", source)),

@@ -1,3 +1,5 @@
+use serde_json::Map;
+
 use super::*;
 
 #[tokio::test]
@@ -176,4 +178,17 @@ async fn nothing_is_written_into_a_mount_that_goes_away() {
     assert_eq!(harness.write("destroy/a", json!({ "versions": [1] })).await, refused);
     assert_eq!(harness.delete("metadata/a").await, refused);
     assert_eq!(harness.write("config", json!({ "max_versions": 1 })).await, refused);
+}
+
+#[tokio::test]
+async fn what_merging_has_made_large_can_be_merged_and_shown_again() {
+    let harness = harness().await;
+    let keys = |prefix: &str| (0..6_000).map(|number| (format!("{prefix}{number}"), json!(1))).collect::<Map<_, _>>();
+    harness.write("data/large", json!({ "data": keys("a") })).await;
+    for prefix in ["b", "c"] {
+        let patched = harness.patch("data/large", json!({ "data": keys(prefix) })).await;
+        assert!(patched["data"]["version"].is_number(), "{patched}");
+    }
+    let shown = harness.read("subkeys/large").await;
+    assert_eq!(shown["data"]["subkeys"].as_object().map(Map::len), Some(18_000));
 }
