@@ -12,6 +12,7 @@ use barrier::{Barrier, CacheMode};
 use env::Env;
 use framework::Service;
 use http_api::{Listener, ListenerConfig};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server_core::{Core, Limits, Node, Parts};
 use storage::Storage;
 use storage_embedded::Embedded;
@@ -67,6 +68,7 @@ fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     let plan = if arguments.is_dev { dev::plan(arguments)? } else { plan::from_files(arguments)? };
     log::start(&plan.log);
     let shortfalls = secret::harden_process();
+    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         for warning in &plan.warnings {
@@ -79,6 +81,16 @@ fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     });
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
     result
+}
+
+/// As many open files as the system lets us have: every connection is one, and the store must not go without because
+/// clients took them all.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the number of open files stays at {:?}", limit.current);
+    }
 }
 
 /// The store behind the barrier, with what ends it.
