@@ -141,6 +141,9 @@ def kv_two(client):
     assert metadata["current_version"] == 3 and metadata["max_versions"] == 4
     assert metadata["delete_version_after"] == "3h25m19s" and metadata["custom_metadata"] == {"owner": "ann"}
     assert set(metadata["versions"]) == {"1", "2", "3"}
+    client.write_data("team/metadata/app/one", data={"custom_metadata": {"owner": "eve"}})
+    metadata = kv.read_secret_metadata("app/one", mount_point="team")["data"]
+    assert metadata["custom_metadata"] == {"owner": "eve"} and metadata["max_versions"] == 4, "the rest stays"
     for number in range(4, 9):
         assert write("app/one", {"n": number})["version"] == number
     versions = kv.read_secret_metadata("app/one", mount_point="team")["data"]["versions"]
@@ -195,10 +198,48 @@ def policies_and_tokens(client, connect):
     for gone in (parent, child):
         expect(exceptions.Forbidden, connect(gone).auth.token.lookup_self)
     connect(orphan).auth.token.lookup_self()
+    by_accessor(client, connect)
     once = client.auth.token.create(policies=["default"], num_uses=1, ttl="1h")["auth"]["client_token"]
     connect(once).auth.token.lookup_self()
     expect(exceptions.Forbidden, connect(once).auth.token.lookup_self)
     return app
+
+
+def by_accessor(client, connect):
+    """What an operator does with a token that somebody else holds."""
+    tokens = client.auth.token
+    made = tokens.create(policies=["default"], ttl="10m", explicit_max_ttl="1h", no_parent=True)["auth"]
+    token, accessor = made["client_token"], made["accessor"]
+    seen = tokens.lookup(token)["data"]
+    assert seen["accessor"] == accessor and seen["orphan"] is True and seen["explicit_max_ttl"] == 3600
+    assert accessor in tokens.list_accessors()["data"]["keys"]
+    assert tokens.renew(token, increment="20m")["auth"]["lease_duration"] == 1200
+    longest = tokens.renew_accessor(accessor, increment="5h")
+    assert 3590 <= longest["auth"]["lease_duration"] <= 3600 and longest["warnings"], "more than the explicit maximum"
+    tokens.revoke_accessor(accessor)
+    expect(exceptions.Forbidden, connect(token).auth.token.lookup_self)
+    expect(exceptions.Forbidden, tokens.lookup, token, contains="bad token")
+    expect(exceptions.Forbidden, tokens.lookup_accessor, accessor, contains="invalid accessor")
+    assert accessor not in tokens.list_accessors()["data"]["keys"]
+
+    # Revoked alone, a parent leaves its children behind as orphans.
+    parent = tokens.create(policies=["default", "maker"], ttl="1h")["auth"]["client_token"]
+    child = connect(parent).auth.token.create(ttl="10m")["auth"]["client_token"]
+    tokens.revoke_and_orphan_children(parent)
+    expect(exceptions.Forbidden, connect(parent).auth.token.lookup_self)
+    assert connect(child).auth.token.lookup_self()["data"]["orphan"] is True
+    unrenewable = tokens.create(policies=["default"], ttl="10m", renewable=False)["auth"]
+    assert unrenewable["renewable"] is False
+    expect(exceptions.InvalidRequest, connect(unrenewable["client_token"]).auth.token.renew_self)
+    periodic = tokens.create(policies=["default"], period="2h")["auth"]
+    assert periodic["lease_duration"] == 7200
+    assert connect(periodic["client_token"]).auth.token.renew_self(increment="1s")["auth"]["lease_duration"] == 7200
+    # A policy that goes takes its rights along at once.
+    client.sys.create_or_update_policy("passing", policy='path "plain/app" { capabilities = ["read"] }')
+    holder = connect(tokens.create(policies=["passing"], ttl="10m")["auth"]["client_token"])
+    assert holder.secrets.kv.v1.read_secret("app", mount_point="plain")["data"] == {"beside": "the folder"}
+    client.sys.delete_policy("passing")
+    expect(exceptions.Forbidden, holder.secrets.kv.v1.read_secret, "app", mount_point="plain")
 
 
 def cubbyhole(client, app):

@@ -5,13 +5,16 @@
 
 pub mod binary;
 pub mod chance;
+pub mod curl;
 pub mod deadline;
+pub mod development;
 pub mod http;
 pub mod isolation;
 pub mod memory;
 pub mod operator;
 pub mod process;
 pub mod server;
+pub mod small_disk;
 
 /// Says that a test could not run, and why. The gate counts these lines.
 #[expect(clippy::print_stdout, reason = "the gate reads it from the test's output")]

@@ -5,7 +5,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::deadline::Deadline;
 
@@ -122,6 +122,17 @@ impl Process {
                 bail!("no {what} within {at_most:?}:\n{}", self.output());
             }
         }
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    ///
+    /// # Errors
+    /// When it could not be sent.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        // The shell's own `kill`: there is one everywhere.
+        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {}", self.id())]).status();
+        ensure!(sent.context("starting sh")?.success(), "{name} could not be sent");
+        Ok(())
     }
 
     /// `kill -9`, and waits until it is gone.

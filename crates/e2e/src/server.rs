@@ -32,6 +32,10 @@ pub enum Tls {
 pub struct Home {
     folder: TempDir,
     tls: Tls,
+    /// Stanzas and keys behind those that every server has.
+    settings: String,
+    /// A program, with its arguments, that the server is started through.
+    through: Vec<String>,
 }
 
 /// A running server. Dropping it kills it.
@@ -50,11 +54,22 @@ impl Home {
     /// # Errors
     /// When the folder or the certificates cannot be made.
     pub fn new(tls: Tls) -> Result<Self> {
-        let home = Self { folder: tempfile::Builder::new().prefix("strongroom-e2e-").tempdir()?, tls };
+        let folder = tempfile::Builder::new().prefix("strongroom-e2e-").tempdir()?;
+        let home = Self { folder, tls, settings: String::new(), through: Vec::new() };
         if tls == Tls::On {
-            home.write_certificates().context("making certificates")?;
+            home.write_certificates()?;
         }
         Ok(home)
+    }
+
+    /// Adds this text to the configuration of the servers that are started from now on.
+    pub fn configure(&mut self, settings: &str) {
+        self.settings = settings.to_owned();
+    }
+
+    /// Starts servers through this program from now on, which must become the server itself (`exec`).
+    pub fn start_through(&mut self, program: Vec<String>) {
+        self.through = program;
     }
 
     /// The folder itself, which also serves as `HOME` of the processes in it.
@@ -100,7 +115,15 @@ impl Home {
         let address = free_address()?;
         let configuration = self.path().join("strongroom.hcl");
         std::fs::write(&configuration, self.configuration(address)).context("writing the configuration")?;
-        let mut command = Command::new(crate::binary::find()?);
+        let binary = crate::binary::find()?;
+        let mut command = match self.through.split_first() {
+            None => Command::new(binary),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary);
+                command
+            }
+        };
         command.arg("server").arg(format!("-config={}", configuration.display()));
         without_settings(&mut command).env("HOME", self.path()).current_dir(self.path());
         Ok(Server { address, process: Process::start(&mut command)?, tls: self.tls })
@@ -117,12 +140,17 @@ impl Home {
         format!(
             "storage \"embedded\" {{\n  path = \"{folder}/data\"\n}}\n\n\
              listener \"tcp\" {{\n  address = \"{address}\"\n{listener}}}\n\n\
-             api_addr = \"{scheme}://{address}\"\n"
+             api_addr = \"{scheme}://{address}\"\n{}",
+            self.settings
         )
     }
 
-    /// A certificate authority and a certificate under it: strict clients refuse one that is both.
-    fn write_certificates(&self) -> Result<()> {
+    /// Writes a new certificate authority and a certificate under it, in place of the old ones: two, because strict
+    /// clients refuse one that is both.
+    ///
+    /// # Errors
+    /// When they cannot be made or written.
+    pub fn write_certificates(&self) -> Result<()> {
         use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

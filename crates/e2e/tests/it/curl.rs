@@ -1,54 +1,16 @@
 //! What curl users rely on: the form content type of `-d`, the LIST verb, exact headers, the shapes of errors, HTTP/2.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
+use e2e::curl::curl;
 use e2e::operator::{self, Keys};
-use e2e::server::{Home, Server, Tls, without_settings};
+use e2e::server::{Home, Server, Tls};
 use e2e::{binary, skip};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// One more byte than a request body may have (32 MiB, the documented default of Vault's listeners).
 const BODY_BYTES_TOO_MANY: usize = 32 * 1024 * 1024 + 1;
-
-/// What curl got.
-struct Answer {
-    status: u16,
-    version: String,
-    headers: Vec<String>,
-    body: String,
-}
-
-impl Answer {
-    fn json(&self) -> Result<Value> {
-        serde_json::from_str(&self.body).with_context(|| format!("reading JSON from {:?}", self.body))
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        let is_name = |line: &&String| line.to_ascii_lowercase().starts_with(&format!("{name}:"));
-        self.headers.iter().find(is_name).and_then(|line| line.split_once(':')).map(|(_, value)| value.trim())
-    }
-}
-
-fn curl(arguments: &[&str]) -> Result<Answer> {
-    let folder = tempfile::tempdir()?;
-    let headers = folder.path().join("headers");
-    let mut command = Command::new("curl");
-    command.args(["--silent", "--show-error", "--max-time", "60", "--write-out", "\n%{http_code} %{http_version}"]);
-    command.arg("--dump-header").arg(&headers).args(arguments).stdin(Stdio::null());
-    let output = without_settings(&mut command).output().context("starting curl")?;
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    let (body, end) = printed.rsplit_once('\n').context("curl printed nothing")?;
-    let (status, version) = end.split_once(' ').context("curl printed no status")?;
-    ensure!(status != "000", "curl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(Answer {
-        status: status.parse()?,
-        version: version.to_owned(),
-        headers: std::fs::read_to_string(headers)?.lines().map(str::to_owned).collect(),
-        body: body.to_owned(),
-    })
-}
 
 /// A fresh, unsealed server; `None` when there is no curl.
 fn unsealed() -> Result<Option<(Home, Server, Keys)>> {

@@ -2,8 +2,14 @@
 //!
 //! A test whose client is missing says so in a line that begins with `SKIPPED`, and the gate counts it.
 
+mod command_line;
 mod curl;
+mod development;
 mod first_secret;
+mod full_disk;
+mod gotchas;
 mod hvac;
 mod kill_nine;
 mod memory_dump;
+mod signals;
+mod static_seal;
