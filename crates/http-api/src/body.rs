@@ -3,89 +3,82 @@
 //! A body is bounded alone, and all bodies of a listener together: neither one client nor many can fill the memory.
 //! Nothing of a body is ever repeated in an error.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use serde_json::{Map, Value};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::config::Limits;
 use crate::form;
+use crate::room::{Hold, Room};
 use crate::status::Refusal;
 
 /// How far a form is searched for JSON, in bytes: Vault's window.
 const PEEK_BYTES: usize = 512;
-/// What the room of all bodies is counted in, in bytes.
-const ROOM_BYTES: usize = 1024;
-/// What a body gets before its length is known for sure, in bytes.
-const CAPACITY_BYTES_MAX: usize = 64 * 1024;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// Room for the bodies of one listener.
+/// Reads the bodies of one listener.
 #[derive(Debug)]
-pub(crate) struct Room {
-    free: Arc<Semaphore>,
+pub(crate) struct Reader {
+    room: Room,
     body_bytes_max: usize,
+    anonymous_body_bytes_max: usize,
 }
 
 /// A body and the room that it takes, which is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Hold,
 }
 
-impl Room {
-    pub(crate) fn new(body_bytes_max: usize, bodies_bytes_max: usize) -> Self {
-        let units = bodies_bytes_max.max(body_bytes_max).div_ceil(ROOM_BYTES).min(Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(units)), body_bytes_max }
+impl Reader {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            room: Room::new(limits),
+            body_bytes_max: limits.body_bytes,
+            anonymous_body_bytes_max: limits.anonymous_body_bytes.min(limits.body_bytes),
+        }
     }
 
     /// Reads to the end. Cancel-safe in that nothing remains taken.
     ///
     /// # Errors
-    /// When the body is too long, breaks off, or finds no room beside the others.
-    pub(crate) async fn read(&self, mut body: Incoming) -> Result<Body, Refusal> {
-        let too_long = || Refusal::BodyTooLong(self.body_bytes_max);
+    /// When the body is too long for a client with or without a token, breaks off, or finds no room beside the others.
+    pub(crate) async fn read(
+        &self,
+        mut body: Incoming,
+        remote: Option<SocketAddr>,
+        has_token: bool,
+    ) -> Result<Body, Refusal> {
+        let max = if has_token { self.body_bytes_max } else { self.anonymous_body_bytes_max };
+        let too_long = || match max < self.body_bytes_max {
+            true => Refusal::AnonymousBodyTooLong(max),
+            false => Refusal::BodyTooLong(max),
+        };
         let announced = usize::try_from(body.size_hint().lower()).map_err(|_| too_long())?;
-        if announced > self.body_bytes_max {
+        if announced > max {
             return Err(too_long());
         }
-        let mut room = None;
+        let mut room = self.room.hold(remote, announced);
         let mut bytes = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame.map_err(|_| Refusal::BodyCut)?.into_data() else { continue };
-            let length = bytes.len() + data.len();
-            if length > self.body_bytes_max {
+            let length = bytes.len().saturating_add(data.len());
+            if length > max {
                 return Err(too_long());
             }
-            self.grow(&mut room, length)?;
+            self.room.grow(&mut room, length)?;
             if bytes.is_empty() && body.is_end_stream() {
                 return Ok(Body { bytes: data, _room: room });
             }
-            if bytes.is_empty() {
-                bytes.reserve(announced.clamp(data.len(), CAPACITY_BYTES_MAX.max(data.len())));
-            }
+            // Grows with what has come: memory for what was only announced would be taken without room for it.
             bytes.extend_from_slice(&data);
         }
         Ok(Body { bytes: bytes.freeze(), _room: room })
-    }
-
-    /// Takes room until there is enough for `length` bytes.
-    fn grow(&self, room: &mut Option<OwnedSemaphorePermit>, length: usize) -> Result<(), Refusal> {
-        let taken = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = u32::try_from(length.div_ceil(ROOM_BYTES).saturating_sub(taken)).unwrap_or(u32::MAX);
-        if missing == 0 {
-            return Ok(());
-        }
-        let more = Arc::clone(&self.free).try_acquire_many_owned(missing).map_err(|_| Refusal::BodiesFull)?;
-        match room {
-            Some(room) => room.merge(more),
-            None => *room = Some(more),
-        }
-        Ok(())
     }
 }
 

@@ -6,6 +6,14 @@ use std::time::Duration;
 
 use crate::forwarded::Network;
 
+const KIB: usize = 1024;
+
+/// The longest body that counts as small, in bytes. What clients do without a token (initialize, unseal, log in) and
+/// nearly all else is shorter.
+pub(crate) const SMALL_BODY_BYTES: usize = 64 * KIB;
+/// The default of [`Limits::anonymous_body_bytes`].
+const ANONYMOUS_BODY_BYTES: usize = SMALL_BODY_BYTES;
+
 /// One socket with everything that belongs to it.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
@@ -52,8 +60,15 @@ pub struct Limits {
     pub uri_bytes: usize,
     /// Bytes of one request's body; past it 413.
     pub body_bytes: usize,
-    /// Bytes of all bodies that are being read or answered; past it 503. Never below `body_bytes`.
+    /// Bytes of a request's body that comes without a token; past it 413. Never above `body_bytes`. Anyone who reaches
+    /// the port can send one.
+    pub anonymous_body_bytes: usize,
+    /// Bytes of all bodies above 64 KiB that are being read or answered; past it 503. Never below `body_bytes`. One
+    /// client address, or one IPv6 network of 64 bits, gets a quarter of it, though always one whole body.
     pub bodies_bytes: usize,
+    /// The same for all bodies of at most 64 KiB, each of which counts as 1 KiB at least: a reserve that larger ones
+    /// never take. Never below 64 KiB.
+    pub small_bodies_bytes: usize,
     /// Requests at once on one HTTP/2 connection.
     pub streams: u32,
     /// Streams that a client of HTTP/2 may reset before they were answered (CVE-2023-44487).
@@ -62,13 +77,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        const KIB: usize = 1024;
         Self {
             connections: 16_384,
             header_bytes: 64 * KIB,
             uri_bytes: 16 * KIB,
             body_bytes: 32 * KIB * KIB,
+            anonymous_body_bytes: ANONYMOUS_BODY_BYTES,
             bodies_bytes: 256 * KIB * KIB,
+            small_bodies_bytes: 64 * KIB * KIB,
             streams: 100,
             resets: 20,
         }

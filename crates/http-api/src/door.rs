@@ -13,7 +13,7 @@ use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
 
-use crate::body::{self, Body, Room};
+use crate::body::{self, Body, Reader};
 use crate::config::{ForwardedFor, Limits, ListenerConfig, Timeouts};
 use crate::forwarded;
 use crate::head::{self, Head};
@@ -31,7 +31,7 @@ pub(crate) struct Door {
     json: api::json::Limits,
     forwarded_for: Option<ForwardedFor>,
     headers: ExtraHeaders,
-    room: Room,
+    bodies: Reader,
 }
 
 impl Door {
@@ -48,7 +48,7 @@ impl Door {
             json: config.json,
             forwarded_for: config.forwarded_for.clone(),
             headers: ExtraHeaders::new(&config.headers)?,
-            room: Room::new(config.limits.body_bytes, config.limits.bodies_bytes),
+            bodies: Reader::new(&config.limits),
         })
     }
 
@@ -96,7 +96,7 @@ impl Door {
         let body = if head.operation.has_body() {
             tokio::select! {
                 biased;
-                body = self.room.read(body) => Some(body?),
+                body = self.bodies.read(body, connection.remote, head.token.is_some()) => Some(body?),
                 () = &mut deadline => return Err(Refusal::BodyTooSlow),
             }
         } else {

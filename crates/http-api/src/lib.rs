@@ -18,6 +18,7 @@ mod listener;
 mod page;
 mod path;
 mod response;
+mod room;
 mod status;
 mod stream;
 mod tls;

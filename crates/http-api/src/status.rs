@@ -30,11 +30,13 @@ pub(crate) enum Refusal {
     TokenTooLong(usize),
     /// The body is longer than this.
     BodyTooLong(usize),
+    /// The body is longer than this, which is the most without a token.
+    AnonymousBodyTooLong(usize),
     /// The body broke off.
     BodyCut,
     /// The body was not complete in time.
     BodyTooSlow,
-    /// All bodies together are as long as they may be.
+    /// All bodies together, or those of one client, are as long as they may be.
     BodiesFull,
     /// The answer did not come in time.
     TooSlow,
@@ -94,6 +96,10 @@ pub(crate) fn of_refusal(refusal: Refusal) -> Verdict {
         Refusal::BodyTooLong(max) => {
             Verdict::new(StatusCode::PAYLOAD_TOO_LARGE, format!("request body is longer than {max} bytes"))
         }
+        Refusal::AnonymousBodyTooLong(max) => Verdict::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("request body is longer than {max} bytes, which is the most for a request without a token"),
+        ),
         Refusal::BodyCut => Verdict::new(StatusCode::BAD_REQUEST, "request body broke off"),
         Refusal::BodyTooSlow => Verdict::new(StatusCode::REQUEST_TIMEOUT, "request body was not complete in time"),
         Refusal::BodiesFull => Verdict::new(

@@ -38,6 +38,7 @@ fn every_refusal_and_error_has_its_status_and_body() {
         ("uri too long", Refusal::UriTooLong(16)),
         ("token too long", Refusal::TokenTooLong(16)),
         ("body too long", Refusal::BodyTooLong(16)),
+        ("anonymous body too long", Refusal::AnonymousBodyTooLong(16)),
         ("body cut", Refusal::BodyCut),
         ("body too slow", Refusal::BodyTooSlow),
         ("bodies full", Refusal::BodiesFull),

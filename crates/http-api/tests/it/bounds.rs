@@ -7,6 +7,31 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::rig::{Rig, config, read};
 
+const KIB: usize = 1024;
+/// Above what counts as small.
+const LARGE: usize = 100 * KIB;
+const TOKEN: &str = "X-Vault-Token: t";
+const FULL: &str = "too many bytes of request bodies are in work at the moment, try again";
+
+/// An object of exactly this many bytes.
+fn text_of(length: usize) -> String {
+    let text = format!("{{\"a\":\"{}\"}}", "x".repeat(length - 8));
+    assert_eq!(text.len(), length);
+    text
+}
+
+/// A request that stays in work, with a token and a body that tells its length.
+fn announced(body: &str) -> String {
+    let head = format!("POST /v1/stuck/a HTTP/1.1\r\nConnection: close\r\n{TOKEN}\r\n");
+    format!("{head}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+/// A request with a token and a body that tells no length.
+fn chunked(target: &str, body: &str) -> String {
+    let head = format!("POST {target} HTTP/1.1\r\nConnection: close\r\n{TOKEN}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    format!("{head}{:x}\r\n{body}\r\n0\r\n\r\n", body.len())
+}
+
 async fn rig(limits: Limits) -> Rig {
     let mut config = config();
     config.limits = limits;
@@ -44,18 +69,80 @@ async fn a_chunked_body_is_put_together() {
 }
 
 #[tokio::test]
-async fn all_bodies_together_have_a_bound() {
-    let rig = rig(Limits { body_bytes: 4096, bodies_bytes: 4096, ..Limits::default() }).await;
-    let body = format!("{{\"a\":\"{}\"}}", "x".repeat(3000));
-    let mut first = rig.connect().await;
-    let head = format!("POST /v1/stuck/a HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
-    first.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
-    rig.reached(1).await;
-    let text = "too many bytes of request bodies are in work at the moment, try again";
-    rig.ask("POST", "/v1/a", &[], &body).await.assert_errors(503, &[text]);
+async fn large_bodies_in_work_leave_room_for_small_ones() {
+    let rig = rig(Limits { body_bytes: LARGE, bodies_bytes: LARGE, ..Limits::default() }).await;
+    let large = text_of(90 * KIB);
+    let first = rig.send_stuck(&announced(&large)).await;
+    rig.ask("POST", "/v1/a", &[TOKEN], &large).await.assert_errors(503, &[FULL]);
+    rig.say(&chunked("/v1/a", &large)).await.assert_errors(503, &[FULL]);
+    assert_eq!(rig.ask("PUT", "/v1/sys/unseal", &[], r#"{"key":"k"}"#).await.status, 200);
+    assert_eq!(rig.ask("POST", "/v1/a", &[TOKEN], &text_of(64 * KIB)).await.status, 200);
     rig.open_gate();
     assert_eq!(read(first).await.status, 200);
-    assert_eq!(rig.ask("POST", "/v1/a", &[], &body).await.status, 200);
+    assert_eq!(rig.ask("POST", "/v1/a", &[TOKEN], &large).await.status, 200);
+}
+
+#[tokio::test]
+async fn small_bodies_together_have_a_bound_of_their_own() {
+    let rig = rig(Limits { small_bodies_bytes: 64 * KIB, ..Limits::default() }).await;
+    let small = text_of(60 * KIB);
+    let first = rig.send_stuck(&announced(&small)).await;
+    rig.ask("POST", "/v1/a", &[TOKEN], &small).await.assert_errors(503, &[FULL]);
+    assert_eq!(rig.ask("POST", "/v1/a", &[TOKEN], &text_of(90 * KIB)).await.status, 200);
+    rig.open_gate();
+    assert_eq!(read(first).await.status, 200);
+    assert_eq!(rig.ask("POST", "/v1/a", &[TOKEN], &small).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_chunked_body_that_grows_large_gives_the_reserve_back() {
+    let limits = Limits { body_bytes: LARGE, bodies_bytes: LARGE, small_bodies_bytes: 64 * KIB, ..Limits::default() };
+    let rig = rig(limits).await;
+    let first = rig.send_stuck(&chunked("/v1/stuck/a", &text_of(90 * KIB))).await;
+    assert_eq!(rig.ask("POST", "/v1/a", &[TOKEN], &text_of(64 * KIB)).await.status, 200);
+    rig.ask("POST", "/v1/a", &[TOKEN], &text_of(90 * KIB)).await.assert_errors(503, &[FULL]);
+    rig.open_gate();
+    assert_eq!(read(first).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_client_cannot_take_all_the_room() {
+    let mut config = config();
+    config.limits = Limits { body_bytes: LARGE, bodies_bytes: 4 * LARGE, ..Limits::default() };
+    config.forwarded_for = Some(http_api::ForwardedFor::new(vec!["127.0.0.0/8".parse().unwrap()]));
+    let rig = Rig::with(config, |_| Ok(Reply::data(json!({})))).await;
+    let (greedy, other) = ("X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2");
+    let large = text_of(90 * KIB);
+    let first = rig.send_stuck(&announced(&large).replacen("\r\n", &format!("\r\n{greedy}\r\n"), 1)).await;
+    rig.ask("POST", "/v1/a", &[TOKEN, greedy], &large).await.assert_errors(503, &[FULL]);
+    assert_eq!(rig.ask("POST", "/v1/a", &[TOKEN, other], &large).await.status, 200);
+    rig.open_gate();
+    assert_eq!(read(first).await.status, 200);
+}
+
+#[tokio::test]
+async fn without_a_token_a_body_must_be_short() {
+    let rig = rig(Limits { anonymous_body_bytes: 1000, ..Limits::default() }).await;
+    let text = "request body is longer than 1000 bytes, which is the most for a request without a token";
+    let silent = "POST /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n";
+    let refused = rig.turn_until(rig.say(silent)).await;
+    refused.assert_errors(413, &[text]);
+    let long = text_of(1001);
+    rig.say(&chunked("/v1/a", &long).replacen(TOKEN, "X-A: b", 1)).await.assert_errors(413, &[text]);
+    rig.ask("POST", "/v1/a", &["X-Vault-Token:"], &long).await.assert_errors(413, &[text]);
+    assert_eq!(rig.count(), 0);
+    assert_eq!(rig.ask("POST", "/v1/a", &[], &text_of(1000)).await.status, 200);
+    for header in [TOKEN, "Authorization: Bearer t"] {
+        assert_eq!(rig.ask("POST", "/v1/a", &[header], &long).await.status, 200, "{header}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_64_kib_is_the_most_by_default() {
+    let rig = rig(Limits::default()).await;
+    assert_eq!(rig.ask("POST", "/v1/a", &[], &text_of(64 * KIB)).await.status, 200);
+    let announced = format!("POST /v1/a HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", 64 * KIB + 1);
+    assert_eq!(rig.turn_until(rig.say(&announced)).await.status, 413);
 }
 
 #[tokio::test]

@@ -127,6 +127,14 @@ impl Rig {
         converse(self.connect().await, text).await
     }
 
+    /// Sends the first request of all and waits until it is stuck in the service, with its body.
+    pub(crate) async fn send_stuck(&self, text: &str) -> TcpStream {
+        let mut stream = self.connect().await;
+        stream.write_all(text.as_bytes()).await.unwrap();
+        self.reached(1).await;
+        stream
+    }
+
     /// How far the clock has been turned.
     pub(crate) fn clock_secs(&self) -> u64 {
         env::Clock::monotonic(self.clock.as_ref()).as_secs()
@@ -152,7 +160,8 @@ impl Rig {
 
 /// Says something and listens until the other side closes.
 pub(crate) async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, text: &str) -> Answered {
-    stream.write_all(text.as_bytes()).await.unwrap();
+    // Who is refused early may find the connection closed before all is said; the answer is there all the same.
+    drop(stream.write_all(text.as_bytes()).await);
     read(stream).await
 }
 
