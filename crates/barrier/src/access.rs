@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use secret::SecretBytes;
-use storage::{Batch, CommitId, Expectation, Key, Outcome, Receipt, Revision, Scan, Write};
+use storage::{Batch, CommitId, Expectation, Key, Outcome, Receipt, Revision, Scan, Settled, Write};
 
 use crate::cache::Stored;
 use crate::changes::{Change, Changes};
@@ -143,22 +143,26 @@ impl Barrier {
             cache.begin(written.clone());
             (cache, generation)
         });
-        let outcome = storage::settle(&*self.0.storage, &self.0.env, batch, SETTLE_PATIENCE).await;
+        let settled = storage::settle(&*self.0.storage, &self.0.env, batch, SETTLE_PATIENCE).await;
         if let Some((cache, generation)) = generation {
-            match &outcome {
-                Ok(Outcome::Committed(receipt)) => {
+            match &settled {
+                // Others may have overwritten our values before the look that found the commit.
+                Ok(Settled::Traced(receipt)) => cache.end(written, receipt.position),
+                Ok(Settled::Answered(Outcome::Committed(receipt))) => {
                     let stored = batch.writes.iter().map(|write| (write.key(), as_stored(write, *receipt)));
                     cache.publish(generation, stored, receipt.position);
                 }
-                Ok(Outcome::Conflict(keys)) => {
+                Ok(Settled::Answered(Outcome::Conflict(keys))) => {
                     cache.forget(batch.expectations.iter().filter_map(Expectation::key).chain(keys));
                     cache.release(written);
                 }
-                Ok(Outcome::Unknown) => cache.forget(batch.expectations.iter().filter_map(Expectation::key)),
+                Ok(Settled::Answered(Outcome::Unknown)) => {
+                    cache.forget(batch.expectations.iter().filter_map(Expectation::key));
+                }
                 Err(_) => cache.release(written),
             }
         }
-        match outcome {
+        match settled.map(Settled::into_outcome) {
             Ok(Outcome::Committed(receipt)) => Ok(receipt),
             Ok(Outcome::Conflict(keys)) => Err(CommitError::Conflict(keys)),
             Ok(Outcome::Unknown) => Err(CommitError::Unknown),

@@ -2,7 +2,7 @@
 //!
 //! # Why it never answers with something old
 //! A commit *begins* ([`Cache::begin`]) before the store hears of it, and *ends* when its outcome is known
-//! ([`Cache::publish`], [`Cache::release`]); after an unknown outcome it never ends. Keys are spread over shards; a
+//! ([`Cache::publish`], [`Cache::end`], [`Cache::release`]); after an unknown outcome it never ends. Keys are spread over shards; a
 //! shard counts the commits in progress on it and remembers the latest position at which one of its keys was written.
 //! An entry goes in ([`Cache::offer`]) only under its shard's lock, while no commit is in progress there, and as of a
 //! position not before the latest. So for an entry of key `k` as of position `s`, and any commit `C` that writes `k` at
@@ -12,8 +12,13 @@
 //! * if `C` has ended, then the shard's latest position is at least `p > s`, and the entry does not go in;
 //! * if `C` ended unknown, it is in progress for ever, and `k` is read from the store ever after.
 //!
+//! This needs `s` to be a position at which the store held the entry. What was read is as of its snapshot, what was
+//! committed as of the store's receipt. A commit whose answer was lost and that was found by its trace is only known to
+//! lie not after the look, and another may have overwritten it in between: it ends without an entry, and the position
+//! of the look, which is at least `p`, becomes the latest.
+//!
 //! Nor does a reader see `C` and a later one not: from its beginning to its end the keys of `C` are answered by the
-//! store, and afterwards as `C` left them.
+//! store, and afterwards as `C` or a later one left them.
 //!
 //! # Why several hits are one snapshot
 //! The keys of a commit are gone from the cache when `begun` is raised, and come back, one by one, when it has ended.
@@ -139,20 +144,26 @@ impl Cache {
         self.begun.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The commit went through at `position`: it ends, and what it wrote may come in.
+    /// The commit went through at `position` and no later: it ends, and what it wrote may come in.
     pub(crate) fn publish<'a>(
         &self,
         generation: Generation,
         written: impl Iterator<Item = (&'a Key, Option<Stored>)> + Clone,
         position: Position,
     ) {
-        for index in shards_of(written.clone().map(|(key, _)| key)) {
+        self.end(written.clone().map(|(key, _)| key), position);
+        for (key, stored) in written {
+            self.offer(generation, key, stored.as_ref(), position);
+        }
+    }
+
+    /// The commit went through at `position` or before it: it ends, and what it wrote is left to the next reader, as
+    /// nobody here knows whether it is still there.
+    pub(crate) fn end<'a>(&self, written: impl Iterator<Item = &'a Key>, position: Position) {
+        for index in shards_of(written) {
             let mut shard = self.shard(index);
             shard.in_progress -= 1;
             shard.latest = shard.latest.max(position);
-        }
-        for (key, stored) in written {
-            self.offer(generation, key, stored.as_ref(), position);
         }
     }
 

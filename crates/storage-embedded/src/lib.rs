@@ -108,7 +108,7 @@ impl Embedded {
         match state.as_deref() {
             Ok(State::Open(view)) => Ok(view.clone()),
             Ok(State::Failed(error, opening)) => {
-                // The next call may find it open. If the queue is full its jobs have it opened.
+                // A later call may find it open. If the queue is full its jobs have it opened.
                 drop(self.jobs.try_send(Job::Reopen(*opening)));
                 Err(error.clone())
             }

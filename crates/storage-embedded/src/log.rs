@@ -65,8 +65,14 @@ pub(crate) fn create(file: &dyn StorageBackend, salt: &Salt, length: usize) -> i
     file.sync_data()
 }
 
+/// Whether these bytes of a log have nothing behind the head: it is that of a store in which nothing was committed.
+pub(crate) fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().skip(HEAD_BYTES).all(|byte| *byte == 0)
+}
+
 impl Log {
-    /// Opens the log of a database that stands at `position`, and reads what it holds, in order.
+    /// Opens the log of a database that stands at `position`, and reads what it holds, in order. All of that is durable
+    /// when this returns.
     pub(crate) fn open(file: Box<dyn StorageBackend>, position: Position) -> Result<(Self, Vec<Record>), Error> {
         let fault = |error| Error::Open(redb::Error::Io(error));
         let length =
@@ -86,6 +92,10 @@ impl Log {
         let written = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
         if (end + 1..written).any(|start| decode(&bytes[start..], &salt, Some(position)).is_some()) {
             return Err(Error::Corrupt("a record of its log is damaged".to_owned()));
+        }
+        // A killed process may have left records that only the kernel's cache holds, and they are about to be shown.
+        if !records.is_empty() {
+            file.sync_data().map_err(fault)?;
         }
         Ok((Self { file, salt, end, length }, records))
     }

@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File as Handle, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read};
 use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -77,10 +77,29 @@ impl Folder {
         let folder = Self { path: path.to_owned(), is_unsynced: AtomicBool::new(false), _lock: lock };
         let file = path.join(DATABASE);
         if !file.try_exists().map_err(fault(&file))? {
+            folder.check_nothing_lost()?;
             folder.create(env)?;
         }
         folder.is_unsynced.store(path.join(UNSYNCED).exists(), Ordering::SeqCst);
         Ok(folder)
+    }
+
+    /// A store that was cut off while it was made has a blank log, if any; one that is used has commits in it, and only
+    /// a loss can have taken its database away.
+    fn check_nothing_lost(&self) -> Result<(), Error> {
+        let path = self.path.join(LOG);
+        let fault = |source| Error::Folder { path: path.clone(), source };
+        let file = match Handle::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(fault(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(log::LOG_BYTES as u64).read_to_end(&mut bytes).map_err(fault)?;
+        if log::is_blank(&bytes) {
+            return Ok(());
+        }
+        Err(Error::Corrupt(format!("{DATABASE} is missing, but its log holds commits")))
     }
 
     /// Makes an empty store, which gets its own name once it is whole and durable.

@@ -63,6 +63,8 @@ struct Inner {
     room: u64,
     /// Reads and writes fail.
     is_broken: bool,
+    /// The step at which they begin to.
+    breaks_at: Option<u64>,
     is_unsynced: bool,
 }
 
@@ -121,6 +123,7 @@ impl Disk {
             is_dark: false,
             room: u64::MAX,
             is_broken: false,
+            breaks_at: None,
             is_unsynced: false,
         };
         let disk = Self(Arc::new(Mutex::new(inner)));
@@ -189,6 +192,19 @@ impl Disk {
         self.inner().is_broken = is_broken;
     }
 
+    /// Kills the process `steps` from here: it gets nothing more done, and what it has written stays to be read.
+    pub(crate) fn kill_after(&self, steps: u64) {
+        let mut inner = self.inner();
+        inner.breaks_at = Some(inner.steps + steps);
+    }
+
+    /// The next process may begin. The killed one had no time to note anything.
+    pub(crate) fn revive(&self) {
+        let mut inner = self.inner();
+        assert!(inner.is_broken, "the process was not killed");
+        (inner.is_broken, inner.breaks_at, inner.is_unsynced) = (false, None, false);
+    }
+
     /// Writes, growths and syncs so far.
     pub(crate) fn steps(&self) -> u64 {
         self.inner().steps
@@ -223,6 +239,7 @@ impl Inner {
         {
             self.go_dark(cut, seed);
         }
+        self.is_broken |= self.breaks_at.is_some_and(|step| self.steps >= step);
         self.live()
     }
 

@@ -4,12 +4,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use env::Env;
+use env::{Env, simulated};
 use storage::conformance::watches::COMMITS;
 use storage::{Batch, Change, CommitId, Entry, Key, Outcome, Position, Receipt, Storage};
 use tempfile::TempDir;
 
+use crate::medium::Medium;
 use crate::power::{Disk, Honesty};
+use crate::writer::MEND_PAUSE;
 use crate::{Embedded, Error, Options};
 
 const KEY: Key = Key::constant("k");
@@ -173,6 +175,36 @@ async fn a_store_that_was_never_finished_is_made_anew() {
     assert!(!folder.path().join("store.redb.new").exists());
 }
 
+#[tokio::test]
+async fn a_store_that_was_cut_off_behind_its_log_is_made_anew() {
+    let made = tempfile::tempdir().unwrap();
+    open(made.path()).unwrap().close().await.unwrap();
+    let whole = std::fs::read(made.path().join("store.log")).unwrap();
+    for log in [vec![], vec![0; 4096], vec![0; whole.len()], whole[..300].to_vec(), whole[..4096].to_vec(), whole] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("store.log"), log).unwrap();
+        let store = open(folder.path()).unwrap();
+        commit(&store, &create(1, 100)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_log_with_commits_whose_database_is_gone_is_never_taken_for_a_new_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    commit(&store, &create(1, 100)).await;
+    store.close().await.unwrap();
+    let (database, log) = (folder.path().join("store.redb"), folder.path().join("store.log"));
+    std::fs::rename(&database, folder.path().join("elsewhere")).unwrap();
+    let before = std::fs::read(&log).unwrap();
+    let error = open(folder.path()).err().unwrap();
+    assert_eq!(error.to_string(), "the store is corrupt: store.redb is missing, but its log holds commits");
+    assert!(!database.exists());
+    assert!(std::fs::read(&log).unwrap() == before, "left as it was");
+    std::fs::rename(folder.path().join("elsewhere"), &database).unwrap();
+    assert_eq!(entries(&open(folder.path()).unwrap()).await.len(), 1);
+}
+
 #[test]
 fn a_file_that_is_not_a_store_is_never_taken_for_an_empty_one() {
     for content in [&b""[..], b"x", &[0; 4096], &[0; 200_000]] {
@@ -325,6 +357,28 @@ async fn a_broken_disk_is_unavailable_until_it_works_again() {
     disk.set_broken(false);
     commit(&store, &create(3, 10)).await;
     assert_eq!(entries(&store).await.len(), 2);
+}
+
+#[tokio::test]
+async fn calls_do_not_each_have_the_whole_store_written_again() {
+    let (env, clock) = simulated::env(1);
+    let disk = Disk::formatted();
+    let store = Embedded::start(Arc::new(disk.clone()), Options::default(), &env).unwrap();
+    commit(&store, &create(1, 10)).await;
+    disk.set_unsynced(true);
+    disk.set_broken(true);
+    drop(store.commit(&create(2, 10)).await);
+    disk.set_broken(false);
+    let steps = disk.steps();
+    for _ in 0..3 {
+        assert!(matches!(store.read(&[KEY]).await, Err(storage::Error::Unavailable { .. })));
+        assert!(matches!(store.commit(&create(3, 10)).await, Err(storage::Error::Unavailable { .. })));
+    }
+    assert_eq!(disk.steps(), steps, "the disk is left alone");
+    clock.advance(MEND_PAUSE);
+    commit(&store, &create(4, 10)).await;
+    assert_eq!(entries(&store).await.len(), 2);
+    assert!(!disk.is_unsynced());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! file fails it opens the store again, and until that has worked readers wait or are told why not.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use env::Env;
 use storage::history::History;
@@ -22,6 +23,10 @@ pub(crate) const QUEUE_BATCHES_MAX: usize = 256;
 const GROUP_BATCHES_MAX: usize = 256;
 /// A group takes no further batch once its values have reached this, in bytes.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long calls are told of an opening that failed with all of the store still to be written again, before another
+/// is tried: it may take seconds of the disk's time, and there may be many calls.
+pub(crate) const MEND_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the writer is asked to do.
 pub(crate) enum Job {
@@ -64,6 +69,8 @@ pub(crate) struct Writer {
     /// `None` after the file has failed.
     engine: Option<Engine>,
     openings: u64,
+    /// When it may be opened again, on the clock of [`Env::monotonic`]; `None` for at once.
+    rests_until: Option<Duration>,
     /// The last position that watchers were told of.
     told: Position,
 }
@@ -81,7 +88,8 @@ impl Writer {
         let history = History::new(engine.position(), options.history_commits);
         let shared = Arc::new(Shared { state: watch::Sender::new(State::Open(Arc::new(view))), history });
         let told = engine.position();
-        Ok((shared.clone(), Self { medium, options, env, shared, jobs, engine: Some(engine), openings: 1, told }))
+        let (engine, openings, rests_until) = (Some(engine), 1, None);
+        Ok((shared.clone(), Self { medium, options, env, shared, jobs, engine, openings, rests_until, told }))
     }
 
     /// Works until the store is closed or nobody can ask any more.
@@ -130,7 +138,7 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        if self.engine.is_none() {
+        if self.engine.is_none() && !self.is_resting() {
             self.open();
         }
         let Some(engine) = &mut self.engine else {
@@ -195,7 +203,7 @@ impl Writer {
     }
 
     fn reopen_since(&mut self, opening: u64) {
-        if self.openings == opening {
+        if self.openings == opening && !self.is_resting() {
             self.abandon();
             self.open();
         }
@@ -223,16 +231,22 @@ impl Writer {
                     self.shared.history.restart(engine.position());
                     self.told = engine.position();
                 }
-                self.engine = Some(engine);
+                (self.engine, self.rests_until) = (Some(engine), None);
                 self.shared.state.send_replace(State::Open(Arc::new(view)));
                 tracing::warn!("the store is open again");
             }
             Err(error) => {
                 tracing::error!(%error, "the store cannot be opened again");
+                self.rests_until = self.medium.is_unsynced().then(|| self.env.monotonic() + MEND_PAUSE);
                 let error = error.into_storage("open the store again");
                 self.shared.state.send_replace(State::Failed(error, self.openings));
             }
         }
+    }
+
+    /// Whether the last opening failed, and so expensively that another has to wait. What it said stands until then.
+    fn is_resting(&self) -> bool {
+        self.rests_until.is_some_and(|until| self.env.monotonic() < until)
     }
 
     fn error(&self) -> storage::Error {

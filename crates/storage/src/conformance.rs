@@ -20,7 +20,7 @@ pub mod model;
 pub mod pages;
 pub mod watches;
 
-/// Makes one test for each property of the suite. See [the module](crate::conformance).
+/// Makes one test for each property of the suite. See [the module](mod@crate::conformance).
 #[macro_export]
 macro_rules! conformance {
     ($make:path) => {

@@ -31,7 +31,7 @@ pub mod rival;
 
 pub use batch::{Batch, BatchError, Expectation, Write};
 pub use key::{Key, KeyError, KeyRange};
-pub use settle::settle;
+pub use settle::{Settled, settle};
 
 /// The most expectations that one [`Batch`] may hold (etcd takes 128 operations in a transaction).
 pub const EXPECTATIONS_MAX: usize = 100;

@@ -307,6 +307,37 @@ async fn a_commit_whose_answer_was_lost_is_cleared_up() {
 }
 
 #[tokio::test]
+async fn what_was_overwritten_before_a_lost_answer_was_cleared_up_does_not_come_back() {
+    let (env, clock) = simulated::env(1);
+    let faulty = Arc::new(Faulty::new(Arc::new(Memory::new()), env.clone()));
+    let world = World::over(faulty.clone(), env).await;
+    let barrier = world.node(CacheMode::SoleWriter).await;
+    let mut changes = created("a", b"ours");
+    changes.create(key("b"), b"ours".as_slice());
+    faulty.fail_nth(Call::Commit, 1, Fault::LoseAnswer);
+    let committing = tokio::spawn({
+        let barrier = barrier.clone();
+        async move { barrier.commit(changes).await }
+    });
+    // It went through, and waits for a clock that stands still before it asks again.
+    for _ in 0..YIELDS_MAX {
+        if world.raw("a").await.is_some() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    let mut changes = Changes::new();
+    changes.replace(key("a"), revision(&barrier, "a").await, b"theirs".as_slice());
+    barrier.commit(changes).await.unwrap();
+    run_clock(clock);
+    committing.await.unwrap().unwrap();
+    for _ in 0..2 {
+        assert_eq!(text(&barrier, "a").await.as_deref(), Some("theirs"));
+        assert_eq!(text(&barrier, "b").await.as_deref(), Some("ours"));
+    }
+}
+
+#[tokio::test]
 async fn after_an_unknown_outcome_the_key_is_never_answered_from_the_cache() {
     for fault in [Fault::CutAfter, Fault::CutBefore] {
         let (env, clock) = simulated::env(1);

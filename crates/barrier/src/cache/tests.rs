@@ -67,6 +67,19 @@ fn two_commits_on_one_key_must_both_end() {
 }
 
 #[test]
+fn a_commit_that_was_traced_leaves_nothing_and_keeps_older_answers_out() {
+    let cache = Cache::new(CACHE_BYTES);
+    let keys = [key("a")];
+    cache.begin(keys.iter());
+    cache.end(keys.iter(), Position(6));
+    assert_eq!(cached(&cache, "a"), None);
+    offer(&cache, "a", 5, 5);
+    assert_eq!(cached(&cache, "a"), None, "it may have been overwritten at the sixth");
+    offer(&cache, "a", 6, 6);
+    assert_eq!(cached(&cache, "a"), Some(Some(stored(6))));
+}
+
+#[test]
 fn absent_keys_are_remembered_too() {
     let cache = Cache::new(CACHE_BYTES);
     cache.offer(cache.generation(), &key("a"), None, Position(1));
@@ -125,6 +138,7 @@ enum Step {
     Begin(Vec<&'static str>),
     Write(usize),
     End(usize),
+    Trace(usize),
     Refuse(usize),
     LoseTrack(usize),
     Read,
@@ -138,6 +152,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => names().prop_map(Step::Begin),
         4 => (0..4_usize).prop_map(Step::Write),
         4 => (0..4_usize).prop_map(Step::End),
+        2 => (0..4_usize).prop_map(Step::Trace),
         1 => (0..4_usize).prop_map(Step::Refuse),
         1 => (0..40_usize).prop_map(Step::LoseTrack),
         4 => Just(Step::Read),
@@ -169,6 +184,12 @@ impl Model {
                 let written = written.iter().map(|key| (key, Some(stored(number))));
                 self.cache.publish(commit.generation, written, Position(number));
             }
+            // Its answer was lost, and it is found now, whatever was written since.
+            Step::Trace(index) if self.commits.get(index).is_some_and(|commit| commit.done.is_some()) => {
+                let commit = self.commits.swap_remove(index);
+                let written: Vec<Key> = commit.keys.iter().map(|name| key(name)).collect();
+                self.cache.end(written.iter(), Position(self.position));
+            }
             Step::Refuse(index) if self.commits.get(index).is_some_and(|commit| commit.done.is_none()) => {
                 let commit = self.commits.swap_remove(index);
                 let written: Vec<Key> = commit.keys.iter().map(|name| key(name)).collect();
@@ -192,7 +213,7 @@ impl Model {
                 }
             }
             Step::Clear => self.cache.clear(),
-            Step::End(_) | Step::Refuse(_) | Step::LoseTrack(_) => {}
+            Step::End(_) | Step::Trace(_) | Step::Refuse(_) | Step::LoseTrack(_) => {}
         }
     }
 }

@@ -317,6 +317,41 @@ fn a_power_cut_while_a_failed_sync_is_mended_loses_nothing() {
     }
 }
 
+/// The process is killed, which leaves what it wrote in the kernel's cache; the next one shows that to readers, and then
+/// the power goes.
+fn survive_kill(base: &Disk, seed: u64) -> Result<(), String> {
+    let random = SeededRandom::new(seed);
+    let disk = base.copy(Honesty::Honest);
+    let mut engine = open(&disk)?;
+    disk.kill_after(1 + random.below(STEPS_MAX));
+    let life = live(&mut engine, Model::default(), &random);
+    std::mem::forget(engine);
+    disk.revive();
+    let engine = open(&disk)?;
+    let shown = contents(&engine)?;
+    life.check(&shown)?;
+    disk.cut_now(Cut::DropAll, random.next());
+    std::mem::forget(engine);
+    disk.restart();
+    let left = contents(&open(&disk)?)?;
+    if left != shown {
+        return Err(format!("{:?} was shown after the kill, {:?} is left", shown.position, left.position));
+    }
+    check_whole(&disk, &shown)
+}
+
+#[test]
+fn what_is_there_after_a_kill_is_durable() {
+    for log_bytes in [2 * 1024, SHORT_LOG_BYTES, LOG_BYTES / 4] {
+        let base = Disk::with_log(log_bytes);
+        for seed in 0..100 {
+            if let Err(loss) = survive_kill(&base, seed) {
+                panic!("seed {seed} behind {log_bytes} bytes of log: {loss}");
+            }
+        }
+    }
+}
+
 #[test]
 fn batches_of_one_group_see_each_other() {
     let disk = Disk::formatted();

@@ -8,7 +8,7 @@ use env::{Env, simulated};
 use super::{commit, create, entry, id, key, put, value};
 use crate::counting::Call;
 use crate::faulty::{Chances, Fault, Faulty};
-use crate::{Batch, Outcome, Storage, settle};
+use crate::{Batch, Outcome, Settled, Storage, settle};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -32,7 +32,8 @@ impl World {
     }
 
     async fn settle(&self, batch: &Batch) -> Outcome {
-        settle(&*self.faulty, &self.env, batch, PATIENCE).await.expect("an unknown outcome is not an error")
+        let settled = settle(&*self.faulty, &self.env, batch, PATIENCE).await;
+        settled.expect("an unknown outcome is not an error").into_outcome()
     }
 }
 
@@ -117,7 +118,7 @@ pub async fn increments_survive_lost_answers(store: Arc<dyn Storage>) {
         let found = entry(&store, "counter").await.expect("created above");
         let number: u64 = std::str::from_utf8(&found.value).ok().and_then(|it| it.parse().ok()).expect("a number");
         let batch = Batch::new(id()).replace(key("counter"), found.revision, (number + 1).to_string());
-        match settle(&*world.faulty, &world.env, &batch, PATIENCE).await {
+        match settle(&*world.faulty, &world.env, &batch, PATIENCE).await.map(Settled::into_outcome) {
             Ok(Outcome::Committed(_)) => told += 1,
             Ok(Outcome::Unknown) => unknown += 1,
             Ok(Outcome::Conflict(keys)) => unreachable!("nobody else writes {keys:?}"),
