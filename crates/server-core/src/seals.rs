@@ -102,7 +102,13 @@ impl Seals {
     async fn use_own_key(&self) -> Result<SealStatus, Error> {
         let _turning = self.turning.lock().await;
         let was_sealed = self.control.barrier().is_sealed();
-        let status = self.control.unseal_auto().await.map_err(from_unseal)?;
+        let status = self.control.unseal_auto().await.map_err(|error| match error {
+            UnsealError::WrongKey => {
+                let shown = "the operator's key is not the one that this server was initialized with";
+                Error::WorldShown { shown: shown.into(), source: Box::new(error) }
+            }
+            error => from_unseal(error),
+        })?;
         if was_sealed && !status.sealed {
             self.open().await?;
         }
@@ -177,7 +183,7 @@ pub(crate) fn from_unseal(error: UnsealError) -> Error {
             Error::invalid("failed to unseal: the keys do not belong together or to this server; progress was reset")
         }
         UnsealError::OtherKind { .. } => {
-            let shown = error.to_string();
+            let shown = "the store was initialized with another kind of seal than this node is configured for";
             Error::WorldShown { shown: shown.into(), source: Box::new(error) }
         }
         error => Error::world("unseal", error),

@@ -56,12 +56,8 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// A file that holds the process id while the server runs.
     pub pid_file: Option<PathBuf>,
-    /// Whether the web UI is served.
-    pub ui: bool,
     /// The Vault API level to report instead of our own, a semantic version without build metadata.
     pub api_version: Option<String>,
-    /// Whether rekeying and generating a root token go without a token, guarded by key shares.
-    pub enable_unauthenticated_access: bool,
 }
 
 /// A [`Config`] and what its author should be told.

@@ -28,6 +28,7 @@ mod signals;
 use arguments::Arguments;
 use failure::Failure;
 use plan::{Plan, SealPlan, StoragePlan};
+use signals::Signals;
 
 /// Our own version, beside the API level that clients choose features by.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -102,6 +103,7 @@ struct Store {
 
 async fn serve(program: &str, arguments: &Arguments, plan: Plan) -> Result<(), Failure> {
     let env = Env::real();
+    let signals = Signals::receive().map_err(Failure::Signals)?;
     let store = open_store(&plan.storage, &env).await?;
     let core = Arc::new(build_core(&plan, &store, &env)?);
     let mut listeners = Vec::new();
@@ -115,7 +117,7 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan) -> Result<(), F
     } else {
         unseal_unattended(&core, &plan).await?;
     }
-    run_listeners(listeners).await?;
+    run_listeners(listeners, signals).await;
     core.seal().await;
     if let Some(embedded) = store.embedded {
         embedded.close().await.map_err(Failure::CloseStore)?;
@@ -200,7 +202,7 @@ async fn unseal_unattended(core: &Core, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates anew.
-async fn run_listeners(listeners: Vec<Listener>) -> Result<(), Failure> {
+async fn run_listeners(listeners: Vec<Listener>, signals: Signals) {
     let (stop, stopped) = watch::channel(false);
     let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -211,16 +213,15 @@ async fn run_listeners(listeners: Vec<Listener>) -> Result<(), Failure> {
             listener.serve(async move { drop(stopped.wait_for(|stopped| *stopped).await) }).await;
         });
     }
-    signals::until_stop(|| {
+    let reload = || {
         for handle in &handles {
             if let Err(error) = handle.reload() {
                 let error = failure::chain(&error);
                 tracing::error!(%error, "certificates could not be reloaded, the old ones stay");
             }
         }
-    })
-    .await
-    .map_err(Failure::Signals)?;
+    };
+    signals.until_stop(reload).await;
     tracing::info!("stopping: running requests may finish");
     stop.send_replace(true);
     while let Some(ended) = tasks.join_next().await {
@@ -228,5 +229,4 @@ async fn run_listeners(listeners: Vec<Listener>) -> Result<(), Failure> {
             tracing::error!(%error, "a listener ended badly");
         }
     }
-    Ok(())
 }

@@ -22,6 +22,7 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("enable_post_unseal_trace", ""),
     ("enable_response_header_hostname", ""),
     ("enable_response_header_raft_node_id", ""),
+    ("enable_unauthenticated_access", "rekeying and generating a root token are not available in this release"),
     ("experiments", ""),
     ("ha_storage", "every node serves reads and writes from its one storage"),
     ("imprecise_lease_role_tracking", ""),
@@ -53,7 +54,8 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("sentinel", ""),
     ("service_registration", ""),
     ("telemetry", ""),
-    ("unsafe_allow_api_audit_creation", "audit devices are enabled through the API"),
+    ("ui", "there is no web UI in this release"),
+    ("unsafe_allow_api_audit_creation", "audit devices are not available in this release"),
     ("unsafe_cross_namespace_identity", ""),
     ("unsafe_relative_paths", "dot segments in paths are always refused"),
     ("user_lockout", ""),
@@ -61,7 +63,7 @@ pub(super) const TOP_IGNORED: Ignored = &[
 
 /// Top level.
 pub(super) const TOP_REFUSED: Refused = &[
-    ("audit", "nothing would be recorded; enable the device through sys/audit instead"),
+    ("audit", "nothing would be recorded: audit devices are not available in this release"),
     ("entropy", "keys would not come from that source"),
 ];
 
@@ -69,13 +71,13 @@ pub(super) const TOP_REFUSED: Refused = &[
 pub(super) const LISTENER_IGNORED: Ignored = &[
     ("cluster_address", "nodes meet in their storage"),
     ("cors_allow_credentials", ""),
-    ("cors_allowed_headers", "set it through sys/config/cors"),
-    ("cors_allowed_origins", "set it through sys/config/cors"),
-    ("cors_enabled", "set it through sys/config/cors"),
+    ("cors_allowed_headers", "CORS is not available in this release"),
+    ("cors_allowed_origins", "CORS is not available in this release"),
+    ("cors_enabled", "CORS is not available in this release"),
     ("disable_replication_status_endpoints", "there are none"),
     ("disable_request_limiter", ""),
-    ("disable_unauthed_generate_root_endpoints", "see enable_unauthenticated_access"),
-    ("disable_unauthed_rekey_endpoints", "see enable_unauthenticated_access"),
+    ("disable_unauthed_generate_root_endpoints", "neither is available in this release"),
+    ("disable_unauthed_rekey_endpoints", "neither is available in this release"),
     ("disallow_metrics", ""),
     ("http_read_timeout", "max_request_duration bounds reading and answering together"),
     ("http_write_timeout", "max_request_duration bounds reading and answering together"),

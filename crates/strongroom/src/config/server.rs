@@ -23,7 +23,6 @@ pub(super) const KEYS: &[&str] = &[
     "default_lease_ttl",
     "default_max_request_duration",
     "disable_cache",
-    "enable_unauthenticated_access",
     "listener",
     "log_format",
     "log_level",
@@ -31,7 +30,6 @@ pub(super) const KEYS: &[&str] = &[
     "pid_file",
     "seal",
     "storage",
-    "ui",
 ];
 
 /// What the files said so far.
@@ -50,9 +48,7 @@ pub(super) struct Draft {
     log_level: Option<LogLevel>,
     log_format: Option<LogFormat>,
     pid_file: Option<PathBuf>,
-    ui: bool,
     api_version: Option<String>,
-    enable_unauthenticated_access: Option<bool>,
 }
 
 /// The one label of a stanza.
@@ -102,8 +98,6 @@ impl Draft {
             "log_level" => self.log_level = log_level(reader, item)?,
             "log_format" => self.log_format = log_format(reader, item)?,
             "pid_file" => self.pid_file = some(reader.text(item)?).map(PathBuf::from),
-            "ui" => self.ui = reader.flag(item)?,
-            "enable_unauthenticated_access" => self.enable_unauthenticated_access = Some(reader.flag(item)?),
             _ => reader.foreign(item, PLACE, KEYS, TOP_IGNORED, TOP_REFUSED)?,
         }
         Ok(())
@@ -135,9 +129,7 @@ impl Draft {
             log_level: self.log_level,
             log_format: self.log_format,
             pid_file: self.pid_file,
-            ui: self.ui,
             api_version: self.api_version,
-            enable_unauthenticated_access: self.enable_unauthenticated_access.unwrap_or(true),
         })
     }
 }

@@ -63,9 +63,7 @@ fn a_full_file_becomes_a_configuration() {
         log_level                  = "Warn"
         log_format                 = "json"
         pid_file                   = "/run/strongroom.pid"
-        ui                         = true
         api_version                = "1.20.0"
-        enable_unauthenticated_access = false
         "#,
     );
     assert_eq!(loaded.warnings, Vec::<String>::new());
@@ -99,11 +97,10 @@ fn a_full_file_becomes_a_configuration() {
     );
     assert_eq!(config.api_addr.as_deref(), Some("https://vault.example.com:8200"));
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (secs(3600), secs(86400)));
-    assert_eq!((config.cache_size_bytes, config.disable_cache, config.ui), (Some(4096), false, true));
+    assert_eq!((config.cache_size_bytes, config.disable_cache), (Some(4096), false));
     assert_eq!((config.log_level, config.log_format), (Some(LogLevel::Warn), Some(LogFormat::Json)));
     assert_eq!(config.pid_file, Some("/run/strongroom.pid".into()));
     assert_eq!((config.cluster_name.as_deref(), config.api_version.as_deref()), (Some("east"), Some("1.20.0")));
-    assert!(!config.enable_unauthenticated_access);
 }
 
 #[test]
@@ -111,7 +108,7 @@ fn defaults_are_the_documented_ones() {
     let config = load_text(LEAST).config;
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (LEASE_TTL, LEASE_TTL));
     assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:8200");
-    assert!(matches!(config.seal, Seal::Shamir) && config.enable_unauthenticated_access && !config.ui);
+    assert!(matches!(config.seal, Seal::Shamir));
     assert_eq!(
         load_text(&format!("{LEAST} max_lease_ttl = \"1h\"")).config.default_lease_ttl,
         Duration::from_secs(3600)
@@ -126,7 +123,7 @@ fn json_means_the_same() {
                                   "custom_response_headers": [{"default": [{"X-A": ["b"]}]}]}},
                          {"tcp": {"address": "127.0.0.1:2", "tls_disable": true, "custom_response_headers": {}}}]}"#,
     );
-    assert_eq!((config.config.storage, config.config.listeners.len(), config.config.ui), (Storage::Memory, 2, true));
+    assert_eq!((config.config.storage, config.config.listeners.len()), (Storage::Memory, 2));
     assert_eq!(config.config.listeners[0].headers.len(), 1);
 }
 
@@ -138,7 +135,7 @@ fn later_files_win_and_listeners_add_up() {
         source("c.hcl", "listener \"tcp\" {\n address = \":8300\" tls_disable = true\n}"),
     ]);
     let config = loaded.expect("the files fit together").config;
-    assert!(matches!(config.storage, Storage::Embedded { .. }) && config.ui);
+    assert!(matches!(config.storage, Storage::Embedded { .. }));
     assert_eq!(config.cluster_name.as_deref(), Some("b"));
     let addresses: Vec<_> = config.listeners.iter().map(|listener| listener.address.to_string()).collect();
     assert_eq!(addresses, ["127.0.0.1:8200", "0.0.0.0:8300"]);
@@ -294,7 +291,7 @@ fn mistakes_are_told_with_file_line_and_remedy() {
         ),
         (
             "audit \"file\" {}",
-            "a.hcl, line 1: key \"audit\" is not supported here: nothing would be recorded; enable the device through sys/audit instead",
+            "a.hcl, line 1: key \"audit\" is not supported here: nothing would be recorded: audit devices are not available in this release",
         ),
         (
             "seal \"awskms\" {}",
@@ -326,7 +323,7 @@ fn mistakes_are_told_with_file_line_and_remedy() {
             "a.hcl, line 1: key \"log_level\" takes trace, debug, info, warn or error, not \"loud\"",
         ),
         ("log_format = \"xml\"", "a.hcl, line 1: key \"log_format\" takes standard or json, not \"xml\""),
-        ("ui { x = 1 }", "a.hcl, line 1: key \"ui\" takes a string, not an object"),
+        ("cluster_name { x = 1 }", "a.hcl, line 1: key \"cluster_name\" takes a string, not an object"),
     ] {
         assert_eq!(error(text), expected, "for {text:?}");
     }

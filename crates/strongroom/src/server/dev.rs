@@ -72,7 +72,8 @@ pub(super) async fn open(
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listeners.first().map(|it| format!("{scheme}://{}", it.local_addr())).unwrap_or_default();
-    cli::print(&welcome(program, &address, &unseal_key, made.root_token.expose(), tls));
+    let is_logged_in = !arguments.dev_no_store_token;
+    cli::print(&welcome(program, &address, &unseal_key, made.root_token.expose(), tls, is_logged_in));
     Ok(())
 }
 
@@ -91,12 +92,20 @@ async fn enable_kv(core: &Core, root_token: &Secret<String>) -> Result<(), frame
 }
 
 /// What the operator reads: the lines that scripts look for, in Vault's form.
-fn welcome(program: &str, address: &str, unseal_key: &str, root_token: &str, tls: Option<&DevTls>) -> String {
-    let mut text = String::from(
-        "WARNING! This is a development server: it keeps everything in memory, starts\n\
-         unsealed with a single unseal key, and has logged the command line in with its\n\
-         root token. All of it is gone when the server stops.\n\n\
-         You may need to set the following environment variables:\n\n",
+fn welcome(
+    program: &str,
+    address: &str,
+    unseal_key: &str,
+    root_token: &str,
+    tls: Option<&DevTls>,
+    is_logged_in: bool,
+) -> String {
+    let login = if is_logged_in { "The command line is logged in with its root token.\n" } else { "" };
+    let mut text = format!(
+        "WARNING! This is a development server: it keeps everything in memory and starts\n\
+         unsealed with a single unseal key. All of it is gone when the server stops.\n\
+         {login}\n\
+         You may need to set the following environment variables:\n\n"
     );
     text.push_str(&format!("    $ export VAULT_ADDR='{address}'\n"));
     if let Some(tls) = tls {
@@ -161,8 +170,7 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path);
     // A file that was there already keeps its own mode unless told otherwise.
     let guarded = file.and_then(|file| file.set_permissions(std::fs::Permissions::from_mode(mode)).map(|()| file));
-    guarded
-        .and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| Failure::File {
+    guarded.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|source| Failure::File {
         action: "write",
         path: path.to_owned(),
         source,
