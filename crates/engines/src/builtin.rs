@@ -48,21 +48,6 @@ pub const fn builtin() -> &'static [Builtin] {
     ]
 }
 
-/// Other names of an engine type, with the option that each stands for (documented Vault behavior).
-const ALIASES: [(&str, &str, (&str, &str)); 2] = [("kv-v1", "kv", ("version", "1")), ("kv-v2", "kv", ("version", "2"))];
-
-/// The engine of a type as an operator wrote it, `None` when there is no such type. Another name of a type puts the
-/// option that it stands for into `options`.
-#[must_use]
-pub fn find(type_name: &str, options: &mut Options) -> Option<&'static Builtin> {
-    let alias = ALIASES.iter().find(|(name, ..)| *name == type_name);
-    let type_name = alias.map_or(type_name, |(_, real, _)| real);
-    if let Some((_, _, (option, value))) = alias {
-        options.insert((*option).to_owned(), (*value).to_owned());
-    }
-    builtin().iter().find(|builtin| builtin.type_name == type_name)
-}
-
 /// Checks an engine's table and joins it with its state.
 pub(crate) fn mount<S: Send + Sync + 'static>(engine: Engine<S>, state: S) -> Result<Arc<dyn Mounted>, Error> {
     engine.mount(state).map_err(|source| Error::world("check the table of an engine", source))

@@ -12,4 +12,4 @@ mod secrets;
 #[cfg(test)]
 mod golden;
 
-pub use builtin::{Builtin, builtin, find};
+pub use builtin::{Builtin, builtin};

@@ -1,4 +1,4 @@
-//! The one suite that every store must pass: each promise of [`Storage`](crate::Storage) as a test of its own.
+//! The one suite that every store must pass: each promise of [`Storage`] as a test of its own.
 //!
 //! A store's crate writes `storage::conformance!(make)` in its tests; `make` is an async function without arguments
 //! that gives an empty store, and beside it whatever must live as long (a folder, a server):

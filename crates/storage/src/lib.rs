@@ -1,6 +1,6 @@
 //! The untrusted, transactional key-value store under the barrier: six calls, safe for many writers.
 //!
-//! Every store keeps the same promises, so that whatever works on one works on all of them; [`conformance`] is the
+//! Every store keeps the same promises, so that whatever works on one works on all of them; [`mod@conformance`] is the
 //! one suite that says so. A store sees ciphertext and readable keys. It must never know about encryption, mounts or
 //! HTTP, and it holds no opinion about what the keys mean (`docs/keyspace.md` does).
 //!
