@@ -56,11 +56,7 @@ impl Pipeline {
         }
         let target = self.resolve(request).await?;
         let is_open = matches!(&target, Some(Target { route: Ok(route), .. }) if route.access.is_unauthenticated);
-        let token = match self.authenticate(request, is_open).await {
-            Ok(token) => token,
-            Err(Error::Denied) if is_open => None,
-            Err(error) => return Err(error),
-        };
+        let token = self.authenticate(request, is_open).await?;
         let used = match &token {
             Some(token) if !is_open => self.tokens.spend(token).await?,
             _ => Use::More,
