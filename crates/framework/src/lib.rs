@@ -6,6 +6,7 @@
 pub mod conformance;
 pub mod context;
 pub mod engine;
+pub mod envelope;
 pub mod error;
 pub mod field;
 pub mod help;

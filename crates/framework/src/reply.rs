@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use api::Timestamp;
 use secret::Secret;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+
+use crate::request::Operation;
 
 /// A successful answer, before a front door gives it its wire form.
 #[derive(Debug, Default)]
@@ -189,6 +193,40 @@ impl Reply {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.data.is_none() && self.warnings.is_empty() && self.auth.is_none() && self.wrap_info.is_none()
+    }
+
+    /// Whether this answers what was asked: a read that found nothing and a list without names do not, and are told as
+    /// "not found". A change has always been made.
+    #[must_use]
+    pub fn says_something_to(&self, operation: Operation) -> bool {
+        match operation {
+            Operation::List | Operation::Scan => !self.is_empty_list(),
+            Operation::Read | Operation::Help => !self.is_empty(),
+            Operation::Create | Operation::Update | Operation::Patch | Operation::Delete => true,
+        }
+    }
+
+    /// Lists with a warning, a wrapped reply and lists in another shape are always shown.
+    fn is_empty_list(&self) -> bool {
+        /// Only whether there are keys.
+        #[derive(Deserialize)]
+        struct Names {
+            #[serde(default)]
+            keys: Option<Vec<IgnoredAny>>,
+        }
+        if !self.warnings.is_empty() || self.wrap_info.is_some() || self.auth.is_some() || self.shape == Shape::Bare {
+            return false;
+        }
+        match &self.data {
+            None => true,
+            Some(Data::Object(map)) => match map.get("keys") {
+                Some(Value::Array(keys)) => keys.is_empty(),
+                keys => keys.is_none_or(Value::is_null),
+            },
+            Some(Data::Raw(raw)) => {
+                serde_json::from_str::<Names>(raw.get()).is_ok_and(|names| names.keys.unwrap_or_default().is_empty())
+            }
+        }
     }
 }
 

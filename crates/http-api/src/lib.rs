@@ -9,7 +9,6 @@ mod body;
 mod config;
 mod connection;
 mod door;
-mod envelope;
 mod error;
 mod form;
 mod forwarded;
@@ -27,7 +26,6 @@ mod watchdog;
 pub use config::{
     ClientCertificates, CustomHeader, ForwardedFor, Limits, ListenerConfig, Statuses, Timeouts, TlsConfig, TlsVersion,
 };
-pub use envelope::encode as encode_envelope;
 pub use error::Error;
 pub use forwarded::{Network, NetworkError};
 pub use listener::{Handle, Listener};

@@ -3,13 +3,12 @@
 //! `Content-Type` of JSON has no parameters: clients compare the whole header. Nothing here may be stored by caches.
 
 use bytes::Bytes;
-use framework::{Operation, Reply};
+use framework::{Operation, Reply, envelope};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 
 use crate::config::{CustomHeader, Statuses};
-use crate::envelope;
 use crate::error::Error;
 use crate::status::{self, Outcome, Verdict};
 

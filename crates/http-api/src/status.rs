@@ -4,10 +4,8 @@
 //! world did wrong is never told; the client gets a plain sentence and the request's id, the log gets the rest.
 
 use framework::error::multi;
-use framework::{Data, Error, Operation, Reply, Shape, Status};
+use framework::{Error, Operation, Reply, Status};
 use http::StatusCode;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 
 /// Why the front door itself turns a request away.
 #[derive(Debug)]
@@ -143,11 +141,7 @@ pub(crate) fn of_reply(operation: Operation, reply: &Reply) -> Outcome {
         Status::Accepted => Some(StatusCode::ACCEPTED),
         Status::Code(code) => Some(chosen(code)),
     };
-    let is_found = match operation {
-        Operation::List | Operation::Scan => !is_empty_list(reply),
-        Operation::Read | Operation::Help => !reply.is_empty(),
-        Operation::Create | Operation::Update | Operation::Patch | Operation::Delete => true,
-    };
+    let is_found = reply.says_something_to(operation);
     match status {
         None if !is_found => Outcome::Nothing(Verdict::bare(StatusCode::NOT_FOUND)),
         None if reply.is_empty() => Outcome::Silence(StatusCode::NO_CONTENT),
@@ -164,29 +158,6 @@ pub(crate) fn of_reply(operation: Operation, reply: &Reply) -> Outcome {
 fn chosen(code: u16) -> StatusCode {
     let code = if (200..600).contains(&code) { StatusCode::from_u16(code).ok() } else { None };
     code.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// Lists with a warning, a wrapped reply and lists in another shape are always shown.
-fn is_empty_list(reply: &Reply) -> bool {
-    /// Only whether there are keys.
-    #[derive(Deserialize)]
-    struct Names {
-        #[serde(default)]
-        keys: Option<Vec<IgnoredAny>>,
-    }
-    if !reply.warnings.is_empty() || reply.wrap_info.is_some() || reply.auth.is_some() || reply.shape == Shape::Bare {
-        return false;
-    }
-    match &reply.data {
-        None => true,
-        Some(Data::Object(map)) => match map.get("keys") {
-            Some(serde_json::Value::Array(keys)) => keys.is_empty(),
-            keys => keys.is_none_or(serde_json::Value::is_null),
-        },
-        Some(Data::Raw(raw)) => {
-            serde_json::from_str::<Names>(raw.get()).is_ok_and(|names| names.keys.unwrap_or_default().is_empty())
-        }
-    }
 }
 
 fn internal(request_id: &str) -> Verdict {

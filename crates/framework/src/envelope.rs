@@ -1,15 +1,16 @@
 //! The body of a successful answer: request id, lease, data, wrapping, warnings, auth.
 //!
 //! Every key is always there, `null` when it has nothing to say: strict clients insist. The body is written once into
-//! one buffer; data that is text already passes through unread. Knows nothing of HTTP, so that whoever stores a
-//! wrapped reply can use it too.
+//! one buffer; data that is text already passes through unread. Knows nothing of HTTP: the front door sends it, and
+//! response wrapping stores it.
 
 use std::collections::BTreeMap;
 
-use framework::{Auth, Data, Reply, Shape, WrapInfo};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use crate::reply::{Auth, Data, Reply, Shape, WrapInfo};
 
 /// The keys of an envelope. Mirrored data may not replace them.
 const KEYS: [&str; 9] =

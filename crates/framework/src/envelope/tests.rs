@@ -2,12 +2,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::Timestamp;
-use framework::{Auth, Lease, Reply, WrapInfo};
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::encode;
-use crate::golden;
+use crate::reply::{Auth, Lease, Reply, WrapInfo};
+use crate::testing::golden;
 
 fn raw(text: &str) -> Reply {
     Reply::raw(RawValue::from_string(text.to_owned()).unwrap())
@@ -62,7 +62,8 @@ fn every_shape_has_its_golden() {
     ] {
         all.push_str(&format!("{name}: {}", text(&reply)));
     }
-    golden::check("envelopes.txt", &all);
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/envelope/golden/envelopes.txt");
+    golden(&file, &all);
 }
 
 #[test]
