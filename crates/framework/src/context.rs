@@ -24,6 +24,8 @@ pub struct Context {
     pub caller: Caller,
     /// Where the request came in.
     pub connection: Arc<Connection>,
+    /// For how long the caller asks the reply to be wrapped.
+    pub wrap_ttl: Option<Duration>,
     /// The request's id.
     pub request_id: String,
     /// The request's path behind the mount path.

@@ -29,7 +29,7 @@ pub use field::{Change, Coercion, Field, FieldKind, FieldValue};
 pub use input::{FieldSet, Input};
 pub use path::{Access, Path, Segment};
 pub use reply::{Auth, Data, Lease, Reply, Shape, Status, WrapInfo};
-pub use request::{Answer, Operation, Request, Service};
+pub use request::{Answer, Operation, Request, Service, WrapFormat};
 pub use view::{Stored, View};
 
 /// A future that is boxed so that handlers of different types fit into one table.

@@ -45,6 +45,8 @@ pub struct Access {
     pub works_while_sealed: bool,
     /// Refused in every namespace but the root.
     pub is_root_only: bool,
+    /// The token of a wrapped reply may come in place of the caller's. It is not spent by coming: the handler does that.
+    pub takes_wrapping_token: bool,
 }
 
 /// What a path's operation says of itself.
@@ -162,6 +164,13 @@ impl<S: Send + Sync + 'static> Path<S> {
     #[must_use]
     pub fn root_only(mut self) -> Self {
         self.spec.access.is_root_only = true;
+        self
+    }
+
+    /// Takes the token of a wrapped reply in place of the caller's; it opens nothing else.
+    #[must_use]
+    pub fn takes_wrapping_token(mut self) -> Self {
+        self.spec.access.takes_wrapping_token = true;
         self
     }
 

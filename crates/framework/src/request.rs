@@ -63,6 +63,16 @@ impl fmt::Display for Operation {
     }
 }
 
+/// How the token of a wrapped reply is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WrapFormat {
+    /// As any other token.
+    #[default]
+    Token,
+    /// As a signed JSON Web Token that holds the token, for receivers that want to check where it comes from.
+    Jwt,
+}
+
 /// A request as a front door hands it to the core. Its path and token are as the client sent them, decoded. Its `Debug`
 /// shows the names of the values and no value.
 #[derive(Clone)]
@@ -81,6 +91,8 @@ pub struct Request {
     pub data: Map<String, Value>,
     /// The reply is to be wrapped, for this long.
     pub wrap_ttl: Option<Duration>,
+    /// How the token of a wrapped reply is written.
+    pub wrap_format: WrapFormat,
     /// Where the request came in.
     pub connection: Arc<Connection>,
 }
@@ -97,6 +109,7 @@ impl Request {
             token: None,
             data: Map::new(),
             wrap_ttl: None,
+            wrap_format: WrapFormat::default(),
             connection: Arc::new(Connection::default()),
         }
     }

@@ -173,6 +173,7 @@ impl Harness {
             namespace: Arc::clone(&self.namespace),
             caller: self.caller.clone(),
             connection: Arc::new(Connection::default()),
+            wrap_ttl: None,
             request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
             path: path.to_owned(),
         }

@@ -138,6 +138,7 @@ impl Door {
             token: head.token,
             data,
             wrap_ttl: head.wrap_ttl,
+            wrap_format: head.wrap_format,
             connection: Arc::clone(connection),
         })
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use framework::Operation;
+use framework::{Operation, WrapFormat};
 use http::header::{self, HeaderMap, HeaderName};
 use http::request::Parts;
 use secret::Secret;
@@ -19,6 +19,7 @@ pub(crate) const TOKEN_BYTES_MAX: usize = 8 * 1024;
 pub(crate) static NAMESPACE: HeaderName = HeaderName::from_static(api::header::NAMESPACE);
 static TOKEN: HeaderName = HeaderName::from_static(api::header::TOKEN);
 static WRAP_TTL: HeaderName = HeaderName::from_static(api::header::WRAP_TTL);
+static WRAP_FORMAT: HeaderName = HeaderName::from_static(api::header::WRAP_FORMAT);
 
 /// What the line and the headers say.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(crate) struct Head {
     pub(crate) namespace: String,
     pub(crate) token: Option<Secret<String>>,
     pub(crate) wrap_ttl: Option<Duration>,
+    pub(crate) wrap_format: WrapFormat,
     /// The query's pairs; empty where the body holds the data.
     pub(crate) data: Map<String, Value>,
 }
@@ -55,7 +57,8 @@ pub(crate) fn read(parts: &Parts, path: &str) -> Result<Head, Refusal> {
     }
     let namespace = text(&parts.headers, &NAMESPACE)?.unwrap_or_default().to_owned();
     let (token, wrap_ttl) = (token(&parts.headers)?, wrap_ttl(&parts.headers)?);
-    Ok(Head { operation, path, namespace, token, wrap_ttl, data })
+    let wrap_format = if wrap_ttl.is_some() { wrap_format(&parts.headers)? } else { WrapFormat::default() };
+    Ok(Head { operation, path, namespace, token, wrap_ttl, wrap_format, data })
 }
 
 /// What the method and the query's own words ask for; takes those words out of the data.
@@ -141,6 +144,14 @@ fn wrap_ttl(headers: &HeaderMap) -> Result<Option<Duration>, Refusal> {
     match api::duration::parse(value.trim()) {
         Ok(ttl) => Ok(Some(ttl).filter(|ttl| !ttl.is_zero())),
         Err(error) => Err(Refusal::Malformed(format!("error parsing X-Vault-Wrap-TTL header: {error}"))),
+    }
+}
+
+fn wrap_format(headers: &HeaderMap) -> Result<WrapFormat, Refusal> {
+    match text(headers, &WRAP_FORMAT)?.unwrap_or_default().trim() {
+        "" => Ok(WrapFormat::Token),
+        format if format.eq_ignore_ascii_case("jwt") => Ok(WrapFormat::Jwt),
+        _ => Err(Refusal::Malformed("X-Vault-Wrap-Format can be \"jwt\", or be left out".to_owned())),
     }
 }
 

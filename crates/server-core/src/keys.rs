@@ -7,6 +7,9 @@ use storage::Key;
 /// The cluster's identity and the keys of the keyed hashes.
 pub(crate) const CLUSTER: Key = Key::constant("core/cluster");
 
+/// The key that signs wrapping tokens in the form of JSON Web Tokens.
+pub(crate) const WRAPPING_KEY: Key = Key::constant("core/wrapping-key");
+
 /// The id of the root namespace.
 pub const ROOT_NAMESPACE: &str = "root";
 
@@ -69,6 +72,11 @@ pub(crate) fn accessor(ns: &str, hash: &str) -> Result<Key, Error> {
 
 pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {
     ["ns/", ns, "/cubbyhole/", token, "/"].concat()
+}
+
+/// A part of a wrapped reply: below the cubbyhole of its token, so that it goes when the token goes.
+pub(crate) fn wrapped(ns: &str, token: &str, part: u8) -> Result<Key, Error> {
+    key(&["ns/", ns, "/cubbyhole/", token, "/wrapped/", &part.to_string()])
 }
 
 /// A line of the due index; see [`crate::due`]. `nanos` before 1970 counts as 1970.

@@ -26,6 +26,7 @@ mod store;
 mod sys;
 mod tokens;
 mod ttl;
+mod wrapping;
 
 pub use mounts::{EngineType, Make};
 pub use node::Node;
@@ -40,6 +41,7 @@ use seals::Seals;
 use store::Store;
 use sys::{MountsPart, SealPart, Sys};
 use tokens::Tokens;
+use wrapping::Wrapping;
 
 /// Everything that a core is made of.
 pub struct Parts {
@@ -90,6 +92,9 @@ impl Core {
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
         let tokens = Arc::new(Tokens::new(store.clone(), env.clone(), identity.clone(), policies.clone()));
+        let address = node.api_address.clone();
+        let wrapping = Wrapping::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&tokens), address);
+        let wrapping = Arc::new(wrapping);
         let cubbyhole = make(&engines, "cubbyhole")?;
         let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
         let seals = Arc::new(Seals {
@@ -113,9 +118,10 @@ impl Core {
             },
             policies,
             tokens: Arc::clone(&tokens),
+            wrapping: Arc::clone(&wrapping),
         })?;
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
-        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts } })
+        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping } })
     }
 
     /// Whether the store has been initialized.

@@ -18,8 +18,10 @@ use crate::store::{Lost, Store, decode, encode};
 pub const ROOT: &str = "root";
 /// The policy that tokens get unless asked otherwise.
 pub const DEFAULT: &str = "default";
+/// The policy of the tokens of wrapped replies: they open their own reply and nothing else.
+pub(crate) const RESPONSE_WRAPPING: &str = "response-wrapping";
 /// Names that tokens get from the server alone.
-pub(crate) const RESERVED: [&str; 2] = ["response-wrapping", "control-group"];
+pub(crate) const RESERVED: [&str; 2] = [RESPONSE_WRAPPING, "control-group"];
 
 /// The longest policy text.
 const TEXT_BYTES_MAX: usize = 256 * 1024;
@@ -34,6 +36,13 @@ const LIST_PAGE: usize = 1_000;
 struct PolicyEntry {
     v: u32,
     text: String,
+}
+
+/// The rules of [`RESPONSE_WRAPPING`], which nobody can write.
+fn response_wrapping() -> Result<Arc<Policy>, Error> {
+    let text = "path \"sys/wrapping/unwrap\" { capabilities = [\"update\"] }";
+    let policy = Policy::parse(RESPONSE_WRAPPING, text);
+    policy.map(Arc::new).map_err(|source| Error::world("parse the policy of wrapping tokens", source))
 }
 
 /// The policies of all namespaces.
@@ -74,7 +83,10 @@ impl Policies {
         let found = keys.into_iter().zip(names).zip(entries);
         found
             .map(|((key, name), entry)| {
-                let Some(entry) = entry else { return Ok(Source { key, revision: None, policy: None }) };
+                let Some(entry) = entry else {
+                    let policy = if name == RESPONSE_WRAPPING { Some(response_wrapping()?) } else { None };
+                    return Ok(Source { key, revision: None, policy });
+                };
                 let policy = self.parse(&key, name, &entry)?;
                 Ok(Source { key, revision: Some(entry.revision), policy: Some(policy) })
             })

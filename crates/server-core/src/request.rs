@@ -8,13 +8,14 @@ use env::Env;
 use framework::context::Caller;
 use framework::engine::Route;
 use framework::openapi::{MountPath, Section};
-use framework::{Context, Error, Mounted, Namespace, Operation, Reply, Request};
+use framework::{Access, Context, Error, Mounted, Namespace, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
 use crate::keys::ROOT_NAMESPACE;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
+use crate::wrapping::{self, Wrapping};
 
 mod authenticate;
 mod authorize;
@@ -26,6 +27,7 @@ pub(crate) struct Pipeline {
     pub(crate) env: Env,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) mounts: Arc<Mounts>,
+    pub(crate) wrapping: Arc<Wrapping>,
 }
 
 /// A request whose destination is known.
@@ -51,21 +53,38 @@ impl Pipeline {
     }
 
     async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<(String, Reply), Error> {
-        if request.wrap_ttl.is_some_and(|ttl| !ttl.is_zero()) {
-            return Err(Error::invalid("response wrapping is not available in this release: leave the wrap TTL out"));
-        }
         let target = self.resolve(request).await?;
-        let is_open = matches!(&target, Some(Target { route: Ok(route), .. }) if route.access.is_unauthenticated);
-        let token = self.authenticate(request, is_open).await?;
-        let used = match &token {
-            Some(token) if !is_open => self.tokens.spend(token).await?,
-            _ => Use::More,
-        };
-        let result = self.answer(request, target, token.as_deref(), data, is_open).await;
+        let access = target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
+        let access = access.unwrap_or_default();
+        let token = self.authenticate(request, access).await;
+        let token = token.map_err(|error| not_a_wrapping_token(error, request, access, &data))?;
+        let used = self.spend(token.as_deref(), access).await?;
+        let mut result = self.answer(request, target, token.as_deref(), data, access.is_unauthenticated).await;
+        if request.wrap_ttl.is_some() && !access.works_while_sealed {
+            result = self.wrap(request, result).await;
+        }
         if let (Use::Last, Some(token)) = (used, &token) {
             self.retire(token).await;
         }
         result
+    }
+
+    /// Spends one use of the caller's token. That of a wrapped reply is good for opening it alone, and is not spent by
+    /// being tried elsewhere.
+    async fn spend(&self, token: Option<&Resolved>, access: Access) -> Result<Use, Error> {
+        match token {
+            None => Ok(Use::More),
+            Some(_) if access.is_unauthenticated => Ok(Use::More),
+            Some(token) if !token.entry.is_wrapping() => self.tokens.spend(token).await,
+            Some(_) if access.takes_wrapping_token => Ok(Use::More),
+            Some(_) => Err(Error::Denied),
+        }
+    }
+
+    async fn wrap(&self, request: &Request, result: Result<(String, Reply), Error>) -> Result<(String, Reply), Error> {
+        let (mount_type, reply) = result?;
+        let reply = self.wrapping.wrap(ROOT_NAMESPACE, request, &mount_type, reply).await?;
+        Ok((mount_type, reply))
     }
 
     /// Takes a used-up token away. What was done with its last use is done, so a failure here does not take the reply
@@ -147,9 +166,19 @@ impl Pipeline {
             namespace: Arc::clone(&target.namespace),
             caller: caller(request, token),
             connection: Arc::clone(&request.connection),
+            wrap_ttl: request.wrap_ttl,
             request_id: request.id.clone(),
             path: target.path.to_owned(),
         }
+    }
+}
+
+/// A bad token where one of a wrapped reply may come is told as that, unless the body names the one that is meant.
+fn not_a_wrapping_token(error: Error, request: &Request, access: Access, data: &Map<String, Value>) -> Error {
+    let names_one = data.get("token").and_then(Value::as_str).is_some_and(|token| !token.is_empty());
+    match error {
+        Error::Denied if access.takes_wrapping_token && request.token.is_some() && !names_one => wrapping::invalid(),
+        error => error,
     }
 }
 

@@ -11,6 +11,7 @@ use crate::node::Node;
 use crate::policies::Policies;
 use crate::seals::Seals;
 use crate::tokens::Tokens;
+use crate::wrapping::Wrapping;
 
 mod capabilities;
 mod health;
@@ -19,6 +20,7 @@ mod keyring;
 mod mounts;
 mod policies;
 mod seal;
+mod wrapping;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
 
@@ -28,6 +30,7 @@ pub(crate) struct Sys {
     pub(crate) mounts: MountsPart,
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
+    pub(crate) wrapping: Arc<Wrapping>,
 }
 
 /// For the endpoints that show or turn the seal.
@@ -53,5 +56,6 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
+        .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
         .mount(sys)
 }

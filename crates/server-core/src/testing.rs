@@ -327,6 +327,11 @@ impl Client<'_> {
         show(self.core.answer(request).await.result)
     }
 
+    /// The reply itself, for what [`show`] leaves out.
+    pub(crate) async fn answer(&self, request: Request) -> Result<Reply, Error> {
+        self.core.answer(request).await.result
+    }
+
     /// Makes a token; gives its text.
     pub(crate) async fn create(&self, path: &str, about: Value) -> String {
         let reply = self.write(&format!("auth/token/{path}"), about).await;

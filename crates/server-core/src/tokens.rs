@@ -91,6 +91,14 @@ pub(crate) enum Use {
     Last,
 }
 
+impl Resolved {
+    /// The token's own two entries as they were when it was resolved.
+    pub(crate) fn entries(&self) -> Vec<(Key, Revision)> {
+        let entries = self.sources.iter().cloned().zip(&self.revisions).take(2);
+        entries.filter_map(|(key, revision)| Some((key, (*revision)?))).collect()
+    }
+}
+
 impl Tokens {
     pub(crate) fn new(store: Store, env: Env, identity: Arc<Identity>, policies: Arc<Policies>) -> Self {
         Self { store, env, identity, policies, resolved: Cache::new(RESOLVED_MAX) }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use framework::Operation;
+use framework::{Operation, WrapFormat};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -120,6 +120,20 @@ fn a_header_that_is_not_text_is_refused() {
 fn check_wrap(value: &str, expected: Option<u64>) {
     let head = head("GET", "a", &[("x-vault-wrap-ttl", value)]).unwrap();
     assert_eq!(head.wrap_ttl, expected.map(Duration::from_secs), "{value}");
+}
+
+#[test]
+fn a_wrapping_token_can_be_asked_for_as_a_jwt() {
+    let format = |value| {
+        let headers = [("x-vault-wrap-ttl", "60"), ("x-vault-wrap-format", value)];
+        head("GET", "a", &headers).map(|head| head.wrap_format)
+    };
+    for (value, expected) in [("", WrapFormat::Token), ("jwt", WrapFormat::Jwt), ("JWT", WrapFormat::Jwt)] {
+        assert_eq!(format(value).unwrap(), expected, "{value}");
+    }
+    assert!(matches!(format("paseto"), Err(Refusal::Malformed(text)) if !text.contains("paseto")));
+    // Without a time there is nothing to wrap, and nothing to refuse.
+    assert!(head("GET", "a", &[("x-vault-wrap-format", "paseto")]).is_ok());
 }
 
 #[test]

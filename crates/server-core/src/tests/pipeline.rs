@@ -1,7 +1,5 @@
 //! The order of the stages: what is said to whom before anything else is said.
 
-use std::time::Duration;
-
 use framework::Operation;
 use serde_json::{Value, json};
 
@@ -137,21 +135,6 @@ async fn help_is_for_every_valid_token() {
         assert_eq!(bench.with("bad").help(path).await, denied(), "{path}");
         assert_eq!(bench.nobody().help(path).await, denied(), "{path}");
     }
-}
-
-#[tokio::test]
-async fn wrapping_is_refused_clearly_and_never_done_without() {
-    let bench = Bench::new().await;
-    let mut request = bench.root().request(Operation::Read, "sys/mounts", json!({}));
-    request.wrap_ttl = Some(Duration::from_secs(60));
-    let text = "response wrapping is not available in this release: leave the wrap TTL out";
-    assert_eq!(bench.root().send(request.clone()).await, invalid(text));
-    request.wrap_ttl = Some(Duration::ZERO);
-    assert!(bench.root().send(request).await["data"].is_object());
-    // A policy that demands wrapping is not satisfied by doing without it.
-    let text = "path \"sys/mounts\" { capabilities = [\"read\"]\n min_wrapping_ttl = \"1s\" }";
-    let token = bench.token_for("wrapped", text).await;
-    assert_eq!(bench.with(&token).read("sys/mounts").await, denied());
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ async fn tables() -> [(&'static str, Arc<dyn Mounted>); 2] {
 
 #[tokio::test]
 async fn who_may_call_what_is_a_list_that_somebody_has_looked_at() {
-    let mut text = String::from("Rows that need no token, answer while sealed, or need sudo.\n");
+    let mut text = String::from(
+        "Rows that need no token, answer while sealed, need sudo, or take the token of a wrapped reply.\n",
+    );
     for (mount, engine) in tables().await {
         for spec in engine.specs() {
             let access = spec.access;
@@ -32,6 +34,7 @@ async fn who_may_call_what_is_a_list_that_somebody_has_looked_at() {
                 (access.works_while_sealed, "while sealed"),
                 (access.is_unauthenticated && !access.works_while_sealed, "no token"),
                 (access.is_sudo, "sudo"),
+                (access.takes_wrapping_token, "wrapping token"),
             ];
             let marks: Vec<_> = marks.into_iter().filter_map(|(is_so, word)| is_so.then_some(word)).collect();
             if !marks.is_empty() {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use policy::{Acl, CompileError, Policy};
 use serde::{Deserialize, Serialize};
 
-use crate::policies::{ROOT, Source};
+use crate::policies::{RESPONSE_WRAPPING, ROOT, Source};
 
 /// What a token is. Changes once: when it is marked.
 #[derive(Clone, Serialize, Deserialize)]
@@ -76,6 +76,11 @@ pub(crate) struct AccessorEntry {
 impl TokenEntry {
     pub(crate) fn is_root(&self) -> bool {
         self.policies.iter().any(|name| name == ROOT)
+    }
+
+    /// Whether it is the token of a wrapped reply.
+    pub(crate) fn is_wrapping(&self) -> bool {
+        matches!(self.policies.as_slice(), [only] if only == RESPONSE_WRAPPING)
     }
 
     pub(crate) fn ttl(&self) -> Duration {
