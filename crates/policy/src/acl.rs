@@ -29,7 +29,7 @@ pub struct AclRule {
 }
 
 /// Where a rule, or a part of it, comes from.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Source {
     /// The policy's name.
     pub policy: Arc<str>,
@@ -39,6 +39,8 @@ pub struct Source {
     pub line: u32,
     /// What this policy alone grants.
     pub capabilities: Capabilities,
+    /// What else this policy alone says about the path; none where it has nothing but capabilities.
+    pub restrictions: Option<Box<Constraints>>,
 }
 
 /// Policies that cannot stand together.
@@ -210,6 +212,31 @@ impl Acl {
         self.rules.get(number)
     }
 
+    /// Every rule that matches the path, in the order in which they would decide if those in front were not there.
+    pub(crate) fn ranked(&self, path: &str, operation: Operation) -> Vec<&AclRule> {
+        let path = path.trim_start_matches('/');
+        let without_slash = path.strip_suffix('/').filter(|_| operation.enumerates());
+        let retried = without_slash.filter(|_| operation == Operation::List);
+        let mut numbers: Vec<usize> = [Some(path), without_slash]
+            .into_iter()
+            .flatten()
+            .filter_map(|path| self.exact.get(path).copied())
+            .collect();
+        for path in retried.into_iter().chain([path]) {
+            let mut others = Vec::new();
+            self.others.matches(path, &mut |number| others.push(number));
+            others.sort_unstable_by(|one, two| two.cmp(one));
+            numbers.extend(others);
+        }
+        let mut rules: Vec<&AclRule> = Vec::with_capacity(numbers.len());
+        for rule in numbers.into_iter().filter_map(|number| self.rules.get(number)) {
+            if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
+                rules.push(rule);
+            }
+        }
+        rules
+    }
+
     fn best_of_others(&self, path: &str) -> Option<usize> {
         let mut best = None;
         self.others.matches(path, &mut |number| best = best.max(Some(number)));
@@ -224,6 +251,7 @@ fn add(merged: &mut BTreeMap<Pattern, AclRule>, policy: &Policy, namespace: &Arc
         namespace: Arc::clone(namespace),
         line: rule.line,
         capabilities: rule.constraints.capabilities,
+        restrictions: rule.constraints.restricts().then(|| Box::new(rule.constraints.clone())),
     };
     match merged.get_mut(&pattern) {
         Some(own) => {

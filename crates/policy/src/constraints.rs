@@ -36,6 +36,11 @@ impl Constraints {
         Self { capabilities: Capability::Deny.into(), ..Self::default() }
     }
 
+    /// Whether it says more than its capabilities.
+    pub(crate) fn restricts(&self) -> bool {
+        *self != Self { capabilities: self.capabilities, ..Self::default() }
+    }
+
     /// Adds what another policy says about the same path: rights are joined, `deny` on either side leaves nothing else,
     /// and limits take the lower value, also of the minimum (Vault's documented choice).
     pub(crate) fn merge(&mut self, other: &Self) {

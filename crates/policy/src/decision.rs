@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::duration;
 use serde_json::{Map, Value};
 
-use crate::{AclRule, Capability, Operation};
+use crate::{AclRule, Capability, Constraints, Operation, Source};
 
 /// The parameter that [`crate::Constraints::pagination_limit`] bounds.
 const LIMIT: &str = "limit";
@@ -20,7 +20,7 @@ pub struct Question<'a> {
     pub operation: Operation,
     /// The parameters, top level only; absent is the same as empty.
     pub parameters: Option<&'a Map<String, Value>>,
-    /// For how long the reply shall be wrapped.
+    /// For how long the reply shall be wrapped; zero is not at all.
     pub wrap_ttl: Option<Duration>,
 }
 
@@ -99,7 +99,9 @@ fn refusal<'a>(rule: &'a AclRule, capability: Capability, question: &Question<'a
     if !own.capabilities.contains(capability) {
         return Some(Reason::NotGranted(rule, capability));
     }
-    let wrapped_for = |is_within: &dyn Fn(Duration) -> bool| question.wrap_ttl.is_some_and(is_within);
+    // A TTL of zero asks for no wrapping, so that it fulfills no bound.
+    let wrap_ttl = question.wrap_ttl.filter(|ttl| !ttl.is_zero());
+    let wrapped_for = |is_within: &dyn Fn(Duration) -> bool| wrap_ttl.is_some_and(is_within);
     if own.max_wrapping_ttl.is_some_and(|max| !wrapped_for(&|ttl| ttl <= max))
         || own.min_wrapping_ttl.is_some_and(|min| !wrapped_for(&|ttl| ttl >= min))
     {
@@ -145,40 +147,75 @@ fn page_refusal<'a>(rule: &'a AclRule, question: &Question<'a>) -> Option<Reason
     if is_within { None } else { Some(Reason::PageTooLarge(rule, max)) }
 }
 
+impl<'a> Reason<'a> {
+    /// The rule that it is about; none for root, help, and paths without a rule.
+    #[must_use]
+    pub fn rule(&self) -> Option<&'a AclRule> {
+        match self {
+            Self::Root | Self::Help | Self::NoRule => None,
+            Self::Granted(rule, _)
+            | Self::Denied(rule)
+            | Self::NotGranted(rule, _)
+            | Self::Wrapping(rule)
+            | Self::ParameterMissing(rule, _)
+            | Self::ParameterDenied(rule, _)
+            | Self::ParameterNotAllowed(rule, _)
+            | Self::PageTooLarge(rule, _) => Some(rule),
+        }
+    }
+
+    /// The parts of the rule that it rests on: of several policies with the same path, those that grant it, deny it or
+    /// restrict it.
+    pub fn sources(&self) -> impl Iterator<Item = &'a Source> {
+        let sources = self.rule().map(AclRule::sources).unwrap_or_default();
+        sources.iter().filter(|source| self.rests_on(source))
+    }
+
+    fn rests_on(&self, source: &Source) -> bool {
+        let says = |test: &dyn Fn(&Constraints) -> bool| source.restrictions.as_deref().is_some_and(test);
+        match self {
+            Self::Root | Self::Help | Self::NoRule | Self::NotGranted(..) => true,
+            Self::Granted(_, capability) => source.capabilities.contains(*capability),
+            Self::Denied(_) => source.capabilities.denies(),
+            Self::Wrapping(_) => says(&|own| own.min_wrapping_ttl.or(own.max_wrapping_ttl).is_some()),
+            Self::ParameterMissing(_, name) => says(&|own| own.required_parameters.iter().any(|own| own == name)),
+            Self::ParameterDenied(_, name) => says(&|own| own.denied_parameters.mentions(name)),
+            Self::ParameterNotAllowed(..) => says(&|own| !own.allowed_parameters.is_empty()),
+            Self::PageTooLarge(..) => says(&|own| own.pagination_limit.is_some()),
+        }
+    }
+}
+
 impl fmt::Display for Reason<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Root => f.write_str("the root policy allows everything"),
             Self::Help => f.write_str("help is open to every valid token"),
             Self::NoRule => f.write_str("no rule of any policy matches the path"),
-            Self::Granted(rule, capability) => write!(f, "{} grants {capability}", Named(rule, Some(*capability))),
-            Self::Denied(rule) => write!(f, "{} denies everything", Named(rule, Some(Capability::Deny))),
-            Self::NotGranted(rule, capability) => {
-                write!(f, "{} is the most specific one and does not grant {capability}", Named(rule, None))
+            Self::Granted(_, capability) => write!(f, "{} grants {capability}", Named(self)),
+            Self::Denied(_) => write!(f, "{} denies everything", Named(self)),
+            Self::NotGranted(_, capability) => {
+                write!(f, "{} is the most specific one and does not grant {capability}", Named(self))
             }
-            Self::Wrapping(rule) => write!(f, "{} wants the reply wrapped {}", Named(rule, None), wrapping(rule)),
-            Self::ParameterMissing(rule, name) => write!(f, "{} requires parameter {name:?}", Named(rule, None)),
-            Self::ParameterDenied(rule, name) => {
-                write!(f, "{} denies parameter {name:?} or its value", Named(rule, None))
+            Self::Wrapping(rule) => write!(f, "{} wants the reply wrapped {}", Named(self), wrapping(rule)),
+            Self::ParameterMissing(_, name) => write!(f, "{} requires parameter {name:?}", Named(self)),
+            Self::ParameterDenied(_, name) => write!(f, "{} denies parameter {name:?} or its value", Named(self)),
+            Self::ParameterNotAllowed(_, name) => {
+                write!(f, "{} does not allow parameter {name:?} or its value", Named(self))
             }
-            Self::ParameterNotAllowed(rule, name) => {
-                write!(f, "{} does not allow parameter {name:?} or its value", Named(rule, None))
-            }
-            Self::PageTooLarge(rule, max) => write!(f, "{} allows pages of at most {max} entries", Named(rule, None)),
+            Self::PageTooLarge(_, max) => write!(f, "{} allows pages of at most {max} entries", Named(self)),
         }
     }
 }
 
-/// A rule and the policies that it comes from: all of them, or those that say this one thing.
-struct Named<'a>(&'a AclRule, Option<Capability>);
+/// The rule of a reason, with the policies that the reason rests on.
+pub(crate) struct Named<'r>(pub(crate) &'r Reason<'r>);
 
 impl fmt::Display for Named<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(rule, capability) = self;
+        let Some(rule) = self.0.rule() else { return f.write_str("no rule") };
         write!(f, "rule {:?} of ", rule.path())?;
-        let says =
-            |capabilities: crate::Capabilities| capability.is_none_or(|capability| capabilities.contains(capability));
-        for (index, source) in rule.sources().iter().filter(|source| says(source.capabilities)).enumerate() {
+        for (index, source) in self.0.sources().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             write!(f, "{comma}policy {:?} line {}", source.policy, source.line)?;
             if !source.namespace.is_empty() {
@@ -189,7 +226,8 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-fn wrapping(rule: &AclRule) -> String {
+/// For how long a rule wants replies wrapped.
+pub(crate) fn wrapping(rule: &AclRule) -> String {
     let own = rule.constraints();
     let shown = |ttl: Duration| duration::format_short(ttl);
     match (own.min_wrapping_ttl, own.max_wrapping_ttl) {

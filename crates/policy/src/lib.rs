@@ -8,6 +8,7 @@
 //! unless its rule restricts parameters.
 
 mod acl;
+mod advice;
 mod capability;
 mod constraints;
 mod control_group;

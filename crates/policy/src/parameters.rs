@@ -24,6 +24,16 @@ impl Parameters {
         self.0.is_empty()
     }
 
+    /// Whether a parameter is named here, by itself or among all.
+    pub(crate) fn mentions(&self, name: &str) -> bool {
+        self.0.contains_key(ANY) || self.0.contains_key(&name.to_lowercase())
+    }
+
+    /// The patterns for a parameter's value: of its own name, or of all others.
+    pub(crate) fn patterns(&self, name: &str) -> Option<&[Value]> {
+        self.0.get(&name.to_lowercase()).or_else(|| self.0.get(ANY)).map(Vec::as_slice)
+    }
+
     /// The names with their patterns, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[Value])> {
         self.0.iter().map(|(name, patterns)| (name.as_str(), patterns.as_slice()))

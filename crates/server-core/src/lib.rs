@@ -39,7 +39,7 @@ use policies::Policies;
 use request::Pipeline;
 use seals::Seals;
 use store::Store;
-use sys::{MountsPart, SealPart, Sys};
+use sys::{ExplainPart, MountsPart, SealPart, Sys};
 use tokens::Tokens;
 use wrapping::Wrapping;
 
@@ -116,9 +116,10 @@ impl Core {
                 tokens: Arc::clone(&tokens),
                 max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
             },
-            policies,
+            policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),
+            explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
         })?;
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping } })

@@ -18,8 +18,8 @@ use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
 use crate::wrapping::{self, Wrapping};
 
 mod authenticate;
-mod authorize;
-mod resolve;
+pub(crate) mod authorize;
+pub(crate) mod resolve;
 
 /// What the pipeline needs of the core.
 pub(crate) struct Pipeline {

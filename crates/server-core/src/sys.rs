@@ -31,6 +31,14 @@ pub(crate) struct Sys {
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
+    pub(crate) explain: ExplainPart,
+}
+
+/// For what explains why a request is allowed or refused.
+pub(crate) struct ExplainPart {
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) tokens: Arc<Tokens>,
+    pub(crate) mounts: Arc<Mounts>,
 }
 
 /// For the endpoints that show or turn the seal.
@@ -55,6 +63,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
+        .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
         .mount(sys)

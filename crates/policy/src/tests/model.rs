@@ -155,6 +155,43 @@ proptest! {
     }
 
     #[test]
+    fn the_rules_behind_the_deciding_one_would_decide_without_it(policies in policies(), path in request_path()) {
+        for operation in OPERATIONS {
+            let mut left = policies.clone();
+            let acl = compile(&policies);
+            for rule in acl.ranked(&path, operation) {
+                prop_assert_eq!(deciding(&left, &path, operation), Some(rule.path()), "{:?} of {:?}", operation, &path);
+                left.iter_mut().for_each(|policy| policy.retain(|(own, _)| own != rule.path()));
+            }
+            prop_assert_eq!(deciding(&left, &path, operation), None, "{:?} of {:?}", operation, &path);
+        }
+    }
+
+    #[test]
+    fn the_rule_that_is_advised_allows_what_was_refused(policies in policies(), path in request_path(), sudo in any::<bool>()) {
+        let acl = compile(&policies);
+        for operation in OPERATIONS {
+            let question = question(operation, &path);
+            let is_allowed = |acl: &Acl| {
+                let decision = acl.decide(&question);
+                decision.allowed && (decision.sudo || !sudo)
+            };
+            let advice = acl.advice(&question, sudo);
+            // A rule cannot spell a path that has a wildcard in it.
+            if !path.split('/').any(|segment| segment == "+") {
+                prop_assert_eq!(advice.is_empty(), is_allowed(&acl), "{:?} of {:?}", operation, &path);
+            }
+            let rules = advice.iter().filter_map(|line| line.strip_prefix("with this rule in one of the policies: "));
+            for rule in rules {
+                let mut texts: Vec<String> = policies.iter().map(|policy| text(policy)).collect();
+                texts.push(rule.to_owned());
+                let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+                prop_assert!(is_allowed(&super::acl(&texts)), "{:?} of {:?}: {}", operation, &path, rule);
+            }
+        }
+    }
+
+    #[test]
     fn the_order_of_policies_does_not_matter(policies in policies(), path in request_path()) {
         let mut reversed = policies.clone();
         reversed.reverse();

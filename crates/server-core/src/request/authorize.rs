@@ -1,15 +1,72 @@
-//! Third stage: may they.
+//! Third stage: may they. [`judge`] is the one place that asks a token's policies; whatever explains a decision asks it
+//! too, so that the two cannot differ.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use framework::{Access, Error, Operation, Request};
-use policy::Question;
+use policy::{Acl, Decision, Question};
 use serde_json::{Map, Value};
 
 use crate::tokens::Resolved;
 
-/// Whether the token's policies allow the request; tells whether they give `sudo` on its path. A path that leads
-/// nowhere is checked all the same, so that a denial looks alike whether it does or not.
+/// What somebody wants to do, with the path as rules are compared with it.
+pub(crate) struct Wish<'r> {
+    path: Cow<'r, str>,
+    operation: Operation,
+    parameters: Option<&'r Map<String, Value>>,
+    wrap_ttl: Option<Duration>,
+}
+
+/// What the policies say to a wish.
+pub(crate) struct Verdict<'r> {
+    /// What was asked of the policies: of a path with a slash at its end, the spelling that has a rule.
+    pub(crate) question: Question<'r>,
+    pub(crate) decision: Decision<'r>,
+    pub(crate) needs_sudo: bool,
+}
+
+impl<'r> Wish<'r> {
+    pub(crate) fn new(path: &'r str, operation: Operation) -> Self {
+        Self { path: judged_path(path, operation), operation, parameters: None, wrap_ttl: None }
+    }
+
+    #[must_use]
+    pub(crate) fn with(self, parameters: &'r Map<String, Value>, wrap_ttl: Option<Duration>) -> Self {
+        Self { parameters: Some(parameters), wrap_ttl, ..self }
+    }
+
+    fn question<'s>(&'s self, path: &'s str) -> Question<'s> {
+        Question {
+            path,
+            operation: policy_operation(self.operation),
+            parameters: self.parameters,
+            wrap_ttl: self.wrap_ttl,
+        }
+    }
+}
+
+impl Verdict<'_> {
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.decision.allowed && (self.decision.sudo || !self.needs_sudo)
+    }
+}
+
+/// Asks the policies. `access` is what the row says that the path leads to; a path that leads nowhere is judged all the
+/// same, so that a denial looks alike whether it does or not.
+pub(crate) fn judge<'r>(acl: &'r Acl, wish: &'r Wish<'r>, access: Option<Access>) -> Verdict<'r> {
+    let needs_sudo = access.is_some_and(|access| access.is_sudo) && wish.operation != Operation::Help;
+    let decided = |path| {
+        let question = wish.question(path);
+        Verdict { question, decision: acl.decide(&question), needs_sudo }
+    };
+    // Some rows take a name with a slash behind it for the name: then the rule for the name counts.
+    let bare = if is_list(wish.operation) { None } else { wish.path.strip_suffix('/') };
+    let bare = bare.map(decided).filter(|bare| bare.decision.rule.is_some());
+    bare.unwrap_or_else(|| decided(&wish.path))
+}
+
+/// Whether the token's policies allow the request; tells whether they give `sudo` on its path.
 pub(super) fn check(
     request: &Request,
     operation: Operation,
@@ -18,22 +75,9 @@ pub(super) fn check(
     data: &Map<String, Value>,
 ) -> Result<bool, Error> {
     let token = token.ok_or(Error::Denied)?;
-    let path = judged_path(&request.path, operation);
-    let question = |path| Question {
-        path,
-        operation: policy_operation(operation),
-        parameters: Some(data),
-        wrap_ttl: request.wrap_ttl,
-    };
-    // Some rows take a name with a slash behind it for the name: then the rule for the name counts.
-    let bare = if is_list(operation) { None } else { path.strip_suffix('/') };
-    let decision = bare.map(|bare| token.acl.decide(&question(bare))).filter(|bare| bare.rule.is_some());
-    let decision = decision.unwrap_or_else(|| token.acl.decide(&question(&path)));
-    let needs_sudo = access.is_some_and(|access| access.is_sudo) && operation != Operation::Help;
-    if !decision.allowed || (needs_sudo && !decision.sudo) {
-        return Err(Error::Denied);
-    }
-    Ok(decision.sudo)
+    let wish = Wish::new(&request.path, operation).with(data, request.wrap_ttl);
+    let verdict = judge(&token.acl, &wish, access);
+    if verdict.is_allowed() { Ok(verdict.decision.sudo) } else { Err(Error::Denied) }
 }
 
 /// The path as rules are compared with it: a list always ends in `/`, as it does on the wire, however it came here.

@@ -2,14 +2,34 @@
 
 use std::sync::Arc;
 
-use framework::{Error, Request, View};
+use framework::engine::Route;
+use framework::{Error, Operation, Request, View};
 
 use super::{Pipeline, Target, root_namespace};
 use crate::keys;
+use crate::mounts::{LiveMount, Mounts};
 use crate::tokens::Resolved;
 
 /// Where the core's own endpoints are, in every namespace.
 const SYSTEM: &str = "sys/";
+
+/// The mount that a path leads to, the path behind the mount path, and the row of the engine.
+type Lead<'p> = (Arc<LiveMount>, &'p str, Result<Route, Error>);
+
+/// Where a path of an unsealed server leads; `None` when nothing is mounted there.
+pub(crate) async fn lead<'p>(
+    mounts: &Mounts,
+    ns: &str,
+    operation: Operation,
+    path: &'p str,
+) -> Result<Option<Lead<'p>>, Error> {
+    let Some((mount, path)) = mounts.find(ns, path).await? else { return Ok(None) };
+    let route = mount.engine.route(operation, path).map_err(|error| match error {
+        Error::Unrouted(_) => Error::Unrouted("unsupported path".into()),
+        error => error,
+    });
+    Ok(Some((mount, path, route)))
+}
 
 impl Pipeline {
     /// Where the request leads; `None` when nothing is mounted there.
@@ -34,13 +54,14 @@ impl Pipeline {
             // Whether a namespace exists is told to nobody who has no rights there.
             return Err(Error::Denied);
         }
-        let Some((mount, path)) = self.mounts.find(keys::ROOT_NAMESPACE, &request.path).await? else { return Ok(None) };
-        let engine = Arc::clone(&mount.engine);
-        let route = engine.route(request.operation, path).map_err(|error| match error {
-            Error::Unrouted(_) => Error::Unrouted("unsupported path".into()),
-            error => error,
-        });
-        Ok(Some(Target { namespace: root_namespace(), mount: Some(mount), engine, path, route }))
+        let found = lead(&self.mounts, keys::ROOT_NAMESPACE, request.operation, &request.path).await?;
+        Ok(found.map(|(mount, path, route)| Target {
+            namespace: root_namespace(),
+            engine: Arc::clone(&mount.engine),
+            mount: Some(mount),
+            path,
+            route,
+        }))
     }
 
     /// The storage that the engine gets: the mount's own, or for a cubbyhole the caller's token's, which lives and

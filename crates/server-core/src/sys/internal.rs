@@ -136,7 +136,7 @@ impl MountsPart {
     }
 }
 
-fn full_path(kind: Kind, path: &str) -> String {
+pub(super) fn full_path(kind: Kind, path: &str) -> String {
     match kind {
         Kind::Secrets => path.to_owned(),
         Kind::Auth => ["auth/", path].concat(),

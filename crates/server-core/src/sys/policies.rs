@@ -7,6 +7,8 @@ use serde_json::json;
 
 use crate::policies::{Policies, ROOT, sanitize_name};
 
+pub(super) mod explain;
+
 const NAME: &str = "Name of the policy. Stored in lower case.";
 
 pub(super) fn paths() -> Vec<Path<Policies>> {

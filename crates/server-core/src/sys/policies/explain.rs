@@ -1,0 +1,194 @@
+//! `sys/policies/explain`: why a token may do something or not: the rule that decides, its policy and line, and what
+//! would have allowed it.
+//!
+//! Only for callers who may read every policy of the token that they ask about, their own token included; everybody else
+//! gets the same denial as for a token that does not exist. Mounts that the caller may not see play no part in the
+//! answer, so that it never tells whether something is mounted or stored at a path.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use framework::{Access, Context, Error, Operation, Path, Reply, fields};
+use policy::{Capability, Reason};
+use secret::Secret;
+use serde_json::{Map, Value, json};
+
+use crate::mounts::is_permanent;
+use crate::policies::{RESERVED, ROOT};
+use crate::request::authorize::{Verdict, Wish, judge};
+use crate::request::resolve;
+use crate::sys::ExplainPart;
+use crate::sys::internal::full_path;
+use crate::tokens::Resolved;
+
+/// The longest path that is explained, in bytes. No request has a longer one.
+const PATH_BYTES_MAX: usize = 8 * 1024;
+const OPEN: &str = "the path needs no token";
+
+pub(in crate::sys) fn paths() -> Vec<Path<ExplainPart>> {
+    vec![
+        Path::new("policies/explain", "Why a token may do something or not.")
+            .update(explain, "Name the rule that decides, its policy and line, and what would have allowed it."),
+    ]
+}
+
+fields! {
+    /// Something that somebody wants to do.
+    struct Explain {
+        /// The token. The caller's own when neither token nor accessor is given.
+        token: Option<Secret<String>> => secret,
+        /// The token's accessor, instead of the token.
+        accessor: Option<String>,
+        /// The path, without /v1/ in front.
+        path: String,
+        /// One of create, read, update, patch, delete, list and scan.
+        operation: String,
+        /// The parameters of the request. None when absent.
+        parameters: Option<Map<String, Value>> => secret,
+        /// For how long the reply is to be wrapped. Not at all when absent.
+        wrap_ttl: Option<Duration>,
+    }
+}
+
+async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Result<Reply, Error> {
+    let operation = operation(&input.operation)?;
+    let path = input.path.trim_start_matches('/');
+    if path.is_empty() || path.len() > PATH_BYTES_MAX {
+        return Err(Error::Invalid(format!("path must have 1 to {PATH_BYTES_MAX} bytes").into()));
+    }
+    let ns = context.namespace.id.as_str();
+    let caller = context.caller.token.as_ref().ok_or(Error::Denied)?;
+    let caller = part.tokens.resolve(ns, caller.expose()).await?;
+    let asked = part.asked(ns, &caller, input.token, input.accessor).await?;
+    if !asked.entry.policies.iter().all(|name| may_read(&caller, name)) {
+        return Err(Error::Denied);
+    }
+    let access = part.access(ns, &caller, operation, path).await?;
+    let parameters = input.parameters.unwrap_or_default();
+    let wish = Wish::new(path, operation).with(&parameters, input.wrap_ttl);
+    let verdict = judge(&asked.acl, &wish, access);
+    let is_open = access.is_some_and(|access| access.is_unauthenticated);
+    let is_allowed = is_open || verdict.is_allowed();
+    let reason = reason(&verdict);
+    let mut would_allow = Vec::new();
+    if !is_allowed {
+        would_allow = asked.acl.advice(&verdict.question, verdict.needs_sudo);
+        would_allow.extend(part.missing(ns, &asked).await?);
+    }
+    Ok(Reply::data(json!({
+        "allowed": is_allowed,
+        "sudo": verdict.decision.sudo,
+        "reason": if is_open { OPEN.to_owned() } else { reason.to_string() },
+        "rule": if is_open { Value::Null } else { rule(&reason.0) },
+        "would_allow": would_allow,
+        "policies": asked.entry.policies,
+    })))
+}
+
+impl ExplainPart {
+    /// The token that is asked about. One that is not there is refused as one that the caller may not ask about.
+    async fn asked(
+        &self,
+        ns: &str,
+        caller: &Arc<Resolved>,
+        token: Option<Secret<String>>,
+        accessor: Option<String>,
+    ) -> Result<Arc<Resolved>, Error> {
+        let token = token.filter(|token| !token.expose().is_empty());
+        match (token, accessor.filter(|accessor| !accessor.is_empty())) {
+            (Some(_), Some(_)) => Err(Error::invalid("give a token or an accessor, not both")),
+            (Some(token), None) => self.tokens.resolve(ns, token.expose()).await,
+            (None, Some(accessor)) => {
+                let (hash, _) = self.tokens.by_accessor(ns, &accessor).await?.ok_or(Error::Denied)?;
+                self.tokens.resolve_hash(ns, &hash).await
+            }
+            (None, None) => Ok(Arc::clone(caller)),
+        }
+    }
+
+    /// What the row says that the path leads to, as far as the caller may know of it: the server's own tables are public,
+    /// of other mounts a caller sees those in which something is open to it.
+    async fn access(
+        &self,
+        ns: &str,
+        caller: &Resolved,
+        operation: Operation,
+        path: &str,
+    ) -> Result<Option<Access>, Error> {
+        let Some((mount, _, route)) = resolve::lead(&self.mounts, ns, operation, path).await? else { return Ok(None) };
+        let settings = &mount.settings;
+        let is_seen = is_permanent(&settings.engine_type)
+            || caller.acl.has_any_below(&full_path(mount.engine.kind(), &settings.path));
+        Ok(route.ok().filter(|_| is_seen).map(|route| route.access))
+    }
+
+    /// Policies that the token has by name only.
+    async fn missing(&self, ns: &str, asked: &Resolved) -> Result<Vec<String>, Error> {
+        let stored = |name: &&String| *name != ROOT && !RESERVED.contains(&name.as_str());
+        let names: Vec<String> = asked.entry.policies.iter().filter(stored).cloned().collect();
+        let sources = self.policies.sources(ns, &names).await?;
+        let missing = names.iter().zip(sources).filter(|(_, source)| source.policy.is_none());
+        Ok(missing
+            .map(|(name, _)| format!("if policy {name:?}, which the token has, existed and allowed it"))
+            .collect())
+    }
+}
+
+/// Whether a caller may read a policy under its path or its older path.
+fn may_read(caller: &Resolved, name: &str) -> bool {
+    ["sys/policies/acl/", "sys/policy/"].into_iter().any(|folder| {
+        let path = [folder, name].concat();
+        judge(&caller.acl, &Wish::new(&path, Operation::Read), None).is_allowed()
+    })
+}
+
+/// The words of policies, and those of HTTP that mean one operation only.
+fn operation(word: &str) -> Result<Operation, Error> {
+    let lower = word.to_ascii_lowercase();
+    Ok(match lower.as_str() {
+        "create" => Operation::Create,
+        "read" | "get" => Operation::Read,
+        "update" => Operation::Update,
+        "patch" => Operation::Patch,
+        "delete" => Operation::Delete,
+        "list" => Operation::List,
+        "scan" => Operation::Scan,
+        "put" | "post" | "write" => {
+            let text = format!("operation {word:?} is create where nothing is yet, and update elsewhere: say which");
+            return Err(Error::Invalid(text.into()));
+        }
+        _ => {
+            let text = format!("unknown operation {word:?}: create, read, update, patch, delete, list or scan");
+            return Err(Error::Invalid(text.into()));
+        }
+    })
+}
+
+/// The reason of a verdict as a sentence, and whether it is about `sudo` alone.
+struct Because<'r>(Reason<'r>, bool);
+
+fn reason<'r>(verdict: &Verdict<'r>) -> Because<'r> {
+    let decision = &verdict.decision;
+    match decision.rule.filter(|_| decision.allowed && !verdict.is_allowed()) {
+        Some(rule) => Because(Reason::NotGranted(rule, Capability::Sudo), true),
+        None => Because(decision.reason, false),
+    }
+}
+
+impl std::fmt::Display for Because<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(reason, is_about_sudo) = self;
+        write!(f, "{}{reason}", if *is_about_sudo { "the path takes sudo on top: " } else { "" })
+    }
+}
+
+/// The rule with the first policy that the decision rests on.
+fn rule(reason: &Reason<'_>) -> Value {
+    let Some(rule) = reason.rule() else { return Value::Null };
+    let Some(source) = reason.sources().next().or_else(|| rule.sources().first()) else { return Value::Null };
+    let capabilities: Vec<_> = rule.constraints().capabilities.iter().map(Capability::as_str).collect();
+    json!({ "policy": &*source.policy, "path": rule.path(), "line": source.line, "capabilities": capabilities })
+}
+
+#[cfg(test)]
+mod tests;
