@@ -50,6 +50,20 @@ pub(crate) fn policy(ns: &str, name: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/policy/", name])
 }
 
+/// The folder of all policies.
+pub(crate) fn policies(ns: &str) -> String {
+    ["ns/", ns, "/policy/"].concat()
+}
+
+pub(crate) fn password_policy(ns: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/password-policy/", name])
+}
+
+/// The folder of all password policies.
+pub(crate) fn password_policies(ns: &str) -> String {
+    ["ns/", ns, "/password-policy/"].concat()
+}
+
 pub(crate) fn token(ns: &str, hash: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/token/", hash])
 }

@@ -36,6 +36,7 @@ pub use tokens::Limits;
 use cluster::Identity;
 use mounts::Mounts;
 use policies::Policies;
+use policies::password::PasswordPolicies;
 use request::Pipeline;
 use seals::Seals;
 use store::Store;
@@ -119,6 +120,7 @@ impl Core {
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),
+            passwords: PasswordPolicies::new(store.clone(), env.clone()),
             explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
         })?;
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);

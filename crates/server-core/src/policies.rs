@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use barrier::Changes;
 use framework::Error;
-use framework::view::COMMIT_TRIES;
+use framework::view::Listing;
 use policy::Policy;
 use quick_cache::sync::Cache;
-use serde::{Deserialize, Serialize};
-use storage::{Expectation, Key, KeyRange, Revision};
+use storage::{Key, Revision};
 
 use crate::keys;
-use crate::store::{Lost, Store, decode, encode};
+use crate::store::{Store, decode, encode};
+
+pub(crate) mod password;
+mod texts;
+
+use texts::TextEntry;
 
 /// The policy that nothing is refused to.
 pub const ROOT: &str = "root";
@@ -29,14 +32,6 @@ const TEXT_BYTES_MAX: usize = 256 * 1024;
 const NAME_BYTES_MAX: usize = 512;
 /// How many parsed policies are kept.
 const PARSED_MAX: usize = 2_000;
-/// How many names one storage call of a list asks for.
-const LIST_PAGE: usize = 1_000;
-
-#[derive(Serialize, Deserialize)]
-struct PolicyEntry {
-    v: u32,
-    text: String,
-}
 
 /// The rules of [`RESPONSE_WRAPPING`], which nobody can write.
 fn response_wrapping() -> Result<Arc<Policy>, Error> {
@@ -66,13 +61,12 @@ impl Policies {
 
     /// The entry of the `default` policy that init writes.
     pub(crate) fn initial(ns: &str) -> Result<(Key, Vec<u8>), Error> {
-        Ok((keys::policy(ns, DEFAULT)?, encode(&PolicyEntry { v: 1, text: policy::DEFAULT.to_owned() })?))
+        Ok((keys::policy(ns, DEFAULT)?, encode(&TextEntry::new(policy::DEFAULT))?))
     }
 
     /// The text of a policy, `None` if there is none.
     pub(crate) async fn text(&self, ns: &str, name: &str) -> Result<Option<String>, Error> {
-        let found = self.store.get::<PolicyEntry>(&keys::policy(ns, name)?).await?;
-        Ok(found.map(|found| found.value.text))
+        texts::read(&self.store, &keys::policy(ns, name)?).await
     }
 
     /// The parsed policies of these names with what they were read from; absent ones too.
@@ -99,7 +93,7 @@ impl Policies {
         {
             return Ok(policy);
         }
-        let found = decode::<PolicyEntry>(key, entry)?;
+        let found = decode::<TextEntry>(key, entry)?;
         let policy = Policy::parse(name, &found.value.text)
             .map_err(|source| Error::world(format!("parse the stored policy \"{name}\""), source))?;
         let policy = Arc::new(policy);
@@ -113,31 +107,12 @@ impl Policies {
         if name == ROOT || RESERVED.contains(&name) {
             return Err(Error::Invalid(format!("cannot update \"{name}\" policy").into()));
         }
-        if text.len() > TEXT_BYTES_MAX {
-            let length = text.len();
-            return Err(Error::Invalid(format!("policy has {length} bytes, the most is {TEXT_BYTES_MAX}").into()));
-        }
+        check_text(text)?;
         let policy = Policy::parse(name, text);
         let policy = policy.map_err(|why| Error::Invalid(format!("failed to parse policy: {why}").into()))?;
         check_enforced(&policy)?;
-        let key = keys::policy(ns, name)?;
-        let value = encode(&PolicyEntry { v: 1, text: text.to_owned() })?;
-        for _ in 0..COMMIT_TRIES {
-            let live = keys::namespace_live(ns)?;
-            // Revisions alone: what is there need not be readable to be replaced, or nobody could repair it.
-            let [live_revision, known] = self.store.revisions_of([live.clone(), key.clone()]).await?;
-            let mut changes = Changes::new();
-            changes.expect(Expectation::At(live, live_revision.ok_or(Error::NotFound)?));
-            changes.set(key.clone(), known, value.clone());
-            match self.store.commit(changes).await {
-                Ok(_) => {
-                    return Ok(policy.warnings().iter().map(|it| format!("line {}: {}", it.line, it.text)).collect());
-                }
-                Err(Lost::Race(_)) => {}
-                Err(Lost::Failed(error)) => return Err(error),
-            }
-        }
-        Err(framework::view::contended())
+        texts::write(&self.store, ns, &keys::policy(ns, name)?, text).await?;
+        Ok(policy.warnings().iter().map(|it| format!("line {}: {}", it.line, it.text)).collect())
     }
 
     /// Removes a policy; no error when there is none.
@@ -145,37 +120,17 @@ impl Policies {
         if name == ROOT || name == DEFAULT || RESERVED.contains(&name) {
             return Err(Error::Invalid(format!("cannot delete \"{name}\" policy").into()));
         }
-        let key = keys::policy(ns, name)?;
-        for _ in 0..COMMIT_TRIES {
-            let [known] = self.store.revisions_of([key.clone()]).await?;
-            let Some(known) = known else { return Ok(()) };
-            let mut changes = Changes::new();
-            changes.delete(key.clone(), known);
-            match self.store.commit(changes).await {
-                Ok(_) => return Ok(()),
-                Err(Lost::Race(_)) => {}
-                Err(Lost::Failed(error)) => return Err(error),
-            }
-        }
-        Err(framework::view::contended())
+        texts::delete(&self.store, &keys::policy(ns, name)?).await
     }
 
-    /// All names, sorted, `root` among them: it is a policy without a text.
-    pub(crate) async fn names(&self, ns: &str) -> Result<Vec<String>, Error> {
-        let prefix = keys::prefix(&format!("ns/{ns}/policy/"))?;
-        let mut range = KeyRange::prefix(&prefix);
-        let mut names = Vec::new();
-        loop {
-            let (page, next) = self.store.keys(range.clone(), LIST_PAGE).await?;
-            let behind = page.iter().filter_map(|(key, _)| key.as_bytes().get(prefix.as_bytes().len()..));
-            names.extend(behind.map(|name| String::from_utf8_lossy(name).into_owned()));
-            match next {
-                Some(next) => range.start = next,
-                None => break,
-            }
+    /// The names of a page, sorted, `root` among them: it is a policy without a text.
+    pub(crate) async fn names(&self, ns: &str, listing: &Listing) -> Result<Vec<String>, Error> {
+        let mut names = texts::names(&self.store, &keys::policies(ns), listing).await?;
+        if *ROOT > *listing.after {
+            names.push(ROOT.to_owned());
+            names.sort();
         }
-        names.push(ROOT.to_owned());
-        names.sort();
+        names.truncate(listing.limit.unwrap_or(usize::MAX));
         Ok(names)
     }
 
@@ -207,6 +162,13 @@ fn check_enforced(policy: &Policy) -> Result<(), Error> {
             );
             return Err(Error::Invalid(text.into()));
         }
+    }
+    Ok(())
+}
+
+fn check_text(text: &str) -> Result<(), Error> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Error::Invalid(format!("policy has {} bytes, the most is {TEXT_BYTES_MAX}", text.len()).into()));
     }
     Ok(())
 }

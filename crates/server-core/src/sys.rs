@@ -9,6 +9,7 @@ use framework::{Engine, Mounted};
 use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
+use crate::policies::password::PasswordPolicies;
 use crate::seals::Seals;
 use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
@@ -32,6 +33,7 @@ pub(crate) struct Sys {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) explain: ExplainPart,
+    pub(crate) passwords: PasswordPolicies,
 }
 
 /// For what explains why a request is allowed or refused.
@@ -63,6 +65,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
+        .paths(policies::password::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.passwords)))
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))

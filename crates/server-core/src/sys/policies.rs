@@ -1,13 +1,14 @@
 //! `sys/policies/acl` and the older `sys/policy`.
 
 use data_encoding::BASE64;
-use framework::input::Nothing;
+use framework::view::Listing;
 use framework::{Context, Error, Path, Reply, Segment, fields};
 use serde_json::json;
 
 use crate::policies::{Policies, ROOT, sanitize_name};
 
 pub(super) mod explain;
+pub(super) mod password;
 
 const NAME: &str = "Name of the policy. Stored in lower case.";
 
@@ -39,6 +40,22 @@ fields! {
 }
 
 fields! {
+    /// Which of the names to list.
+    struct Page {
+        /// Lists only the names after this one.
+        after: String = String::new(),
+        /// The most names to list; all when zero or less.
+        limit: i64 = 0,
+    }
+}
+
+impl Page {
+    fn listing(self) -> Listing {
+        Listing { after: self.after, limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
+    }
+}
+
+fields! {
     /// A policy's new text.
     struct WritePolicy {
         /// Name of the policy.
@@ -50,12 +67,12 @@ fields! {
     }
 }
 
-async fn list(policies: &Policies, context: &Context, _: Nothing) -> Result<Reply, Error> {
-    Ok(Reply::list(policies.names(&context.namespace.id).await?))
+async fn list(policies: &Policies, context: &Context, page: Page) -> Result<Reply, Error> {
+    Ok(Reply::list(policies.names(&context.namespace.id, &page.listing()).await?))
 }
 
-async fn list_old(policies: &Policies, context: &Context, _: Nothing) -> Result<Reply, Error> {
-    let names = policies.names(&context.namespace.id).await?;
+async fn list_old(policies: &Policies, context: &Context, page: Page) -> Result<Reply, Error> {
+    let names = policies.names(&context.namespace.id, &page.listing()).await?;
     Ok(Reply::data(json!({ "keys": names, "policies": names })).mirrored())
 }
 
