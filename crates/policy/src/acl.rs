@@ -67,6 +67,12 @@ impl AclRule {
         self.pattern.is_exact()
     }
 
+    /// For a rule that matches every path that starts with a text, that text: neither exact, nor with a `+`.
+    #[must_use]
+    pub fn prefix(&self) -> Option<&str> {
+        (self.pattern.is_glob && !self.pattern.has_segments).then_some(self.pattern.text.as_str())
+    }
+
     /// What all its sources together say.
     #[must_use]
     pub fn constraints(&self) -> &Constraints {

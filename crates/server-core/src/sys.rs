@@ -64,6 +64,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(keyring::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
         .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
+        .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
         .paths(policies::password::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.passwords)))
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))

@@ -14,6 +14,8 @@ use crate::mounts::entry::Settings;
 use crate::request::section;
 use crate::tokens::Resolved;
 
+pub(super) mod resultant_acl;
+
 pub(super) fn paths() -> Vec<Path<MountsPart>> {
     vec![
         Path::new("internal/ui/mounts", "The mounts that the caller may see; without a token those listed for login.")
