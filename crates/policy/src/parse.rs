@@ -65,7 +65,7 @@ pub struct Warning {
 /// What to do about an attribute that one rule gives twice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Repeated {
-    /// As Vault did up to 2.0: lists and objects are joined, of anything else the last one counts.
+    /// As Vault did up to 2.0: lists and objects are joined, of anything else the last one counts. With a [`Warning`].
     #[default]
     Accept,
     /// As Vault does since 2.1.
@@ -158,8 +158,13 @@ impl Policy {
                 self.warnings.push(Warning { line: block.position.line, text });
             }
         }
-        if let (Repeated::Refuse, Some(item)) = (repeated, block.body.duplicate()) {
-            return Err(context.error(item.position(), RuleProblem::Repeated(item.name().to_owned())));
+        if let Some(item) = block.body.duplicate() {
+            let problem = RuleProblem::Repeated(item.name().to_owned());
+            if repeated == Repeated::Refuse {
+                return Err(context.error(item.position(), problem));
+            }
+            let text = format!("path {path:?}: {problem}; give it once, newer releases of Vault refuse this");
+            self.warnings.push(Warning { line: item.position().line, text });
         }
         let rule = self.attributes(&context, path, block.body)?;
         self.rules.push(rule);

@@ -216,6 +216,8 @@ fn json_means_the_same_as_hcl() {
 fn repeated_attributes_join_or_are_refused() {
     let text = "path \"a\" {\n capabilities = [\"deny\"]\n capabilities = [\"read\"]\n}";
     assert!(policy(text).rules()[0].constraints.capabilities.denies());
+    let warning = "path \"a\": key \"capabilities\" is given twice; give it once, newer releases of Vault refuse this";
+    assert_eq!(policy(text).warnings(), [Warning { line: 3, text: warning.to_owned() }]);
     let error = Policy::parse_strictly("test", text, Repeated::Refuse).map(|_| ()).expect_err("it repeats a key");
     assert_eq!(error.to_string(), "line 3: path \"a\": key \"capabilities\" is given twice");
     assert!(Policy::parse_strictly("test", "path \"a\" {}\npath \"a\" {}", Repeated::Refuse).is_ok());
@@ -414,10 +416,19 @@ fn wrapping_stays_within_the_lower_bounds_of_all_policies() {
         "path \"a\" { policy = \"read\" min_wrapping_ttl = 100 max_wrapping_ttl = 300 }\npath \"i\" { policy = \"read\" min_wrapping_ttl = 100 }",
         "path \"a\" { policy = \"read\" min_wrapping_ttl = 50 max_wrapping_ttl = 200 }\npath \"i\" { policy = \"read\" max_wrapping_ttl = 50 }",
     ]);
-    for (secs, allowed) in [(None, false), (Some(49), false), (Some(50), true), (Some(200), true), (Some(201), false)] {
+    for (secs, allowed) in
+        [(None, false), (Some(0), false), (Some(49), false), (Some(50), true), (Some(200), true), (Some(201), false)]
+    {
         let wrap_ttl = secs.map(Duration::from_secs);
         assert_eq!(acl.decide(&Question { wrap_ttl, ..question(Operation::Read, "a") }).allowed, allowed, "{secs:?}");
         assert!(!acl.decide(&Question { wrap_ttl, ..question(Operation::Read, "i") }).allowed);
+    }
+    // A TTL of zero is below every maximum, and wraps nothing.
+    let most = super::Acl::compile([("", &policy("path \"m\" { policy = \"read\" max_wrapping_ttl = 50 }"))], NOW);
+    let most = most.expect("it is not root");
+    for (secs, allowed) in [(None, false), (Some(0), false), (Some(1), true), (Some(50), true), (Some(51), false)] {
+        let wrap_ttl = secs.map(Duration::from_secs);
+        assert_eq!(most.decide(&Question { wrap_ttl, ..question(Operation::Read, "m") }).allowed, allowed, "{secs:?}");
     }
     assert_eq!(
         reason(&acl, Operation::Read, "a"),

@@ -114,3 +114,43 @@ async fn what_would_not_be_enforced_is_refused_and_not_stored() {
     }
     assert_eq!(bench.root().read("sys/policies/acl/strict").await, refused("NotFound", "not found"));
 }
+
+#[tokio::test]
+async fn lists_page_and_root_is_where_its_name_belongs() {
+    let bench = Bench::new().await;
+    for name in ["alpha", "sigma", "team/a", "zeta"] {
+        bench.root().write(&format!("sys/policies/acl/{name}"), json!({ "policy": TEXT })).await;
+    }
+    let all = ["alpha", "default", "root", "sigma", "team/a", "zeta"];
+    for (after, limit, expected) in [
+        ("", 0, &all[..]),
+        ("", -1, &all),
+        ("", 2, &all[..2]),
+        ("", 3, &all[..3]),
+        ("default", 2, &all[2..4]),
+        ("root", 2, &all[3..5]),
+        ("rooster", 1, &all[2..3]),
+        ("sigma", 100, &all[4..]),
+        ("zeta", 1, &[]),
+        ("\u{10ffff}", 0, &[]),
+    ] {
+        for path in ["sys/policies/acl", "sys/policy"] {
+            let page = json!({ "after": after, "limit": limit });
+            let reply = bench.root().call(framework::Operation::List, path, page).await;
+            assert_eq!(reply["data"]["keys"], json!(expected), "{path} after {after:?}, {limit}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_attribute_is_taken_with_a_warning() {
+    let bench = Bench::new().await;
+    let text = "path \"a\" {\n capabilities = [\"read\"]\n capabilities = [\"list\"]\n}";
+    let warned = bench.root().write("sys/policies/acl/mine", json!({ "policy": text })).await;
+    let warning =
+        "line 3: path \"a\": key \"capabilities\" is given twice; give it once, newer releases of Vault refuse this";
+    assert_eq!(warned, json!({ "warnings": [warning] }));
+    let token = bench.token(json!({ "policies": "mine" })).await;
+    let capabilities = bench.with(&token).write("sys/capabilities-self", json!({ "paths": "a" })).await;
+    assert_eq!(capabilities["data"]["a"], json!(["list", "read"]));
+}

@@ -12,11 +12,11 @@ use serde_json::json;
 use crate::request::section;
 use crate::testing::{Bench, denied, sealed};
 
-fn file(name: &str) -> PathBuf {
+pub(super) fn file(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "src", "golden", name].iter().collect()
 }
 
-async fn tables() -> [(&'static str, Arc<dyn Mounted>); 2] {
+pub(super) async fn tables() -> [(&'static str, Arc<dyn Mounted>); 2] {
     let bench = Bench::new().await;
     let fixed = |name| bench.core.pipeline.mounts.fixed(name).expect("it lives in the core");
     [("sys/", fixed("system")), ("auth/token/", fixed("token"))]
