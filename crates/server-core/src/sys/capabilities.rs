@@ -35,7 +35,7 @@ fields! {
     /// Some paths and a token.
     struct OfToken {
         /// The token.
-        token: Secret<String> => secret,
+        token: Secret<String> = Secret::new(String::new()) => secret,
         /// The paths.
         paths: Option<Vec<String>>,
         /// The older name of paths.
@@ -47,7 +47,7 @@ fields! {
     /// Some paths and an accessor.
     struct OfAccessor {
         /// The token's accessor.
-        accessor: String,
+        accessor: String = String::new(),
         /// The paths.
         paths: Option<Vec<String>>,
         /// The older name of paths.
@@ -62,6 +62,9 @@ async fn of_self(tokens: &Tokens, context: &Context, input: OfSelf) -> Result<Re
 }
 
 async fn of_token(tokens: &Tokens, context: &Context, input: OfToken) -> Result<Reply, Error> {
+    if input.token.expose().is_empty() {
+        return Err(Error::invalid("missing token"));
+    }
     let token = tokens.resolve(&context.namespace.id, input.token.expose()).await;
     let token = token.map_err(|error| match error {
         Error::Denied => Error::invalid("invalid token"),
@@ -71,9 +74,17 @@ async fn of_token(tokens: &Tokens, context: &Context, input: OfToken) -> Result<
 }
 
 async fn of_accessor(tokens: &Tokens, context: &Context, input: OfAccessor) -> Result<Reply, Error> {
-    let found = tokens.by_accessor(&context.namespace.id, &input.accessor).await?;
-    let (hash, _) = found.ok_or_else(|| Error::invalid("invalid accessor"))?;
-    let token = tokens.resolve_hash(&context.namespace.id, &hash).await?;
+    if input.accessor.is_empty() {
+        return Err(Error::invalid("missing accessor"));
+    }
+    let ns = context.namespace.id.as_str();
+    let unknown = || Error::DeniedBecause("invalid accessor".into());
+    let (hash, _) = tokens.by_accessor(ns, &input.accessor).await?.ok_or_else(unknown)?;
+    let token = tokens.resolve_hash(ns, &hash).await.map_err(|error| match error {
+        // It has gone between the two looks.
+        Error::Denied => unknown(),
+        error => error,
+    })?;
     answer(&token, input.paths.or(input.path))
 }
 

@@ -192,13 +192,21 @@ async fn capabilities_say_what_the_pipeline_does() {
     assert_eq!(one["data"]["capabilities"], json!(["list", "read"]));
     let root = bench.root().write("sys/capabilities-self", json!({ "paths": "a" })).await;
     assert_eq!(root["data"]["capabilities"], json!(["root"]));
-    assert_eq!(
-        bench.root().write("sys/capabilities", json!({ "token": "bad", "paths": "a" })).await,
-        invalid("invalid token")
-    );
-    assert_eq!(bench.root().write("sys/capabilities-self", json!({})).await, invalid("paths must be supplied"));
-    let unknown = json!({ "accessor": "bad", "paths": "a" });
-    assert_eq!(bench.root().write("sys/capabilities-accessor", unknown).await, invalid("invalid accessor"));
+    for (path, about, expected) in [
+        ("capabilities", json!({ "token": "bad", "paths": "a" }), invalid("invalid token")),
+        ("capabilities", json!({ "token": "", "paths": "a" }), invalid("missing token")),
+        ("capabilities", json!({ "paths": "a" }), invalid("missing token")),
+        ("capabilities", json!({ "token": token }), invalid("paths must be supplied")),
+        ("capabilities-self", json!({}), invalid("paths must be supplied")),
+        ("capabilities-accessor", json!({ "paths": "a" }), invalid("missing accessor")),
+        (
+            "capabilities-accessor",
+            json!({ "accessor": "bad", "paths": "a" }),
+            refused("DeniedBecause", "invalid accessor"),
+        ),
+    ] {
+        assert_eq!(bench.root().write(&format!("sys/{path}"), about.clone()).await, expected, "{path} {about}");
+    }
 }
 
 #[tokio::test]
