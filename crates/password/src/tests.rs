@@ -1,6 +1,7 @@
 //! The language as a table, and what is drawn: fair, and never against a rule.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use env::Env;
 use proptest::prelude::*;
@@ -75,7 +76,10 @@ fn mistakes_are_told_with_their_place() {
             "length = 10\n".to_owned() + &"rule \"charset\" { charset = \"a\" }\n".repeat(101),
             "a password policy has at most 100 rules",
         ),
-        ("length".to_owned(), "line 1, column 1: key \"length\" needs a value: \"=\" and a value, or a block in braces"),
+        (
+            "length".to_owned(),
+            "line 1, column 1: key \"length\" needs a value: \"=\" and a value, or a block in braces",
+        ),
     ] {
         let error = PasswordPolicy::parse(&text).map(drop).expect_err(&text);
         assert_eq!(error.to_string(), expected, "for {text:?}");
@@ -125,6 +129,22 @@ fn rules_that_no_password_fulfills_are_given_up_on() {
     ));
     assert_eq!(policy.check(&env()), Err(Unlikely(5_000)));
     assert_eq!(policy.generate(&env()).map(drop), Err(Unlikely(50_000)));
+}
+
+#[test]
+fn the_corpus_does_not_panic_and_its_policies_work() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/password");
+    let mut works = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("the corpus is part of the checkout") {
+        let path = entry.expect("the folder can be read").path();
+        let bytes = std::fs::read(&path).expect("the file can be read");
+        if let Ok(policy) = PasswordPolicy::parse(&String::from_utf8_lossy(&bytes)) {
+            assert_eq!(policy.check(&env()), Ok(()), "{path:?}");
+            works.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    works.sort();
+    assert_eq!(works, ["documented.hcl", "list.json", "nested.json", "object.json", "unicode.hcl"]);
 }
 
 fn texts() -> impl Strategy<Value = (usize, Vec<(String, usize)>)> {

@@ -1,0 +1,4 @@
+length "a" { }
+rule "charset" "b" {
+  charset = "abc"
+}

@@ -1,0 +1,5 @@
+length = 5
+rule "charset" {
+  charset = "abc"
+  min-chars = 6
+}

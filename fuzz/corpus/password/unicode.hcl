@@ -1,0 +1,4 @@
+length = 0x10
+rule "charset" {
+  charset = "äöü€😀\u00e9"
+}

@@ -1,0 +1,2 @@
+length = 12
+rule "charset" { charset = "a\tb" }

@@ -1,0 +1,4 @@
+length = 12
+rule "words" {
+  words = 4
+}
