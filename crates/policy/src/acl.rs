@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use crate::left_out::LeftOut;
 use crate::pattern::Pattern;
 use crate::trie::Trie;
 use crate::{Capabilities, Capability, Constraints, Decision, Operation, Policy, Question, ROOT, Reason, Rule};
@@ -17,6 +18,7 @@ pub struct Acl {
     exact: BTreeMap<Box<str>, usize>,
     others: Trie,
     valid_until: Option<SystemTime>,
+    left_out: Vec<LeftOut>,
 }
 
 /// One path with what all policies together say about it.
@@ -97,7 +99,7 @@ impl Acl {
         now: SystemTime,
     ) -> Result<Self, CompileError> {
         let mut merged: BTreeMap<Pattern, AclRule> = BTreeMap::new();
-        let (mut count, mut is_root, mut valid_until) = (0, false, None);
+        let (mut count, mut is_root, mut valid_until, mut left_out) = (0, false, None, Vec::new());
         for (namespace, policy) in policies {
             count += 1;
             if *policy.name == *ROOT {
@@ -107,19 +109,22 @@ impl Acl {
                 is_root = true;
             }
             let namespace: Arc<str> = namespace.into();
-            let live = policy.rules.iter().filter(|rule| rule.expiration.is_none_or(|end| end > now));
-            for rule in live.filter(|rule| !rule.path.contains("{{")) {
-                valid_until = [valid_until, rule.expiration].into_iter().flatten().min();
-                add(&mut merged, policy, &namespace, rule);
+            for rule in &policy.rules {
+                if let Some(rule) = LeftOut::find(&policy.name, &namespace, rule, now) {
+                    left_out.push(rule);
+                } else {
+                    valid_until = [valid_until, rule.expiration].into_iter().flatten().min();
+                    add(&mut merged, policy, &namespace, rule);
+                }
             }
         }
         if is_root && count > 1 {
             return Err(CompileError::RootNotAlone);
         }
-        Ok(Self::index(merged.into_values().collect(), is_root, valid_until))
+        Ok(Self { is_root, valid_until, left_out, ..Self::index(merged.into_values().collect()) })
     }
 
-    fn index(mut rules: Vec<AclRule>, is_root: bool, valid_until: Option<SystemTime>) -> Self {
+    fn index(mut rules: Vec<AclRule>) -> Self {
         // Stable: exact rules stay in the order of their paths. Behind them, a later rule outranks an earlier one.
         rules.sort_by(|one, two| match (one.is_exact(), two.is_exact()) {
             (true, true) => std::cmp::Ordering::Equal,
@@ -135,7 +140,7 @@ impl Acl {
                 others.insert(&rule.pattern, number);
             }
         }
-        Self { is_root, rules, exact, others, valid_until }
+        Self { is_root: false, rules, exact, others, valid_until: None, left_out: Vec::new() }
     }
 
     /// Whether it is the ACL of the root policy.
@@ -241,6 +246,11 @@ impl Acl {
             }
         }
         rules
+    }
+
+    /// The rules that do not count, and would grant all of this.
+    pub(crate) fn left_out(&self, needed: Capabilities, path: &str) -> impl Iterator<Item = &LeftOut> {
+        self.left_out.iter().filter(move |rule| rule.would_grant(needed, path))
     }
 
     fn best_of_others(&self, path: &str) -> Option<usize> {

@@ -5,6 +5,7 @@ use api::duration;
 use serde_json::Value;
 
 use crate::decision::{Named, wrapping};
+use crate::left_out::LeftOut;
 use crate::pattern::Pattern;
 use crate::{Acl, AclRule, Capabilities, Capability, Decision, Question, Reason};
 
@@ -24,20 +25,17 @@ impl Acl {
         if decision.allowed && !lacks_sudo {
             return Vec::new();
         }
-        let needed: Capabilities =
-            [capability].into_iter().chain(needs_sudo.then_some(Capability::Sudo)).collect::<Capabilities>();
+        let needed: Capabilities = [capability].into_iter().chain(needs_sudo.then_some(Capability::Sudo)).collect();
         let mut advice = match &decision.reason {
             Reason::Root | Reason::Help => Vec::new(),
             Reason::NoRule => own_rule(question.path, needed).into_iter().collect(),
             Reason::Denied(rule) | Reason::NotGranted(rule, _) | Reason::Granted(rule, _) => {
-                return self.by_capabilities(question, &decision, rule, needed);
+                self.by_capabilities(question, &decision, rule, needed)
             }
-            reason => by_request(reason, question),
+            reason => return by_request(reason, question, lacks_sudo),
         };
-        if lacks_sudo && let Some(rule) = decision.rule {
-            advice
-                .push(format!("besides, {}", grant(&Reason::NotGranted(rule, Capability::Sudo), &[Capability::Sudo])));
-        }
+        let path = question.path.trim_start_matches('/');
+        advice.extend(self.left_out(needed, path).take(NEXT_RULES_MAX).map(LeftOut::to_string));
         advice
     }
 
@@ -62,8 +60,9 @@ impl Acl {
             let missing: Vec<Capability> = needed.iter().filter(|capability| !given.contains(*capability)).collect();
             advice.push(grant(&Reason::NotGranted(rule, Capability::Sudo), &missing));
         }
-        // A more specific rule decides alone, so that it has to repeat what is to stay.
-        if !rule.is_exact() {
+        // A more specific rule decides alone, so that it has to repeat what is to stay. Where more than capabilities would
+        // have to be repeated, nobody should paste a line that drops the rest.
+        if !rule.is_exact() && !rule.constraints().restricts() {
             let kept = if given.denies() { Capabilities::NONE } else { given };
             advice.extend(own_rule(question.path, kept.union(needed)));
         }
@@ -99,8 +98,9 @@ fn own_rule(path: &str, capabilities: Capabilities) -> Option<String> {
 }
 
 /// The rule grants it, and the request is not as the rule wants it.
-fn by_request(reason: &Reason<'_>, question: &Question<'_>) -> Vec<String> {
-    let Some(own) = reason.rule().map(AclRule::constraints) else { return Vec::new() };
+fn by_request(reason: &Reason<'_>, question: &Question<'_>, lacks_sudo: bool) -> Vec<String> {
+    let Some(rule) = reason.rule() else { return Vec::new() };
+    let own = rule.constraints();
     let sentence = match reason {
         Reason::Wrapping(_) if own.max_wrapping_ttl.zip(own.min_wrapping_ttl).is_some_and(|(max, min)| max < min) => {
             format!("with other wrapping TTLs in {}: no TTL fulfills these", Named(reason))
@@ -125,7 +125,8 @@ fn by_request(reason: &Reason<'_>, question: &Question<'_>) -> Vec<String> {
         Reason::PageTooLarge(_, max) => format!("with a limit of at most {max}"),
         _ => return Vec::new(),
     };
-    vec![sentence]
+    let sudo = lacks_sudo.then(|| grant(&Reason::NotGranted(rule, Capability::Sudo), &[Capability::Sudo]));
+    [sentence].into_iter().chain(sudo.map(|sudo| format!("besides, {sudo}"))).collect()
 }
 
 fn shown(patterns: &[Value]) -> String {

@@ -14,6 +14,7 @@ mod constraints;
 mod control_group;
 mod decision;
 mod error;
+mod left_out;
 mod parameters;
 mod parse;
 mod pattern;

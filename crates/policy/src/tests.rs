@@ -475,6 +475,36 @@ fn expired_rules_do_not_count() {
 }
 
 #[test]
+fn rules_that_do_not_count_are_named_when_they_would_help() {
+    let policy = policy(
+        r#"
+        path "a"                             { policy = "read" expiration = 100 }
+        path "a/{{identity.entity.name}}/+"  { policy = "read" }
+        path "b/x-{{identity.entity.id}}*"   { policy = "read" }
+        path "c/*"                           { policy = "write" expiration = 100 }"#,
+    );
+    let acl = Acl::compile([("", &policy)], SystemTime::UNIX_EPOCH + Duration::from_secs(100)).expect("it is not root");
+    let named = |operation, path| -> Vec<String> {
+        let advice = acl.advice(&question(operation, path), false);
+        advice.into_iter().filter(|line| line.starts_with("if rule")).collect()
+    };
+    let template = |path: &str, line: u32| {
+        format!(
+            "if rule \"{path}\" of policy \"test\" line {line} counted: the token has no value for the template in its path"
+        )
+    };
+    let ended = "if rule \"a\" of policy \"test\" line 2 counted: it ended at 1970-01-01T00:01:40Z";
+    assert_eq!(named(Operation::Read, "a"), [ended]);
+    assert_eq!(named(Operation::Read, "a/me/x"), [template("a/{{identity.entity.name}}/+", 3)]);
+    assert_eq!(named(Operation::Read, "b/x-1/y"), [template("b/x-{{identity.entity.id}}*", 4)]);
+    assert_eq!(named(Operation::Update, "c/d").len(), 1);
+    for (operation, path) in [(Operation::Update, "a"), (Operation::Read, "a/me"), (Operation::Patch, "c/d")] {
+        assert_eq!(named(operation, path), Vec::<String>::new(), "{path}");
+        assert!(!acl.decide(&question(operation, path)).allowed);
+    }
+}
+
+#[test]
 fn templates_are_filled_in_or_their_rules_left_out() {
     let policy = policy(
         r#"
