@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use storage::memory::Memory;
+use storage::rival::Rival;
 use storage::{Batch, CommitId, Key};
 
-use crate::testing::{Bench, invalid, refused};
+use crate::testing::{Bench, invalid, refused, unless_hung};
 
 const TEXT: &str = "path \"a\" { capabilities = [\"read\"] }";
 
@@ -153,4 +155,30 @@ async fn a_repeated_attribute_is_taken_with_a_warning() {
     let token = bench.token(json!({ "policies": "mine" })).await;
     let capabilities = bench.with(&token).write("sys/capabilities-self", json!({ "paths": "a" })).await;
     assert_eq!(capabilities["data"]["a"], json!(["list", "read"]));
+}
+
+#[tokio::test]
+async fn a_rival_node_only_makes_a_writer_try_again() {
+    let memory = Arc::new(Memory::new());
+    let mut bench = Bench::fresh(Arc::clone(&memory) as _, barrier::CacheMode::ReadThrough);
+    bench.init().await;
+    let rival = Arc::new(Rival::new(memory, 5, 60));
+    let bench = bench.crashed(Arc::clone(&rival) as _).await;
+    let password = |number: u32| format!("length = {}\nrule \"charset\" {{ charset = \"a\" }}", 10 + number);
+    let acl = |number: u32| format!("path \"a{number}\" {{ capabilities = [\"read\"] }}");
+    let work = async {
+        for number in 0..20 {
+            for (path, text) in [("acl/mine", acl(number)), ("password/mine", password(number))] {
+                let path = format!("sys/policies/{path}");
+                assert_eq!(bench.root().write(&path, json!({ "policy": text })).await, json!({}));
+                assert_eq!(bench.root().read(&path).await["data"]["policy"], json!(text));
+            }
+        }
+        for path in ["sys/policies/acl/mine", "sys/policies/password/mine"] {
+            assert_eq!(bench.root().delete(path).await, json!({}));
+            assert_eq!(bench.root().read(path).await, refused("NotFound", "not found"));
+        }
+    };
+    unless_hung(work).await.expect("nobody waits for ever");
+    assert!(rival.strikes() > 20, "{} strikes", rival.strikes());
 }
