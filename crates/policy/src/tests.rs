@@ -7,6 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 
+mod advice;
+mod default;
 mod model;
 
 /// A time at which nothing here has expired.
@@ -475,36 +477,6 @@ fn expired_rules_do_not_count() {
 }
 
 #[test]
-fn rules_that_do_not_count_are_named_when_they_would_help() {
-    let policy = policy(
-        r#"
-        path "a"                             { policy = "read" expiration = 100 }
-        path "a/{{identity.entity.name}}/+"  { policy = "read" }
-        path "b/x-{{identity.entity.id}}*"   { policy = "read" }
-        path "c/*"                           { policy = "write" expiration = 100 }"#,
-    );
-    let acl = Acl::compile([("", &policy)], SystemTime::UNIX_EPOCH + Duration::from_secs(100)).expect("it is not root");
-    let named = |operation, path| -> Vec<String> {
-        let advice = acl.advice(&question(operation, path), false);
-        advice.into_iter().filter(|line| line.starts_with("if rule")).collect()
-    };
-    let template = |path: &str, line: u32| {
-        format!(
-            "if rule \"{path}\" of policy \"test\" line {line} counted: the token has no value for the template in its path"
-        )
-    };
-    let ended = "if rule \"a\" of policy \"test\" line 2 counted: it ended at 1970-01-01T00:01:40Z";
-    assert_eq!(named(Operation::Read, "a"), [ended]);
-    assert_eq!(named(Operation::Read, "a/me/x"), [template("a/{{identity.entity.name}}/+", 3)]);
-    assert_eq!(named(Operation::Read, "b/x-1/y"), [template("b/x-{{identity.entity.id}}*", 4)]);
-    assert_eq!(named(Operation::Update, "c/d").len(), 1);
-    for (operation, path) in [(Operation::Update, "a"), (Operation::Read, "a/me"), (Operation::Patch, "c/d")] {
-        assert_eq!(named(operation, path), Vec::<String>::new(), "{path}");
-        assert!(!acl.decide(&question(operation, path)).allowed);
-    }
-}
-
-#[test]
 fn templates_are_filled_in_or_their_rules_left_out() {
     let policy = policy(
         r#"
@@ -575,42 +547,6 @@ fn rules_come_in_order() {
     let acl = acl(&["path \"b\" {}\npath \"z/*\" {}\npath \"a\" {}\npath \"+/x\" {}"]);
     let paths: Vec<_> = acl.rules().map(|rule| (rule.path(), rule.is_exact())).collect();
     assert_eq!(paths, [("a", true), ("b", true), ("+/x", false), ("z/*", false)]);
-}
-
-#[test]
-fn the_default_policy_lets_a_token_look_after_itself() {
-    let policy = policy(DEFAULT);
-    assert_eq!(policy.warnings(), []);
-    let rendered = policy.render(&|selector| (selector == "identity.entity.id").then(|| "7".to_owned()));
-    assert_eq!(rendered.skipped.len(), 1);
-    let acl = Acl::compile([("", &rendered.policy)], NOW).expect("it is not root");
-    for (operation, path) in [
-        (Operation::Read, "auth/token/lookup-self"),
-        (Operation::Update, "auth/token/renew-self"),
-        (Operation::Update, "auth/token/revoke-self"),
-        (Operation::Update, "sys/capabilities-self"),
-        (Operation::Read, "identity/entity/id/7"),
-        (Operation::Read, "sys/internal/ui/resultant-acl"),
-        (Operation::Update, "sys/renew"),
-        (Operation::Update, "sys/leases/renew"),
-        (Operation::Update, "sys/leases/lookup"),
-        (Operation::List, "cubbyhole/"),
-        (Operation::Create, "cubbyhole/a/b"),
-        (Operation::Update, "sys/wrapping/unwrap"),
-        (Operation::Update, "sys/tools/hash/sha2-256"),
-        (Operation::Update, "identity/oidc/provider/p/authorize"),
-    ] {
-        assert!(acl.decide(&question(operation, path)).allowed, "{operation:?} {path}");
-    }
-    for (operation, path) in [
-        (Operation::Read, "secret/data/x"),
-        (Operation::List, "sys/policies/acl/"),
-        (Operation::Read, "identity/entity/id/8"),
-        (Operation::Update, "auth/token/create"),
-        (Operation::Update, "sys/leases/revoke"),
-    ] {
-        assert!(!acl.decide(&question(operation, path)).allowed, "{operation:?} {path}");
-    }
 }
 
 #[test]
