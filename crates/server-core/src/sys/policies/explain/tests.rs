@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use framework::Operation;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -273,20 +275,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
     #[test]
-    fn the_explanation_and_the_pipeline_never_differ(rules in rules(), parameters in any::<bool>()) {
+    fn the_explanation_and_the_pipeline_never_differ(
+        rules in rules(),
+        parameters in any::<bool>(),
+        wrap_ttl in prop::sample::select(vec![None, Some(30), Some(90)]),
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-        runtime.block_on(agree(&rules, parameters));
+        runtime.block_on(agree(&rules, parameters, wrap_ttl));
     }
 }
 
-async fn agree(rules: &[(String, Vec<&'static str>)], parameters: bool) {
+async fn agree(rules: &[(String, Vec<&'static str>)], parameters: bool, wrap_ttl: Option<u64>) {
     let bench = Bench::new().await;
     bench.mount("secret").await;
     bench.root().write("sys/auth/gate", json!({ "type": "gate" })).await;
     let text: String = rules
         .iter()
         .map(|(path, capabilities)| {
-            let more = if path.ends_with('+') { "required_parameters = [\"p\"]" } else { "" };
+            let more = match path.chars().last() {
+                Some('+') => "required_parameters = [\"p\"]",
+                Some('a' | '/') => "max_wrapping_ttl = \"1m\"",
+                Some('b' | 'c') => "min_wrapping_ttl = \"1m\"",
+                _ => "",
+            };
             format!("path {path:?} {{ capabilities = {capabilities:?} {more} }}\n")
         })
         .collect();
@@ -296,7 +307,9 @@ async fn agree(rules: &[(String, Vec<&'static str>)], parameters: bool) {
         [Operation::Create, Operation::Read, Operation::Update, Operation::Delete, Operation::List, Operation::Patch];
     for path in PATHS {
         for operation in operations {
-            let about = json!({ "path": path, "operation": operation.name(), "parameters": data });
+            let about = json!({
+                "path": path, "operation": operation.name(), "parameters": data, "wrap_ttl": wrap_ttl,
+            });
             let answer = explained(&bench, &token, about).await;
             // A write is an update of what is there: put it there, so that the pipeline finds it.
             if operation == Operation::Update && path.starts_with("secret/") {
@@ -305,7 +318,10 @@ async fn agree(rules: &[(String, Vec<&'static str>)], parameters: bool) {
             if path == "cubbyhole/a" && operation == Operation::Update {
                 continue;
             }
-            let reply = bench.with(&token).call(operation, path, data.clone()).await;
+            let client = bench.with(&token);
+            let mut request = client.request(operation, path, data.clone());
+            request.wrap_ttl = wrap_ttl.map(Duration::from_secs);
+            let reply = client.send(request).await;
             assert_eq!(answer["allowed"], json!(reply != denied()), "{operation} {path} with\n{text}{answer}\n{reply}");
         }
     }
