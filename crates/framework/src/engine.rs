@@ -42,6 +42,8 @@ pub struct Route {
     pub access: Access,
     /// Whether the engine can tell an existing thing from a new one here.
     pub knows_existence: bool,
+    /// The path behind the mount path as it is really meant, if it came in another spelling.
+    pub folded: Option<String>,
 }
 
 /// An engine with its state, ready to answer. What the core holds of every mount.
@@ -157,7 +159,9 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
             return Err(Error::UnsupportedOperation);
         }
         let params = path.spec.params.iter().map(|param| param.name).zip(found.captures).collect();
-        Ok(Route { index: found.index, params, access: path.spec.access, knows_existence: path.spec.knows_existence })
+        let folded = path.spec.folded(&params);
+        let (access, knows_existence) = (path.spec.access, path.spec.knows_existence);
+        Ok(Route { index: found.index, params, access, knows_existence, folded })
     }
 
     async fn exists(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<bool, Error> {

@@ -32,6 +32,15 @@ pub struct Param {
     pub segment: Segment,
     /// A sentence.
     pub description: &'static str,
+    /// Several spellings mean the same thing; see [`fold`].
+    pub is_folded: bool,
+}
+
+/// How the names of things are spelled that are stored in lower case: what a rule says of one spelling has to hold for
+/// all.
+#[must_use]
+pub fn fold(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 /// Who may call a path, and when. The default is: any token whose policies allow it, while unsealed.
@@ -75,6 +84,27 @@ pub struct PathSpec {
     pub access: Access,
     /// Whether the engine can tell an existing thing from a new one here, so that policies tell create from update.
     pub knows_existence: bool,
+}
+
+impl PathSpec {
+    /// The path that is really meant, if its folded parameters came in another spelling.
+    pub(crate) fn folded(&self, params: &BTreeMap<&'static str, String>) -> Option<String> {
+        let spelled = |name: &str| {
+            let param = self.params.iter().find(|param| param.name == name)?;
+            let value = params.get(name)?;
+            Some(if param.is_folded { fold(value) } else { value.clone() })
+        };
+        let is_as_it_came =
+            |param: &Param| !param.is_folded || params.get(param.name).is_none_or(|value| fold(value) == *value);
+        if self.params.iter().all(is_as_it_came) {
+            return None;
+        }
+        let segments = self.template.split('/').map(|segment| {
+            let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
+            name.and_then(spelled).unwrap_or_else(|| segment.to_owned())
+        });
+        Some(segments.collect::<Vec<_>>().join("/"))
+    }
 }
 
 type Erased<S, T> = Arc<dyn for<'a> Fn(&'a S, &'a Context, Input) -> BoxFuture<'a, Result<T, Error>> + Send + Sync>;
@@ -135,7 +165,15 @@ impl<S: Send + Sync + 'static> Path<S> {
     /// Describes a parameter of the template.
     #[must_use]
     pub fn param(mut self, name: &'static str, segment: Segment, description: &'static str) -> Self {
-        self.spec.params.push(Param { name, segment, description });
+        self.spec.params.push(Param { name, segment, description, is_folded: false });
+        self
+    }
+
+    /// Describes a parameter that is [folded](fold) before it is used. Policies are asked about the spelling that came
+    /// and the one that is used.
+    #[must_use]
+    pub fn folded_param(mut self, name: &'static str, segment: Segment, description: &'static str) -> Self {
+        self.spec.params.push(Param { name, segment, description, is_folded: true });
         self
     }
 

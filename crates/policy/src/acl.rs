@@ -1,6 +1,6 @@
 //! The rules of all of a token's policies, compiled for fast answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -209,18 +209,28 @@ impl Acl {
     }
 
     /// The one rule that decides about a path. A list of `a/` is also a list of `a`: both spellings are tried, exact
-    /// rules first, and among the others the spelling without the slash first (Vault's order).
+    /// rules first, and among the others the spelling without the slash first (Vault's order), unless a `deny` for the
+    /// spelling with the slash outranks it (Vault since 2.0.3, OpenBao since 2.6.0): or else a broad rule would list a
+    /// folder that a narrower one closes.
     fn rule_for(&self, path: &str, operation: Operation) -> Option<&AclRule> {
         let path = path.trim_start_matches('/');
         let without_slash = path.strip_suffix('/').filter(|_| operation.enumerates());
         let exact = |path: &str| self.exact.get(path).copied();
         // A scan is not retried among the others (OpenBao).
         let retried = without_slash.filter(|_| operation == Operation::List);
-        let number = exact(path)
-            .or_else(|| without_slash.and_then(exact))
-            .or_else(|| retried.and_then(|path| self.best_of_others(path)))
-            .or_else(|| self.best_of_others(path))?;
+        let number = exact(path).or_else(|| without_slash.and_then(exact)).or_else(|| {
+            let bare = retried.and_then(|path| self.best_of_others(path));
+            self.first_to_decide(bare, self.best_of_others(path))
+        })?;
         self.rules.get(number)
+    }
+
+    /// Of the best rules for a path without its slash and with it, the one that decides.
+    fn first_to_decide(&self, bare: Option<usize>, full: Option<usize>) -> Option<usize> {
+        let closes = |number: &usize| {
+            self.rules.get(*number).is_some_and(|rule| !rule.constraints.capabilities.grants_anything())
+        };
+        full.filter(|full| bare.is_some_and(|bare| *full > bare) && closes(full)).or(bare).or(full)
     }
 
     /// Every rule that matches the path, in the order in which they would decide if those in front were not there.
@@ -233,19 +243,18 @@ impl Acl {
             .flatten()
             .filter_map(|path| self.exact.get(path).copied())
             .collect();
-        for path in retried.into_iter().chain([path]) {
-            let mut others = Vec::new();
-            self.others.matches(path, &mut |number| others.push(number));
-            others.sort_unstable_by(|one, two| two.cmp(one));
-            numbers.extend(others);
+        let matching = |path| {
+            let mut others = BTreeSet::new();
+            self.others.matches(path, &mut |number| others.extend([number]));
+            others
+        };
+        let (mut bare, mut full) = (retried.map(matching).unwrap_or_default(), matching(path));
+        while let Some(next) = self.first_to_decide(bare.last().copied(), full.last().copied()) {
+            bare.remove(&next);
+            full.remove(&next);
+            numbers.push(next);
         }
-        let mut rules: Vec<&AclRule> = Vec::with_capacity(numbers.len());
-        for rule in numbers.into_iter().filter_map(|number| self.rules.get(number)) {
-            if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
-                rules.push(rule);
-            }
-        }
-        rules
+        numbers.into_iter().filter_map(|number| self.rules.get(number)).collect()
     }
 
     /// The rules that do not count, and would grant all of this.

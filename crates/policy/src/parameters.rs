@@ -7,6 +7,18 @@ use serde_json::{Map, Value};
 
 /// Stands for every parameter.
 const ANY: &str = "*";
+/// Parameters that hold names of policies: whoever takes them trims the names and makes them lower case, so that is how
+/// they are compared.
+const POLICY_NAMES: [&str; 8] = [
+    "allowed_policies",
+    "allowed_policies_glob",
+    "disallowed_policies",
+    "disallowed_policies_glob",
+    "group_policies",
+    "identity_policies",
+    "policies",
+    "token_policies",
+];
 
 /// Parameter names in lower case, each with patterns for its value; no pattern at all means any value.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -59,7 +71,8 @@ impl Parameters {
         }
         let denies_all = self.0.contains_key(ANY);
         let denied = |(name, value): &(&String, &Value)| {
-            denies_all || self.0.get(&name.to_lowercase()).is_some_and(|patterns| is_denied(patterns, value))
+            let name = name.to_lowercase();
+            denies_all || self.0.get(&name).is_some_and(|patterns| is_denied(patterns, &folded(&name, value)))
         };
         data.iter().find(denied).map(|(name, _)| name.as_str())
     }
@@ -70,20 +83,45 @@ impl Parameters {
         if self.0.is_empty() || (allows_all && self.0.len() == 1) {
             return None;
         }
-        let refused = |(name, value): &(&String, &Value)| match self.0.get(&name.to_lowercase()) {
-            Some(patterns) => !is_allowed(patterns, value),
-            None => !allows_all,
+        let refused = |(name, value): &(&String, &Value)| {
+            let name = name.to_lowercase();
+            match self.0.get(&name) {
+                Some(patterns) => !is_allowed(patterns, &folded(&name, value)),
+                None => !allows_all,
+            }
         };
         data.iter().find(refused).map(|(name, _)| name.as_str())
     }
 }
 
-/// A list is allowed as a whole, or when each of its elements is. A text with commas may be a list to the engine, so
-/// it is read both ways (Vault since 1.21).
+/// A list is allowed when each of its elements is, or as a whole. A text with commas may be a list to the engine, so it
+/// is read both ways (Vault since 1.21); as a whole it has to be written out in the rule, because a `*` would let any
+/// further element pass.
 fn is_allowed(patterns: &[Value], value: &Value) -> bool {
-    patterns.is_empty()
-        || matches_any(patterns, value)
-        || elements(value).is_some_and(|elements| elements.iter().all(|element| matches_any(patterns, element)))
+    if patterns.is_empty() {
+        return true;
+    }
+    match elements(value) {
+        Some(elements) if elements.len() != 1 => {
+            patterns.contains(value) || elements.iter().all(|element| matches_any(patterns, element))
+        }
+        Some(elements) => matches_any(patterns, value) || elements.iter().all(|it| matches_any(patterns, it)),
+        None => matches_any(patterns, value),
+    }
+}
+
+/// Names of policies as they will be taken.
+fn folded<'v>(name: &str, value: &'v Value) -> Cow<'v, Value> {
+    if !POLICY_NAMES.contains(&name) {
+        return Cow::Borrowed(value);
+    }
+    match value {
+        Value::String(text) => Cow::Owned(Value::String(text.trim().to_lowercase())),
+        Value::Array(elements) => {
+            Cow::Owned(elements.iter().map(|element| folded(name, element).into_owned()).collect())
+        }
+        _ => Cow::Borrowed(value),
+    }
 }
 
 /// A list is denied as a whole, or when any of its elements is.
@@ -96,13 +134,23 @@ fn is_denied(patterns: &[Value], value: &Value) -> bool {
 /// What the engine's coercion of lists would make of a value.
 fn elements(value: &Value) -> Option<Cow<'_, [Value]>> {
     match value {
-        Value::Array(elements) => Some(Cow::Borrowed(elements)),
+        Value::Array(elements) => Some(trimmed(elements)),
         Value::String(text) => Some(Cow::Owned(match serde_json::from_str(text) {
-            Ok(Value::Array(elements)) => elements,
+            Ok(Value::Array(elements)) => trimmed(&elements).into_owned(),
             _ => text.split(',').map(|part| Value::String(part.trim().to_owned())).collect(),
         })),
         _ => None,
     }
+}
+
+/// Elements as coercion trims them.
+fn trimmed(elements: &[Value]) -> Cow<'_, [Value]> {
+    let is_padded = |element: &Value| element.as_str().is_some_and(|text| text.trim() != text);
+    if !elements.iter().any(is_padded) {
+        return Cow::Borrowed(elements);
+    }
+    let trim = |element: &Value| element.as_str().map_or_else(|| element.clone(), |text| text.trim().into());
+    Cow::Owned(elements.iter().map(trim).collect())
 }
 
 fn matches_any(patterns: &[Value], value: &Value) -> bool {
@@ -114,8 +162,8 @@ fn matches_any(patterns: &[Value], value: &Value) -> bool {
 fn matches(pattern: &Value, value: &Value) -> bool {
     match (pattern, scalar(value)) {
         (Value::String(pattern), Some(text)) => matches_text(pattern, &text),
-        (Value::Number(pattern), Some(text)) => same_number(&pattern.to_string(), &text),
-        (Value::Bool(pattern), Some(text)) => text == if *pattern { "true" } else { "false" },
+        (Value::Number(pattern), Some(text)) => same_number(&pattern.to_string(), text.trim()),
+        (Value::Bool(pattern), Some(text)) => text.trim() == if *pattern { "true" } else { "false" },
         _ => pattern == value,
     }
 }

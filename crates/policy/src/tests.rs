@@ -291,9 +291,26 @@ fn a_list_finds_the_folder_with_and_without_its_slash() {
     assert!(allowed(Operation::List, "seg/a/"));
     assert!(!allowed(Operation::Scan, "seg/a/"));
     assert!(allowed(Operation::Scan, "seg/a"));
-    // Without the slash comes first, and decides although the other is longer.
-    assert!(allowed(Operation::List, "glob/"));
+    // Without the slash comes first, but does not get around a deny that is more specific.
+    assert!(!allowed(Operation::List, "glob/"));
+    assert!(allowed(Operation::List, "glob"));
     assert!(!allowed(Operation::List, "glob/a"));
+}
+
+#[test]
+fn a_broad_rule_lists_a_folder_that_others_read_in_and_none_that_they_close() {
+    let acl = acl(&[r#"
+        path "meta/*"           { capabilities = ["list"] }
+        path "meta/read/*"      { capabilities = ["read"] }
+        path "meta/private/*"   { capabilities = ["deny"] }
+        path "meta/private/a/*" { capabilities = ["list"] }
+    "#]);
+    let allowed = |path| acl.decide(&question(Operation::List, path)).allowed;
+    assert!(allowed("meta/read/"));
+    assert!(!allowed("meta/read/a/"), "both spellings are the narrower rule's, which does not list");
+    assert!(!allowed("meta/private/"));
+    assert!(!allowed("meta/private/b/"));
+    assert!(allowed("meta/private/a/b/"));
 }
 
 #[test]

@@ -142,7 +142,7 @@ impl Policies {
 
 /// The name as it is stored: lower case (documented Vault behavior).
 pub(crate) fn sanitize_name(name: &str) -> String {
-    name.trim().to_lowercase()
+    framework::path::fold(name)
 }
 
 /// Refuses what would be stored and not enforced: a policy that looks stricter than it is does harm.

@@ -40,6 +40,8 @@ struct Target<'r> {
     path: &'r str,
     /// Where the engine leads it, or why nowhere.
     route: Result<Route, Error>,
+    /// The whole path that is really meant, if it came in another spelling.
+    folded: Option<String>,
 }
 
 impl Pipeline {
@@ -53,6 +55,7 @@ impl Pipeline {
     }
 
     async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<(String, Reply), Error> {
+        wrapping::check_ttl(request.wrap_ttl)?;
         let target = self.resolve(request).await?;
         let access = target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
         let access = access.unwrap_or_default();
@@ -60,7 +63,9 @@ impl Pipeline {
         let token = token.map_err(|error| not_a_wrapping_token(error, request, access, &data))?;
         let used = self.spend(token.as_deref(), access).await?;
         let mut result = self.answer(request, target, token.as_deref(), data, access.is_unauthenticated).await;
-        if request.wrap_ttl.is_some() && !access.works_while_sealed {
+        // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
+        let is_logged_in = token.is_some() || matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
+        if request.wrap_ttl.is_some() && is_logged_in && !access.works_while_sealed {
             result = self.wrap(request, result).await;
         }
         if let (Use::Last, Some(token)) = (used, &token) {
@@ -120,8 +125,7 @@ impl Pipeline {
             operation = self.operation(request, &target, route, token, &context, &data).await?;
         }
         if !is_open {
-            let access = target.route.as_ref().ok().map(|route| route.access);
-            context.caller.is_sudo = authorize::check(request, operation, access, token, &data)?;
+            context.caller.is_sudo = authorize::check(request, operation, Some(&target), token, &data)?;
         }
         let mount_type = target.engine.type_name().to_owned();
         if operation == Operation::Help {
@@ -152,7 +156,7 @@ impl Pipeline {
             Ok(false) => Ok(Operation::Create),
             // Even a failure would tell that something is mounted here: it is for those who may write here at all.
             Err(error) => {
-                let may = |operation| authorize::check(request, operation, Some(route.access), token, data).is_ok();
+                let may = |operation| authorize::check(request, operation, Some(target), token, data).is_ok();
                 Err(if may(Operation::Update) || may(Operation::Create) { error } else { Error::Denied })
             }
         }

@@ -10,6 +10,7 @@ fn spec(template: &'static str) -> PathSpec {
         name,
         segment: if name.starts_with("rest") { Segment::Rest } else { Segment::Name },
         description: "A parameter.",
+        is_folded: false,
     });
     PathSpec {
         template,

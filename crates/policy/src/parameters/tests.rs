@@ -41,6 +41,12 @@ fn values_match_patterns() {
         (json!(["a", "b"]), json!("a, b"), true, true),
         (json!(["a", "b"]), json!("a,c"), false, true),
         (json!(["a", "b"]), json!("[\"a\",\"c\"]"), false, true),
+        // Elements are trimmed where they are taken, and no pattern lets a further element pass.
+        (json!(["a"]), json!([" a", "a "]), true, true),
+        (json!(["dev-*"]), json!("dev-x,root"), false, true),
+        (json!(["dev-*"]), json!("dev-x, dev-y"), true, true),
+        (json!(["a, b"]), json!("a, b"), true, true),
+        (json!([3600]), json!(" 3600"), true, true),
         // Null and objects are equal or not.
         (json!([null]), json!(null), true, true),
         (json!(["a"]), json!(null), false, false),
@@ -50,6 +56,23 @@ fn values_match_patterns() {
         assert_eq!(is_allowed(&patterns(&list), &value), allowed, "allowed {list} with {value}");
         assert_eq!(is_denied(&patterns(&list), &value), denied, "denied {list} with {value}");
     }
+}
+
+#[test]
+fn names_of_policies_are_compared_as_they_are_taken() {
+    let mut parameters = Parameters::default();
+    parameters.insert("policies", patterns(&json!(["admin", "ops-*"])));
+    parameters.insert("other", patterns(&json!(["admin"])));
+    for value in [json!("Admin"), json!([" ADMIN "]), json!("x, Admin"), json!(["x", "Ops-1"]), json!("[\"Admin\"]")] {
+        for name in ["policies", "Policies"] {
+            let data = serde_json::Map::from_iter([(name.to_owned(), value.clone())]);
+            assert_eq!(parameters.first_denied(&data), Some(name), "{value}");
+        }
+        let data = serde_json::Map::from_iter([("other".to_owned(), json!("Admin"))]);
+        assert_eq!(parameters.first_denied(&data), None, "other texts keep their case");
+    }
+    let data = serde_json::Map::from_iter([("policies".to_owned(), json!(["Admin", "OPS-1"]))]);
+    assert_eq!(parameters.first_not_allowed(&data), None);
 }
 
 #[test]

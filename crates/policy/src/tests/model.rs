@@ -74,10 +74,10 @@ fn deciding<'a>(policies: &'a [Vec<Line>], path: &str, operation: Operation) -> 
     if let Some(rule) = bare.filter(|_| lists || operation == Operation::Scan).and_then(exact) {
         return Some(rule);
     }
-    if let Some(rule) = bare.filter(|_| lists).and_then(|bare| best_pattern(&rules, bare)) {
-        return Some(rule);
-    }
-    best_pattern(&rules, path)
+    let full = best_pattern(&rules, path);
+    let Some(bare) = bare.filter(|_| lists).and_then(|bare| best_pattern(&rules, bare)) else { return full };
+    let is_closed = |rule: &&str| granted(policies, rule) == ["deny"] && beats(rule, bare);
+    Some(full.filter(is_closed).unwrap_or(bare))
 }
 
 /// Few letters, so that paths meet rules. No segment but a whole one starts with `+`: the tables have such rules.

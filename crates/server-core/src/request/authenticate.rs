@@ -16,7 +16,7 @@ impl Pipeline {
         let Some(token) = request.token.as_ref().map(secret::Secret::expose).filter(|token| !token.is_empty()) else {
             return if is_open { Ok(None) } else { Err(Error::Denied) };
         };
-        let signed = if access.takes_wrapping_token { self.wrapping.plain(token).await? } else { None };
+        let signed = if access.takes_wrapping_token { self.wrapping.plain(ROOT_NAMESPACE, token).await? } else { None };
         let token = signed.as_ref().map_or(token.as_str(), |signed| signed.expose());
         match self.tokens.resolve(ROOT_NAMESPACE, token).await {
             Ok(token) => Ok(Some(token)),

@@ -8,11 +8,14 @@ use framework::{Access, Error, Operation, Request};
 use policy::{Acl, Decision, Question};
 use serde_json::{Map, Value};
 
+use super::Target;
 use crate::tokens::Resolved;
 
 /// What somebody wants to do, with the path as rules are compared with it.
 pub(crate) struct Wish<'r> {
     path: Cow<'r, str>,
+    /// The path that is really meant, if it was spelled otherwise.
+    folded: Option<Cow<'r, str>>,
     operation: Operation,
     parameters: Option<&'r Map<String, Value>>,
     wrap_ttl: Option<Duration>,
@@ -28,12 +31,18 @@ pub(crate) struct Verdict<'r> {
 
 impl<'r> Wish<'r> {
     pub(crate) fn new(path: &'r str, operation: Operation) -> Self {
-        Self { path: judged_path(path, operation), operation, parameters: None, wrap_ttl: None }
+        Self { path: judged_path(path, operation), folded: None, operation, parameters: None, wrap_ttl: None }
     }
 
     #[must_use]
     pub(crate) fn with(self, parameters: &'r Map<String, Value>, wrap_ttl: Option<Duration>) -> Self {
         Self { parameters: Some(parameters), wrap_ttl, ..self }
+    }
+
+    /// The same thing under the spelling that the row uses.
+    #[must_use]
+    pub(crate) fn meant(self, path: Option<&'r str>) -> Self {
+        Self { folded: path.map(|path| judged_path(path, self.operation)), ..self }
     }
 
     fn question<'s>(&'s self, path: &'s str) -> Question<'s> {
@@ -53,29 +62,39 @@ impl Verdict<'_> {
 }
 
 /// Asks the policies. `access` is what the row says that the path leads to; a path that leads nowhere is judged all the
-/// same, so that a denial looks alike whether it does or not.
+/// same, so that a denial looks alike whether it does or not. Of a name with several spellings both the one that came
+/// and the one that is meant have to be allowed, or a `deny` could be spelled around.
 pub(crate) fn judge<'r>(acl: &'r Acl, wish: &'r Wish<'r>, access: Option<Access>) -> Verdict<'r> {
     let needs_sudo = access.is_some_and(|access| access.is_sudo) && wish.operation != Operation::Help;
     let decided = |path| {
         let question = wish.question(path);
         Verdict { question, decision: acl.decide(&question), needs_sudo }
     };
-    // Some rows take a name with a slash behind it for the name: then the rule for the name counts.
-    let bare = if is_list(wish.operation) { None } else { wish.path.strip_suffix('/') };
-    let bare = bare.map(decided).filter(|bare| bare.decision.rule.is_some());
-    bare.unwrap_or_else(|| decided(&wish.path))
+    let spelled = |path: &'r str| {
+        // Some rows take a name with a slash behind it for the name: then the rule for the name counts.
+        let bare = if is_list(wish.operation) { None } else { path.strip_suffix('/') };
+        let bare = bare.map(decided).filter(|bare| bare.decision.rule.is_some());
+        bare.unwrap_or_else(|| decided(path))
+    };
+    let verdict = spelled(&wish.path);
+    match &wish.folded {
+        Some(path) if verdict.is_allowed() => spelled(path),
+        _ => verdict,
+    }
 }
 
 /// Whether the token's policies allow the request; tells whether they give `sudo` on its path.
 pub(super) fn check(
     request: &Request,
     operation: Operation,
-    access: Option<Access>,
+    target: Option<&Target<'_>>,
     token: Option<&Resolved>,
     data: &Map<String, Value>,
 ) -> Result<bool, Error> {
     let token = token.ok_or(Error::Denied)?;
-    let wish = Wish::new(&request.path, operation).with(data, request.wrap_ttl);
+    let folded = target.and_then(|target| target.folded.as_deref());
+    let wish = Wish::new(&request.path, operation).with(data, request.wrap_ttl).meant(folded);
+    let access = target.and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
     let verdict = judge(&token.acl, &wish, access);
     if verdict.is_allowed() { Ok(verdict.decision.sudo) } else { Err(Error::Denied) }
 }

@@ -31,6 +31,12 @@ pub(crate) async fn lead<'p>(
     Ok(Some((mount, path, route)))
 }
 
+/// The whole path that is really meant, if what is behind the mount path came in another spelling.
+pub(crate) fn folded(path: &str, behind: &str, route: &Route) -> Option<String> {
+    let mount_path = path.strip_suffix(behind)?;
+    route.folded.as_ref().map(|folded| [mount_path, folded.as_str()].concat())
+}
+
 impl Pipeline {
     /// Where the request leads; `None` when nothing is mounted there.
     ///
@@ -43,7 +49,14 @@ impl Pipeline {
         {
             let route = engine.route(request.operation, path);
             if matches!(&route, Ok(route) if route.access.works_while_sealed) {
-                return Ok(Some(Target { namespace: root_namespace(), mount: None, engine, path, route }));
+                return Ok(Some(Target {
+                    namespace: root_namespace(),
+                    mount: None,
+                    engine,
+                    path,
+                    route,
+                    folded: None,
+                }));
             }
         }
         if is_sealed {
@@ -60,6 +73,7 @@ impl Pipeline {
             engine: Arc::clone(&mount.engine),
             mount: Some(mount),
             path,
+            folded: route.as_ref().ok().and_then(|route| folded(&request.path, path, route)),
             route,
         }))
     }

@@ -16,7 +16,7 @@ pub(super) fn paths() -> Vec<Path<Policies>> {
     vec![
         Path::new("policies/acl", "All ACL policies.").list(list, "List the names."),
         Path::new("policies/acl/{name}", "One ACL policy.")
-            .param("name", Segment::Rest, NAME)
+            .folded_param("name", Segment::Rest, NAME)
             .read(read, "Show the policy's text.")
             .update(write, "Create or replace the policy.")
             .delete(delete, "Remove the policy; tokens lose at once what it gave them."),
@@ -24,7 +24,7 @@ pub(super) fn paths() -> Vec<Path<Policies>> {
             .read(list_old, "List the names.")
             .list(list_old, "List the names."),
         Path::new("policy/{name}", "One ACL policy, under the older path.")
-            .param("name", Segment::Rest, NAME)
+            .folded_param("name", Segment::Rest, NAME)
             .read(read_old, "Show the policy's text.")
             .update(write, "Create or replace the policy.")
             .delete(delete, "Remove the policy; tokens lose at once what it gave them."),

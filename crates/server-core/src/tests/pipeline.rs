@@ -138,6 +138,34 @@ async fn help_is_for_every_valid_token() {
 }
 
 #[tokio::test]
+async fn a_deny_of_a_policy_s_name_cannot_be_spelled_around() {
+    let bench = Bench::new().await;
+    bench.root().write("sys/policies/acl/admin", json!({ "policy": "path \"a\" { capabilities = [\"read\"] }" })).await;
+    let text = "
+        path \"sys/policies/acl/*\" { capabilities = [\"create\", \"update\", \"read\", \"delete\"] }
+        path \"sys/policies/acl/admin\" { capabilities = [\"deny\"] }
+        path \"sys/policy/*\" { capabilities = [\"create\", \"update\", \"read\", \"delete\"] }
+        path \"sys/policy/admin\" { capabilities = [\"deny\"] }
+        path \"sys/policies/explain\" { capabilities = [\"update\"] }";
+    let token = bench.token_for("delegate", text).await;
+    let delegate = bench.with(&token);
+    let all = "path \"*\" { capabilities = [\"read\"] }";
+    for folder in ["sys/policies/acl", "sys/policy"] {
+        for name in ["admin", "Admin", "ADMIN", "admin ", " Admin", "admin/"] {
+            let path = format!("{folder}/{name}");
+            assert_eq!(delegate.read(&path).await, denied(), "{path}");
+            assert_eq!(delegate.write(&path, json!({ "policy": all })).await, denied(), "{path}");
+            assert_eq!(delegate.delete(&path).await, denied(), "{path}");
+            let asked = json!({ "path": path, "operation": "read" });
+            let told = delegate.write("sys/policies/explain", asked).await["data"].take();
+            assert_eq!(told["allowed"], json!(false), "{path}: {told}");
+        }
+        let other = delegate.write(&format!("{folder}/Other"), json!({ "policy": all })).await;
+        assert_eq!(other["warnings"], json!(["policy name was converted to lower case"]));
+    }
+}
+
+#[tokio::test]
 async fn every_namespace_but_root_is_denied() {
     let bench = Bench::new().await;
     for (namespace, is_there) in

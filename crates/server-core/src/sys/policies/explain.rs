@@ -63,9 +63,9 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
     if !asked.entry.policies.iter().all(|name| may_read(&caller, name)) {
         return Err(Error::Denied);
     }
-    let access = part.access(ns, &caller, operation, path).await?;
+    let (access, folded) = part.row(ns, &caller, operation, path).await?;
     let parameters = input.parameters.unwrap_or_default();
-    let wish = Wish::new(path, operation).with(&parameters, input.wrap_ttl);
+    let wish = Wish::new(path, operation).with(&parameters, input.wrap_ttl).meant(folded.as_deref());
     let verdict = judge(&asked.acl, &wish, access);
     let is_open = access.is_some_and(|access| access.is_unauthenticated);
     let is_allowed = is_open || verdict.is_allowed();
@@ -108,18 +108,21 @@ impl ExplainPart {
 
     /// What the row says that the path leads to, as far as the caller may know of it: the server's own tables are public,
     /// of other mounts a caller sees those in which something is open to it.
-    async fn access(
+    async fn row(
         &self,
         ns: &str,
         caller: &Resolved,
         operation: Operation,
         path: &str,
-    ) -> Result<Option<Access>, Error> {
-        let Some((mount, _, route)) = resolve::lead(&self.mounts, ns, operation, path).await? else { return Ok(None) };
+    ) -> Result<(Option<Access>, Option<String>), Error> {
+        let lead = resolve::lead(&self.mounts, ns, operation, path).await?;
+        let Some((mount, behind, route)) = lead else { return Ok((None, None)) };
         let settings = &mount.settings;
         let is_seen = is_permanent(&settings.engine_type)
             || caller.acl.has_any_below(&full_path(mount.engine.kind(), &settings.path));
-        Ok(route.ok().filter(|_| is_seen).map(|route| route.access))
+        let route = route.ok().filter(|_| is_seen);
+        let folded = route.as_ref().and_then(|route| resolve::folded(path, behind, route));
+        Ok((route.map(|route| route.access), folded))
     }
 
     /// Policies that the token has by name only.
