@@ -4,7 +4,7 @@
 use env::Env;
 use secret::{SecretBytes, SecretString};
 
-use crate::{CHARACTERS_MAX, PasswordPolicy, Rule, Unlikely};
+use crate::{CHARACTERS_MAX, PasswordPolicy, RULES_MAX, Unlikely};
 
 /// How many passwords are drawn before it is given up.
 pub(crate) const TRIES_MAX: u32 = 50_000;
@@ -50,20 +50,18 @@ pub(crate) fn draw(policy: &PasswordPolicy, env: &Env, tries: u32) -> Result<Sec
     let mut password = SecretString::new(String::with_capacity(policy.length * CHARACTER_BYTES_MAX));
     for _ in 0..tries {
         password.expose_mut().clear();
+        let mut counts = [0; RULES_MAX];
         for _ in 0..policy.length {
             // `below` stays below the count, and a policy has a character at least.
-            let drawn = policy.characters.get(dice.below(policy.characters.len())).copied();
-            password.expose_mut().extend(drawn);
+            let Some(drawn) = policy.characters.get(dice.below(policy.characters.len())) else { continue };
+            password.expose_mut().push(drawn.text);
+            for (bit, count) in counts.iter_mut().enumerate().take(policy.min_chars.len()) {
+                *count += usize::from(drawn.rules >> bit & 1 == 1);
+            }
         }
-        if policy.rules.iter().all(|rule| rule.is_fulfilled(password.expose())) {
+        if policy.min_chars.iter().zip(counts).all(|(wanted, count)| count >= *wanted) {
             return Ok(password);
         }
     }
     Err(Unlikely(tries))
-}
-
-impl Rule {
-    pub(crate) fn is_fulfilled(&self, password: &str) -> bool {
-        password.chars().filter(|character| self.characters.contains(character)).count() >= self.min_chars
-    }
 }

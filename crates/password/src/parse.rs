@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hcl::{Block, Item, Position, Value};
 
-use crate::{CHARACTERS_MAX, LENGTH_MAX, LENGTH_MIN, PasswordPolicy, RULES_MAX, Rule};
+use crate::{CHARACTERS_MAX, Character, LENGTH_MAX, LENGTH_MIN, PasswordPolicy, RULES_MAX, Rule};
 
 /// The one kind of rule there is.
 const CHARSET: &str = "charset";
@@ -121,7 +121,12 @@ fn build(length: usize, mut rules: Vec<Rule>) -> Result<PasswordPolicy, ParseErr
         return Err(ParseError::TooShort { asked, length });
     }
     rules.retain(|rule| rule.min_chars > 0);
-    Ok(PasswordPolicy { length, characters: characters.into_iter().collect(), rules })
+    let characters = characters.into_iter().map(|text| {
+        let bits = (0..).zip(&rules).filter(|(_, rule)| rule.characters.contains(&text));
+        Character { text, rules: bits.fold(0, |all, (bit, _)| all | 1 << bit) }
+    });
+    let characters = characters.collect();
+    Ok(PasswordPolicy { length, characters, min_chars: rules.iter().map(|rule| rule.min_chars).collect() })
 }
 
 fn rule(block: &Block<'_>) -> Result<Rule, ParseError> {
