@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use barrier::Changes;
 use env::Env;
-use framework::view::{COMMIT_TRIES, ENTRY_BYTES_MAX};
+use framework::view::{COMMIT_TRIES, ENTRY_BYTES_MAX, from_stored};
 use framework::{Error, Reply, Request, Shape, Status, WrapFormat, WrapInfo, envelope};
 use secret::Secret;
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,7 @@ impl Wrapping {
         }
         let about = About {
             path: request.path.clone(),
-            ttl: whole_seconds(ttl)?,
+            ttl: whole_seconds(ttl),
             format: request.wrap_format,
             wrapped_accessor: reply.auth.as_ref().map(|auth| auth.accessor.clone()),
         };
@@ -117,31 +117,41 @@ impl Wrapping {
         text.extend_from_slice(body.trim_ascii_end());
         let (changes, info) = self.prepare(namespace, about, &Secret::new(text)).await?;
         self.store.commit(changes).await?;
-        Ok(Reply { wrap_info: Some(info), ..Reply::default() })
+        // Whoever asked is told what was odd about it; so is whoever opens it.
+        Ok(Reply { wrap_info: Some(info), warnings: reply.warnings, ..Reply::default() })
     }
 
     /// The valid token of a wrapped reply.
     pub(crate) async fn resolve(&self, namespace: &str, text: &str) -> Result<Arc<Resolved>, Error> {
-        let signed = self.plain(text).await?;
+        let signed = self.plain(namespace, text).await?;
         let text = signed.as_ref().map_or(text, |signed| signed.expose());
         let found = self.tokens.resolve(namespace, text).await;
         let found = found.map_err(|error| if matches!(error, Error::Denied) { invalid() } else { error })?;
         if found.entry.is_wrapping() { Ok(found) } else { Err(invalid()) }
     }
 
-    /// The token's own text, if it comes as a JSON Web Token of ours.
-    pub(crate) async fn plain(&self, text: &str) -> Result<Option<Secret<String>>, Error> {
-        if jwt::looks_like_one(text) { self.signer.token_of(text).await } else { Ok(None) }
+    /// The token's own text, if it comes as a JSON Web Token of ours. The costly check of the signature comes last: only
+    /// for a text that names a live wrapping token.
+    pub(crate) async fn plain(&self, namespace: &str, text: &str) -> Result<Option<Secret<String>>, Error> {
+        let Some(claimed) = jwt::Claimed::parse(text) else { return Ok(None) };
+        let is_live = match self.tokens.resolve(namespace, claimed.token.expose()).await {
+            Ok(token) => token.entry.is_wrapping(),
+            Err(Error::Denied) => false,
+            Err(error) => return Err(error),
+        };
+        if is_live { self.signer.check(claimed).await } else { Ok(None) }
     }
 
     /// Opens a wrapped reply, once and for all.
     pub(crate) async fn open(&self, mut token: Arc<Resolved>) -> Result<Reply, Error> {
         for _ in 0..COMMIT_TRIES {
             let kept = self.find(&token).await?;
+            // Before it is removed: what cannot be read is not used up.
+            let reply = reply_of(kept.text.expose())?;
             let mut changes = Changes::new();
             kept.remove(&mut changes);
             match self.store.commit(changes).await {
-                Ok(_) => return reply_of(kept.text.expose()),
+                Ok(_) => return Ok(reply),
                 Err(Lost::Race(_)) => token = self.again(&token).await?,
                 Err(Lost::Failed(error)) => return Err(error),
             }
@@ -196,7 +206,6 @@ impl Wrapping {
             explicit_max_ttl: about.ttl,
             ..NewToken::default()
         };
-        let creation_time = self.env.now().into();
         let cluster = self.identity.cluster()?;
         let parts = create::parts(&self.env, &cluster, namespace, new)?;
         let hash = cluster.token_hash(parts.created.token.expose());
@@ -210,6 +219,7 @@ impl Wrapping {
         for (number, part) in (0..).zip(text.expose().chunks(PART_BYTES_MAX)) {
             changes.create(keys::wrapped(namespace, &hash, number)?, part.to_vec());
         }
+        let creation_time = from_stored(parts.created.entry.created);
         let accessor = parts.created.entry.accessor;
         let token = match about.format {
             WrapFormat::Token => parts.created.token,
@@ -289,13 +299,17 @@ fn reply_of(text: &[u8]) -> Result<Reply, Error> {
     Ok(Reply { shape: Shape::Bare, status, ..reply })
 }
 
-/// Rounded up: half a second must not become the zero that means for ever.
-fn whole_seconds(ttl: Duration) -> Result<Duration, Error> {
-    let secs = ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0);
-    if secs > TTL_SECS_MAX {
+/// Refuses a time that no reply is kept for: before anything is done, since afterwards it would be done and not told.
+pub(crate) fn check_ttl(ttl: Option<Duration>) -> Result<(), Error> {
+    if ttl.is_some_and(|ttl| whole_seconds(ttl).as_secs() > TTL_SECS_MAX) {
         return Err(Error::Invalid(format!("the wrap TTL is longer than {TTL_SECS_MAX} seconds").into()));
     }
-    Ok(Duration::from_secs(secs))
+    Ok(())
+}
+
+/// Rounded up: half a second must not become the zero that means for ever.
+fn whole_seconds(ttl: Duration) -> Duration {
+    Duration::from_secs(ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)))
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ use crate::store::{Lost, Store};
 const HEADER: &str = r#"{"alg":"ES512","typ":"JWT"}"#;
 /// The longest text that is taken for one, in bytes.
 const TEXT_BYTES_MAX: usize = 8 * 1024;
+/// Two integers of 521 bits (RFC 7518 §3.4).
+const SIGNATURE_BYTES: usize = 132;
 /// The claim that tells a wrapping token from any other.
 const TYPE: &str = "wrapping";
 
@@ -50,9 +52,31 @@ struct Claims {
     r#type: String,
 }
 
-/// Whether a text has the outer form of a JSON Web Token, which no token of ours has.
-pub(super) fn looks_like_one(text: &str) -> bool {
-    text.len() <= TEXT_BYTES_MAX && text.starts_with("eyJ") && text.bytes().filter(|byte| *byte == b'.').count() == 2
+/// A text that says it is one of ours. Nothing of it is proven.
+pub(super) struct Claimed<'t> {
+    /// The token that it names.
+    pub(super) token: Secret<String>,
+    signed: &'t str,
+    signature: Vec<u8>,
+}
+
+impl<'t> Claimed<'t> {
+    /// Reads what has the form that this server gives its own: its header, its claims, a signature of the right length.
+    pub(super) fn parse(text: &'t str) -> Option<Self> {
+        if text.len() > TEXT_BYTES_MAX {
+            return None;
+        }
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        if BASE64URL_NOPAD.encode(HEADER.as_bytes()) != header {
+            return None;
+        }
+        let signature = BASE64URL_NOPAD.decode(signature.as_bytes()).ok()?;
+        let claims = Secret::new(BASE64URL_NOPAD.decode(claims.as_bytes()).ok()?);
+        let claims: Claims = serde_json::from_slice(claims.expose()).ok()?;
+        let is_ours = claims.r#type == TYPE && signature.len() == SIGNATURE_BYTES;
+        is_ours.then(|| Self { token: Secret::new(claims.jti), signed, signature })
+    }
 }
 
 impl Signer {
@@ -91,20 +115,12 @@ impl Signer {
         Ok(Secret::new(text))
     }
 
-    /// The token in a signed text, or `None` for a text that this cluster has not signed. When it expires is for the
-    /// token inside to say.
-    pub(super) async fn token_of(&self, text: &str) -> Result<Option<Secret<String>>, Error> {
+    /// The token in a text that this cluster has signed. When it expires is for the token to say.
+    pub(super) async fn check(&self, claimed: Claimed<'_>) -> Result<Option<Secret<String>>, Error> {
         let Some(key) = self.key().await? else { return Ok(None) };
-        let Some((signed, signature)) = text.rsplit_once('.') else { return Ok(None) };
-        let Ok(signature) = BASE64URL_NOPAD.decode(signature.as_bytes()) else { return Ok(None) };
         let public = UnparsedPublicKey::new(&ECDSA_P521_SHA512_FIXED, key.public_key().as_ref());
-        if public.verify(signed.as_bytes(), &signature).is_err() {
-            return Ok(None);
-        }
-        // Only what this server signed gets here: its own header, its own claims.
-        let claims = signed.split_once('.').and_then(|(_, claims)| BASE64URL_NOPAD.decode(claims.as_bytes()).ok());
-        let claims = claims.map(Secret::new).and_then(|claims| serde_json::from_slice::<Claims>(claims.expose()).ok());
-        Ok(claims.filter(|claims| claims.r#type == TYPE).map(|claims| Secret::new(claims.jti)))
+        let is_signed = public.verify(claimed.signed.as_bytes(), &claimed.signature).is_ok();
+        Ok(is_signed.then_some(claimed.token))
     }
 
     async fn key(&self) -> Result<Option<EcdsaKeyPair>, Error> {

@@ -80,6 +80,10 @@ async fn anybody_may_look_a_wrapping_token_up() {
     let bench = Bench::new().await;
     let token = wrap(&bench.root(), json!({ "x": 1 })).await;
     let body = json!({ "token": token });
+    let reply = wrapped(&bench.root(), Operation::Read, "sys/mounts", json!({}), MINUTE).await;
+    let info = info(reply);
+    let told = bench.nobody().write("sys/wrapping/lookup", json!({ "token": info.token.expose() })).await;
+    assert_eq!(told["data"]["creation_time"], json!(info.creation_time), "both say the same");
     let told = bench.nobody().write("sys/wrapping/lookup", body.clone()).await["data"].take();
     assert_eq!(told["creation_path"], "sys/wrapping/wrap");
     assert_eq!(told["creation_ttl"], json!(60));
@@ -178,6 +182,13 @@ async fn wrapping_data_needs_a_time_for_it() {
     request.wrap_ttl = Some(Duration::from_secs(9_000_000_001));
     let refusal = bench.root().send(request).await;
     assert_eq!(refusal, refused("the wrap TTL is longer than 9000000000 seconds"));
+    let before = bench.keys("").await;
+    for (path, data) in [("auth/token/create", json!({})), ("sys/wrapping/unwrap", json!({ "token": "x" }))] {
+        let mut request = bench.root().request(Operation::Update, path, data);
+        request.wrap_ttl = Some(Duration::from_secs(9_000_000_001));
+        assert_eq!(bench.root().send(request).await, refused("the wrap TTL is longer than 9000000000 seconds"));
+    }
+    assert_eq!(bench.keys("").await, before, "nothing was done before it was refused");
     let short =
         wrapped(&bench.root(), Operation::Update, "sys/wrapping/wrap", json!({}), Duration::from_millis(1)).await;
     assert_eq!(info(short).ttl, Duration::from_secs(1), "a part of a second is a second");
@@ -220,6 +231,63 @@ async fn a_wrapped_token_s_accessor_is_told_and_its_wrapping_can_be_revoked() {
     bench.root().write("auth/token/revoke-accessor", json!({ "accessor": info.accessor })).await;
     assert_eq!(bench.with(info.token.expose()).write("sys/wrapping/unwrap", json!({})).await, bad());
     assert_eq!(bench.keys("ns/root/cubbyhole/").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn warnings_are_told_outside_as_well_as_inside() {
+    let bench = Bench::new().await;
+    let data = json!({ "policies": ["nosuch"] });
+    let reply = wrapped(&bench.root(), Operation::Update, "auth/token/create", data, MINUTE).await;
+    let warnings = json!(["Policy \"nosuch\" does not exist"]);
+    assert_eq!(json!(reply.warnings), warnings);
+    let opened = bench.with(info(reply).token.expose()).write("sys/wrapping/unwrap", json!({})).await;
+    assert_eq!(opened["data"]["warnings"], warnings);
+}
+
+#[tokio::test]
+async fn what_anybody_may_read_is_not_kept_for_anybody() {
+    let bench = Bench::new().await;
+    bench.root().write("sys/auth/gate", json!({ "type": "gate" })).await;
+    let before = bench.keys("").await;
+    for (operation, path) in [
+        (Operation::Read, "sys/internal/ui/mounts"),
+        (Operation::Read, "sys/internal/specs/openapi"),
+        (Operation::Update, "auth/gate/login"),
+    ] {
+        let reply = wrapped(&bench.nobody(), operation, path, json!({}), MINUTE).await;
+        assert!(reply.wrap_info.is_none() && reply.data.is_some(), "{path}");
+        assert!(wrapped(&bench.root(), operation, path, json!({}), MINUTE).await.wrap_info.is_some(), "{path}");
+    }
+    bench.clock.advance(MINUTE);
+    bench.settle().await;
+    assert_eq!(bench.keys("").await, before);
+}
+
+#[tokio::test]
+async fn a_reply_that_cannot_be_read_is_not_used_up() {
+    let bench = Bench::new().await;
+    let token = wrap(&bench.root(), json!({ "x": 1 })).await;
+    let store = &bench.core.seals.store;
+    let key = keys::wrapped("root", &bench.core.seals.tokens.hash(&token).expect("it is unsealed"), 0).expect("short");
+    let [found] = store.get_all([key.clone()]).await.expect("it can be read");
+    let found = found.expect("it is kept");
+    let text = String::from_utf8(found.value.expose().to_vec()).expect("text");
+    for (from, to) in [("\"v\":1", "\"v\":2"), ("\n{", "\n}")] {
+        let [now] = store.revisions_of([key.clone()]).await.expect("it can be read");
+        let mut changes = Changes::new();
+        changes.replace(key.clone(), now.expect("it is there"), text.replace(from, to).into_bytes());
+        store.commit(changes).await.expect("nobody else writes");
+        let reply = bench.with(&token).write("sys/wrapping/unwrap", json!({})).await;
+        assert!(
+            reply["refused"].as_str().is_some_and(|text| text.starts_with("World: open a wrapped reply")),
+            "{reply}"
+        );
+    }
+    let [now] = store.revisions_of([key.clone()]).await.expect("it can be read");
+    let mut changes = Changes::new();
+    changes.replace(key, now.expect("it is there"), text.into_bytes());
+    store.commit(changes).await.expect("nobody else writes");
+    assert_eq!(bench.with(&token).write("sys/wrapping/unwrap", json!({})).await["data"]["data"], json!({ "x": 1 }));
 }
 
 #[tokio::test]
