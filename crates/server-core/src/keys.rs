@@ -84,6 +84,14 @@ pub(crate) fn accessor(ns: &str, hash: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/accessor/", hash])
 }
 
+pub(crate) fn token_role(ns: &str, name: &str) -> Result<Key, Error> {
+    key(&[&token_roles(ns), name])
+}
+
+pub(crate) fn token_roles(ns: &str) -> String {
+    ["ns/", ns, "/token-role/"].concat()
+}
+
 pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {
     ["ns/", ns, "/cubbyhole/", token, "/"].concat()
 }

@@ -14,8 +14,10 @@ use framework::router::TableError;
 use framework::{Answer, Error, Mounted, Request, Service};
 use secret::{Secret, SecretBytes};
 
+mod cidr;
 mod cluster;
 mod due;
+mod glob;
 mod keys;
 mod mounts;
 mod node;

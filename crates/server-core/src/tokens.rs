@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use barrier::Changes;
 use env::Env;
-use framework::Error;
+use framework::{Connection, Error};
 use policy::Acl;
 use quick_cache::sync::Cache;
 use secret::Secret;
 use storage::{Expectation, Key, KeyRange, Revision};
 
+use crate::cidr;
 use crate::cluster::Identity;
 use crate::keys;
 use crate::policies::Policies;
@@ -22,9 +23,12 @@ use crate::store::{Found, Lost, Store, decode, encode};
 
 pub(crate) mod create;
 pub(crate) mod entry;
+pub(crate) mod kind;
+mod making;
 pub(crate) mod paths;
 pub(crate) mod renew;
 pub(crate) mod revoke;
+mod roles;
 pub(crate) mod rules;
 pub(crate) mod view;
 
@@ -96,6 +100,11 @@ impl Resolved {
     pub(crate) fn entries(&self) -> Vec<(Key, Revision)> {
         let entries = self.sources.iter().cloned().zip(&self.revisions).take(2);
         entries.filter_map(|(key, revision)| Some((key, (*revision)?))).collect()
+    }
+
+    /// Whether it may be used over this connection.
+    pub(crate) fn admits(&self, connection: &Connection) -> bool {
+        cidr::admit(&self.entry.bound_cidrs, connection.remote.map(|remote| remote.ip()))
     }
 }
 

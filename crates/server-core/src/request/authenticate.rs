@@ -10,7 +10,8 @@ use crate::tokens::Resolved;
 
 impl Pipeline {
     /// The token that came with the request. Where the row asks for none, a missing or a bad one is nobody, and while
-    /// sealed there is nobody to find.
+    /// sealed there is nobody to find. A token that is bound to other networks is as bad as one that is not there, and is
+    /// not spent.
     pub(super) async fn authenticate(&self, request: &Request, access: Access) -> Result<Option<Arc<Resolved>>, Error> {
         let is_open = access.is_unauthenticated;
         let Some(token) = request.token.as_ref().map(secret::Secret::expose).filter(|token| !token.is_empty()) else {
@@ -19,7 +20,9 @@ impl Pipeline {
         let signed = if access.takes_wrapping_token { self.wrapping.plain(ROOT_NAMESPACE, token).await? } else { None };
         let token = signed.as_ref().map_or(token.as_str(), |signed| signed.expose());
         match self.tokens.resolve(ROOT_NAMESPACE, token).await {
-            Ok(token) => Ok(Some(token)),
+            Ok(token) if token.admits(&request.connection) => Ok(Some(token)),
+            Ok(_) if is_open => Ok(None),
+            Ok(_) => Err(Error::Denied),
             Err(Error::Denied | Error::Sealed) if is_open => Ok(None),
             Err(error) => Err(error),
         }

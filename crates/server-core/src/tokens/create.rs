@@ -12,6 +12,7 @@ use storage::{Expectation, Key, Revision};
 
 use super::entry::{AccessorEntry, State, TokenEntry, TokenState, TokenUses};
 use super::{RANDOM_CHARACTERS, Tokens, generate};
+use crate::cidr::Cidr;
 use crate::cluster::Cluster;
 use crate::keys;
 use crate::policies::ROOT;
@@ -38,10 +39,22 @@ pub(crate) struct NewToken {
     pub(crate) period: Duration,
     pub(crate) is_renewable: bool,
     pub(crate) entity_id: String,
+    /// The token role that it is made through; the commit expects it as it was read.
+    pub(crate) role: Option<RoleRef>,
+    /// Networks from which alone it can be used; none for everywhere.
+    pub(crate) bound_cidrs: Vec<Cidr>,
     /// The storage name of the token that it hangs below; none for an orphan.
     pub(crate) parent: Option<String>,
     /// The liveness of the token that makes it, orphans too: what is revoked must not leave anything behind.
     pub(crate) maker: Option<(Key, Revision)>,
+}
+
+/// The role that a token is made through, as it was read.
+#[derive(Clone)]
+pub(crate) struct RoleRef {
+    pub(crate) name: String,
+    pub(crate) key: Key,
+    pub(crate) revision: Revision,
 }
 
 /// A token that was made. The text is not stored anywhere.
@@ -58,11 +71,11 @@ pub(crate) struct Parts {
 }
 
 impl Tokens {
-    /// Makes a token and stores it.
-    pub(crate) async fn create(&self, namespace: &str, new: NewToken) -> Result<Created, Error> {
+    /// Makes a token and stores it. A role that was changed meanwhile is a lost race: read it again.
+    pub(crate) async fn create(&self, namespace: &str, new: NewToken) -> Result<Created, Lost> {
         let cluster = self.identity.cluster()?;
         let is_chosen = new.id.is_some();
-        let maker = new.maker.clone();
+        let (maker, role) = (new.maker.clone(), new.role.clone());
         let parts = parts(&self.env, &cluster, namespace, new)?;
         let live_key = keys::namespace_live(namespace)?;
         let [live] = self.store.revisions_of([live_key.clone()]).await?;
@@ -71,15 +84,19 @@ impl Tokens {
         if let Some((key, revision)) = &maker {
             changes.expect(Expectation::At(key.clone(), *revision));
         }
+        if let Some(role) = &role {
+            changes.expect(Expectation::At(role.key.clone(), role.revision));
+        }
         for (key, value) in parts.entries {
             changes.create(key, value);
         }
         match self.store.commit(changes).await {
             Ok(_) => Ok(parts.created),
             // The caller's token was revoked meanwhile.
-            Err(Lost::Race(keys)) if maker.is_some_and(|(key, _)| keys.contains(&key)) => Err(Error::Denied),
-            Err(Lost::Race(_)) if is_chosen => Err(Error::invalid("cannot create a token with a duplicate ID")),
-            Err(lost) => Err(lost.into()),
+            Err(Lost::Race(keys)) if maker.is_some_and(|(key, _)| keys.contains(&key)) => Err(Error::Denied.into()),
+            Err(Lost::Race(keys)) if role.is_some_and(|role| keys.contains(&role.key)) => Err(Lost::Race(keys)),
+            Err(Lost::Race(_)) if is_chosen => Err(Error::invalid("cannot create a token with a duplicate ID").into()),
+            Err(lost) => Err(lost),
         }
     }
 }
@@ -107,6 +124,8 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
         parent: new.parent,
         accessor: accessor.clone(),
         entity_id: new.entity_id,
+        role: new.role.map(|role| role.name).unwrap_or_default(),
+        bound_cidrs: new.bound_cidrs,
     };
     let mut entries = vec![
         (keys::token(ns, &hash)?, encode(&entry)?),

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use policy::{Acl, CompileError, Policy};
 use serde::{Deserialize, Serialize};
 
+use crate::cidr::Cidr;
 use crate::policies::{RESPONSE_WRAPPING, ROOT, Source};
 
 /// What a token is. Changes once: when it is marked.
@@ -35,6 +36,12 @@ pub(crate) struct TokenEntry {
     pub(crate) accessor: String,
     /// Empty for nobody known.
     pub(crate) entity_id: String,
+    /// The token role that it was made through; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) role: String,
+    /// Networks from which alone it can be used; none for everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) bound_cidrs: Vec<Cidr>,
 }
 
 /// Whether a token may be used.

@@ -5,17 +5,13 @@ use std::time::Duration;
 
 use framework::input::Nothing;
 use framework::router::TableError;
-use framework::{Context, Engine, Error, Mounted, Path, Reply, Segment, fields};
+use framework::{Context, Engine, Error, Mounted, Path, Reply, fields};
 use secret::Secret;
 use serde_json::Value;
 
-use super::create::NewToken;
 use super::entry::State;
 use super::revoke::Children;
-use super::rules::{Create, Orphan, check_create, child_display_name, child_policies, child_ttl};
-use super::{Limits, Stored, Tokens, view};
-use crate::keys;
-use crate::policies::ROOT;
+use super::{Limits, Stored, Tokens, making, roles, view};
 
 const HELP: &str = "Makes, shows, renews and revokes tokens, the credential that every other request carries.";
 /// How many accessors one list shows at the most without paging.
@@ -24,9 +20,11 @@ const ACCESSORS_MAX: usize = 500_000;
 /// The auth method that is always there.
 pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError> {
     let paths = [
-        create("create", "Make a token below the caller's."),
-        create_by_role(),
-        create_orphan(),
+        making::create(),
+        making::create_by_role(),
+        making::create_orphan(),
+        roles::paths::list(),
+        roles::paths::item(),
         lookup(),
         lookup_self(),
         lookup_accessor(),
@@ -42,15 +40,6 @@ pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError
     Engine::auth("token", HELP)
         .paths(paths.into_iter().map(|path| path.within(|tokens: &Arc<Tokens>| tokens.as_ref())))
         .mount(tokens)
-}
-
-fields! {
-    /// Whatever a token of a role is to be.
-    struct CreateByRole {
-        /// Name of the role.
-        role_name: String,
-        ..rest
-    }
 }
 
 fields! {
@@ -97,20 +86,6 @@ fields! {
         /// How long it shall last from now. What it was given at first when absent.
         increment: Duration = Duration::ZERO,
     }
-}
-
-fn create(template: &'static str, about: &'static str) -> Path<Tokens> {
-    Path::new(template, about).update(write_create, "Make a token.")
-}
-
-fn create_by_role() -> Path<Tokens> {
-    Path::new("create/{role_name}", "Token roles, which this release does not have.")
-        .param("role_name", Segment::Name, "Name of the role.")
-        .update(refuse_role, "Answer that there are no roles.")
-}
-
-fn create_orphan() -> Path<Tokens> {
-    Path::new("create-orphan", "Make a token without a parent.").update(write_orphan, "Make an orphan token.")
 }
 
 fn lookup() -> Path<Tokens> {
@@ -167,58 +142,7 @@ fn accessors() -> Path<Tokens> {
     Path::new("accessors", "The accessors of all tokens.").sudo().list(list_accessors, "List all accessors.")
 }
 
-async fn write_create(tokens: &Tokens, context: &Context, input: Create) -> Result<Reply, Error> {
-    tokens.create_checked(context, input, Orphan::NeedsSudo).await
-}
-
-/// Not 404: clients take that for nothing, and this is a request that was refused.
-async fn refuse_role(_: &Tokens, _: &Context, _: CreateByRole) -> Result<Reply, Error> {
-    Err(Error::invalid("unknown role: token roles are not available in this release"))
-}
-
-async fn write_orphan(tokens: &Tokens, context: &Context, mut input: Create) -> Result<Reply, Error> {
-    input.no_parent = true;
-    // The path itself is what a policy allows or not, so nothing on top of it is needed.
-    tokens.create_checked(context, input, Orphan::Allowed).await
-}
-
 impl Tokens {
-    async fn create_checked(&self, context: &Context, input: Create, orphan: Orphan) -> Result<Reply, Error> {
-        let input = input.in_whole_seconds();
-        let ns = context.namespace.id.as_str();
-        let parent = self.live(ns, &context.caller.token_hash).await?.ok_or(Error::Denied)?;
-        check_create(&input, &parent.entry.value, context.caller.is_sudo, orphan)?;
-        let policies = child_policies(&input, &parent.entry.value, context.caller.is_sudo)?;
-        let (ttl, mut warnings) = child_ttl(context, &input, &policies, &parent)?;
-        warnings.extend(self.missing_policies(ns, &policies).await?);
-        let maker = (keys::token(ns, &context.caller.token_hash)?, parent.entry.revision);
-        let new = NewToken {
-            id: input.id.filter(|id| !id.expose().is_empty()),
-            policies,
-            path: format!("auth/{}{}", context.mount.path, context.path),
-            meta: input.meta,
-            display_name: child_display_name(&input.display_name),
-            num_uses: input.num_uses,
-            ttl,
-            explicit_max_ttl: input.explicit_max_ttl,
-            period: input.period,
-            is_renewable: input.renewable,
-            entity_id: if input.no_parent { String::new() } else { parent.entry.value.entity_id.clone() },
-            parent: (!input.no_parent).then(|| context.caller.token_hash.clone()),
-            maker: Some(maker),
-        };
-        let mut reply = Reply::from(self.create(ns, new).await?.into_auth(ttl));
-        reply.warnings = warnings;
-        Ok(reply)
-    }
-
-    async fn missing_policies(&self, ns: &str, policies: &[String]) -> Result<Vec<String>, Error> {
-        let named: Vec<_> = policies.iter().filter(|name| *name != ROOT).cloned().collect();
-        let found = self.policies.sources(ns, &named).await?;
-        let missing = named.iter().zip(found).filter(|(_, source)| source.policy.is_none());
-        Ok(missing.map(|(name, _)| format!("Policy \"{name}\" does not exist")).collect())
-    }
-
     async fn lookup_reply(&self, context: &Context, hash: &str, id: &str) -> Result<Reply, Error> {
         let ns = context.namespace.id.as_str();
         let stored = self.live(ns, hash).await?.ok_or_else(bad_token)?;

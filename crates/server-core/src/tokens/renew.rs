@@ -9,7 +9,9 @@ use secret::Secret;
 use storage::Expectation;
 
 use super::create::{Created, DUE_KIND, nanos};
-use super::entry::TokenState;
+use super::entry::{TokenEntry, TokenState};
+use super::roles::Role;
+use super::rules::lesser;
 use super::{Limits, Tokens};
 use crate::keys;
 use crate::store::{Lost, encode};
@@ -38,12 +40,18 @@ impl Tokens {
             if !entry.is_renewable {
                 return Err(Error::invalid("lease is not renewable"));
             }
+            let role = self.role_at_renewal(namespace, entry).await?;
+            let (period, explicit_max) = match &role {
+                None => (entry.period(), entry.explicit_max_ttl()),
+                // The role decides as it is now, but what the token was promised to end by stays.
+                Some(role) => (role.entry.period(), lesser(entry.explicit_max_ttl(), role.entry.explicit_max_ttl())),
+            };
             let now = self.now_nanos();
             let granted = ttl::grant(Wish {
                 asked,
                 usual: entry.ttl(),
-                period: entry.period(),
-                explicit_max: entry.explicit_max_ttl(),
+                period,
+                explicit_max,
                 age: Duration::from_nanos(now.saturating_sub(entry.created).max(0).unsigned_abs()),
                 default_ttl: limits.default_lease_ttl,
                 max_ttl: limits.max_lease_ttl,
@@ -52,6 +60,9 @@ impl Tokens {
             let renewed = now.saturating_add(nanos(granted.ttl));
             let mut changes = Changes::new();
             changes.expect(Expectation::At(keys::token(namespace, hash)?, stored.entry.revision));
+            if let Some(role) = &role {
+                changes.expect(role.expectation());
+            }
             let state = TokenState { v: 1, expires: Some(renewed), renewed: Some(now) };
             changes.replace(keys::token_state(namespace, hash)?, stored.state.revision, encode(&state)?);
             if renewed < expires {
@@ -67,5 +78,14 @@ impl Tokens {
             }
         }
         Err(framework::view::contended())
+    }
+    /// The role that a token was made through, as it is now. Without it nobody knows how long the token may last.
+    async fn role_at_renewal(&self, namespace: &str, entry: &TokenEntry) -> Result<Option<Role>, Error> {
+        let name = &entry.role;
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let gone = || Error::Invalid(format!("original token role \"{name}\" could not be found, not renewing").into());
+        self.role(namespace, name).await?.ok_or_else(gone).map(Some)
     }
 }

@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use framework::{Context, Error, fields};
+use framework::{Context, Error, Field, FieldSet, FieldValue, Input, fields};
 use secret::Secret;
 
 use super::Stored;
-use super::entry::TokenEntry;
+use super::kind::Kind;
+use super::roles::Role;
+use crate::cidr::Cidr;
+use crate::glob;
 use crate::policies::{DEFAULT, RESERVED, ROOT, sanitize_name};
 use crate::ttl::{self, Wish};
 
@@ -53,52 +56,219 @@ fields! {
     }
 }
 
+/// The same through a role.
+pub(super) struct CreateByRole {
+    pub(super) role_name: String,
+    pub(super) token: Create,
+}
+
+impl FieldSet for CreateByRole {
+    fn fields() -> Vec<Field> {
+        let role_name = Field {
+            name: "role_name",
+            description: "Name of the role.".to_owned(),
+            kind: <String as FieldValue>::KIND,
+            is_required: true,
+            is_secret: false,
+        };
+        [vec![role_name], Create::fields()].concat()
+    }
+
+    fn decode(input: &mut Input) -> Result<Self, Error> {
+        Ok(Self { role_name: input.take("role_name")?, token: Create::decode(input)? })
+    }
+}
+
+/// Whether the path itself makes orphans.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Orphan {
     Allowed,
     NeedsSudo,
 }
 
+/// Who makes a token, and through what.
+pub(super) struct Maker<'m> {
+    pub(super) parent: &'m Stored,
+    pub(super) is_sudo: bool,
+    pub(super) orphan: Orphan,
+    pub(super) role: Option<&'m Role>,
+}
+
 impl Create {
-    /// Times in whole seconds, as they are stored and shown. Rounded up: half a second must not become the zero that
-    /// means no limit.
+    /// Times in whole seconds, as they are stored and shown.
     pub(super) fn in_whole_seconds(mut self) -> Self {
-        let whole = |time: Duration| Duration::from_secs(time.as_secs() + u64::from(time.subsec_nanos() > 0));
-        self.ttl = self.ttl.map(whole);
-        self.lease = self.lease.map(whole);
-        self.explicit_max_ttl = whole(self.explicit_max_ttl);
-        self.period = whole(self.period);
+        self.ttl = self.ttl.map(whole_seconds);
+        self.lease = self.lease.map(whole_seconds);
+        self.explicit_max_ttl = whole_seconds(self.explicit_max_ttl);
+        self.period = whole_seconds(self.period);
         self
     }
 }
 
-pub(super) fn check_create(input: &Create, parent: &TokenEntry, is_sudo: bool, orphan: Orphan) -> Result<(), Error> {
-    let needs_sudo = |what: &str| Error::Invalid(format!("root or sudo privileges required to {what}").into());
-    if parent.num_uses > 0 {
-        return Err(Error::invalid("restricted use token cannot generate child tokens"));
+/// Rounded up: half a second must not become the zero that means no limit.
+pub(super) fn whole_seconds(time: Duration) -> Duration {
+    Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
+}
+
+impl Maker<'_> {
+    /// Refuses what the caller may not ask for.
+    pub(super) fn check(&self, input: &Create) -> Result<(), Error> {
+        let needs_sudo = |what: &str| Error::Invalid(format!("root or sudo privileges required to {what}").into());
+        if self.parent.entry.value.num_uses > 0 {
+            return Err(Error::invalid("restricted use token cannot generate child tokens"));
+        }
+        self.check_alias(&input.entity_alias)?;
+        if let Some(id) = input.id.as_ref().map(Secret::expose).filter(|id| !id.is_empty()) {
+            if !self.is_sudo {
+                return Err(needs_sudo("specify token id"));
+            }
+            check_id(id)?;
+        }
+        // A role says itself whether its tokens are orphans.
+        if input.no_parent && self.role.is_none() && self.orphan == Orphan::NeedsSudo && !self.is_sudo {
+            return Err(needs_sudo("create orphan token"));
+        }
+        if !input.period.is_zero() && !self.is_sudo {
+            return Err(needs_sudo("create periodic token"));
+        }
+        check_bounds(input)
     }
-    if !input.entity_alias.is_empty() {
-        return Err(Error::invalid("'entity_alias' cannot be used: identity is not available in this release"));
+
+    fn check_alias(&self, alias: &str) -> Result<(), Error> {
+        if alias.is_empty() {
+            return Ok(());
+        }
+        let Some(role) = self.role else {
+            return Err(Error::invalid("'entity_alias' is only allowed in combination with token role"));
+        };
+        if !glob::matches_any(&role.entry.allowed_entity_aliases, &alias.to_lowercase()) {
+            return Err(Error::invalid("invalid 'entity_alias' value"));
+        }
+        Err(Error::invalid("'entity_alias' cannot be used: identity is not available in this release"))
     }
-    match input.r#type.as_str() {
-        "" | "service" | "default" | "default-service" => {}
-        "batch" | "default-batch" => {
+
+    /// What kind of token it is to be.
+    pub(super) fn kind(&self, input: &Create) -> Result<Kind, Error> {
+        let asked = Kind::parse(&input.r#type);
+        let asked = asked.ok_or_else(|| Error::invalid("invalid 'token_type' value: must be \"service\""))?;
+        let kind = self.role.map(|role| role.entry.kind).unwrap_or_default().decide(asked);
+        if kind == Kind::Batch {
             return Err(Error::invalid("batch tokens are not available in this release: use the type \"service\""));
         }
-        _ => return Err(Error::invalid("invalid 'token_type' value: must be \"service\"")),
+        Ok(kind)
     }
-    if let Some(id) = input.id.as_ref().map(Secret::expose).filter(|id| !id.is_empty()) {
-        if !is_sudo {
-            return Err(needs_sudo("specify token id"));
+
+    pub(super) fn is_orphan(&self, input: &Create) -> bool {
+        self.role.map_or(input.no_parent, |role| role.entry.is_orphan)
+    }
+
+    /// Only orphans, and tokens of a role, shake off the networks of the token that makes them (documented Vault
+    /// behavior). What never ends is bound to none, or one move of the network would lock everybody out for good.
+    pub(super) fn bound_cidrs(&self, input: &Create, ttl: Duration) -> Vec<Cidr> {
+        match self.role {
+            _ if ttl.is_zero() => Vec::new(),
+            Some(role) => role.entry.bound_cidrs.clone(),
+            None if self.is_orphan(input) => Vec::new(),
+            None => self.parent.entry.value.bound_cidrs.clone(),
         }
-        check_id(id)?;
     }
-    if input.no_parent && orphan == Orphan::NeedsSudo && !is_sudo {
-        return Err(needs_sudo("create orphan token"));
+
+    pub(super) fn num_uses(&self, input: &Create) -> u64 {
+        lesser(input.num_uses, self.role.map_or(0, |role| role.entry.num_uses))
     }
-    if !input.period.is_zero() && !is_sudo {
-        return Err(needs_sudo("create periodic token"));
+
+    pub(super) fn period(&self, input: &Create) -> Duration {
+        lesser(input.period, self.role.map(|role| role.entry.period()).unwrap_or_default())
     }
+
+    pub(super) fn explicit_max_ttl(&self, input: &Create) -> Duration {
+        lesser(input.explicit_max_ttl, self.role.map(|role| role.entry.explicit_max_ttl()).unwrap_or_default())
+    }
+
+    /// The policies of the new token, sorted.
+    pub(super) fn policies(&self, input: &Create) -> Result<Vec<String>, Error> {
+        let asked = input.policies.as_deref().unwrap_or_default();
+        let asked: Vec<_> = asked.iter().map(|name| sanitize_name(name)).filter(|name| !name.is_empty()).collect();
+        if asked.len() > POLICIES_MAX {
+            return Err(Error::Invalid(format!("{} policies, the most is {POLICIES_MAX}", asked.len()).into()));
+        }
+        let (is_inherited, parent) = (asked.is_empty(), &self.parent.entry.value);
+        let mut policies = match self.role.filter(|role| role.entry.limits_policies()) {
+            Some(role) => role.entry.policies(asked, &parent.policies, input.no_default_policy)?,
+            None => self.subset(asked, input.no_default_policy)?,
+        };
+        if let Some(name) = policies.iter().find(|name| RESERVED.contains(&name.as_str())) {
+            return Err(Error::Invalid(format!("cannot assign policy \"{name}\"").into()));
+        }
+        if policies.iter().any(|name| name == ROOT) {
+            if !parent.is_root() {
+                return Err(Error::invalid("root tokens may not be created without parent token being root"));
+            }
+            return Ok(vec![ROOT.to_owned()]);
+        }
+        if input.no_default_policy {
+            // Named, it is wanted all the same.
+            policies.retain(|name| name != DEFAULT || !is_inherited);
+        }
+        policies.sort();
+        policies.dedup();
+        Ok(policies)
+    }
+
+    /// The policies of a child: those asked for, or the parent's; never more than the parent has, unless the caller has
+    /// `sudo`. The same holds for `default`, which is added unless unwanted.
+    fn subset(&self, asked: Vec<String>, no_default: bool) -> Result<Vec<String>, Error> {
+        let parent = &self.parent.entry.value.policies;
+        if !self.is_sudo && asked.iter().any(|name| !parent.contains(name)) {
+            return Err(Error::invalid("child policies must be subset of parent"));
+        }
+        let adds_default = !no_default && !self.role.is_some_and(|role| role.entry.has_no_default_policy);
+        let mut policies = if asked.is_empty() { parent.clone() } else { asked };
+        if adds_default && (self.is_sudo || parent.iter().any(|name| name == DEFAULT)) {
+            policies.push(DEFAULT.to_owned());
+        }
+        Ok(policies)
+    }
+
+    /// How long the token lasts at first, with what the caller should know about it. Zero is for ever.
+    pub(super) fn ttl(
+        &self,
+        context: &Context,
+        input: &Create,
+        policies: &[String],
+    ) -> Result<(Duration, Vec<String>), Error> {
+        let asked = input.ttl.or(input.lease).unwrap_or_default();
+        let (period, explicit_max) = (self.period(input), self.explicit_max_ttl(input));
+        let is_root = policies.iter().any(|name| name == ROOT);
+        if is_root && asked.is_zero() && period.is_zero() && explicit_max.is_zero() {
+            if self.parent.state.value.expires.is_some() {
+                return Err(Error::invalid("expiring root tokens cannot create non-expiring root tokens"));
+            }
+            return Ok((Duration::ZERO, Vec::new()));
+        }
+        let granted = ttl::grant(Wish {
+            asked,
+            period,
+            explicit_max,
+            default_ttl: context.mount.default_lease_ttl,
+            max_ttl: context.mount.max_lease_ttl,
+            ..Wish::default()
+        });
+        let granted = granted.ok_or_else(|| Error::invalid("the TTLs of this mount leave no time for a token"))?;
+        Ok((granted.ttl, granted.warnings))
+    }
+}
+
+/// The lesser of two limits, each of which may be zero for none.
+pub(super) fn lesser<T: Ord + Default>(one: T, other: T) -> T {
+    match (one == T::default(), other == T::default()) {
+        (true, _) => other,
+        (_, true) => one,
+        (false, false) => one.min(other),
+    }
+}
+
+fn check_bounds(input: &Create) -> Result<(), Error> {
     if input.display_name.len() > TEXT_BYTES_MAX {
         return Err(Error::Invalid(format!("display_name is longer than {TEXT_BYTES_MAX} bytes").into()));
     }
@@ -121,65 +291,6 @@ pub(crate) fn check_id(id: &str) -> Result<(), Error> {
         return Err(Error::Invalid(format!("custom token ID is longer than {TEXT_BYTES_MAX} bytes").into()));
     }
     Ok(())
-}
-
-/// The policies of a child: those asked for, or the parent's; never more than the parent has, unless the caller has
-/// `sudo`. The same holds for `default`, which is added unless unwanted.
-pub(super) fn child_policies(input: &Create, parent: &TokenEntry, is_sudo: bool) -> Result<Vec<String>, Error> {
-    let asked = input.policies.as_deref().unwrap_or_default();
-    let asked: Vec<_> = asked.iter().map(|name| sanitize_name(name)).filter(|name| !name.is_empty()).collect();
-    if asked.len() > POLICIES_MAX {
-        return Err(Error::Invalid(format!("{} policies, the most is {POLICIES_MAX}", asked.len()).into()));
-    }
-    if let Some(name) = asked.iter().find(|name| RESERVED.contains(&name.as_str())) {
-        return Err(Error::Invalid(format!("cannot assign policy \"{name}\"").into()));
-    }
-    if !is_sudo && asked.iter().any(|name| !parent.policies.contains(name)) {
-        return Err(Error::invalid("child policies must be subset of parent"));
-    }
-    let is_inherited = asked.is_empty();
-    let mut policies = if is_inherited { parent.policies.clone() } else { asked };
-    if policies.iter().any(|name| name == ROOT) {
-        if !parent.is_root() {
-            return Err(Error::invalid("root tokens may not be created without parent token being root"));
-        }
-        return Ok(vec![ROOT.to_owned()]);
-    }
-    if input.no_default_policy {
-        // Named, it is wanted all the same.
-        policies.retain(|name| name != DEFAULT || !is_inherited);
-    } else if is_sudo || parent.policies.iter().any(|name| name == DEFAULT) {
-        policies.push(DEFAULT.to_owned());
-    }
-    policies.sort();
-    policies.dedup();
-    Ok(policies)
-}
-
-pub(super) fn child_ttl(
-    context: &Context,
-    input: &Create,
-    policies: &[String],
-    parent: &Stored,
-) -> Result<(Duration, Vec<String>), Error> {
-    let asked = input.ttl.or(input.lease).unwrap_or_default();
-    let is_root = policies.iter().any(|name| name == ROOT);
-    if is_root && asked.is_zero() && input.period.is_zero() && input.explicit_max_ttl.is_zero() {
-        if parent.state.value.expires.is_some() {
-            return Err(Error::invalid("expiring root tokens cannot create non-expiring root tokens"));
-        }
-        return Ok((Duration::ZERO, Vec::new()));
-    }
-    let granted = ttl::grant(Wish {
-        asked,
-        period: input.period,
-        explicit_max: input.explicit_max_ttl,
-        default_ttl: context.mount.default_lease_ttl,
-        max_ttl: context.mount.max_lease_ttl,
-        ..Wish::default()
-    });
-    let granted = granted.ok_or_else(|| Error::invalid("the TTLs of this mount leave no time for a token"))?;
-    Ok((granted.ttl, granted.warnings))
 }
 
 /// `token-<name>` with everything but letters, digits and hyphens replaced (documented Vault behavior).

@@ -1,5 +1,7 @@
+mod cidr;
 mod create;
 mod lookup;
 mod renew;
 mod revoke;
+mod roles;
 mod uses;

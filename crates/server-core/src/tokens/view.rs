@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::Stored;
 use super::entry::TokenEntry;
+use super::kind::Kind;
 
 /// The fields of a lookup. `id` is the text that the caller sent, or empty for a lookup by accessor; `is_orphan` is
 /// whether no parent is left; `uses` is what is left of a use-limited token's uses.
@@ -25,7 +26,7 @@ pub(crate) fn lookup(stored: &Stored, id: &str, is_orphan: bool, uses: u64, now:
         "ttl": state.remaining(now).as_secs(),
         "explicit_max_ttl": entry.explicit_max_ttl_secs,
         "entity_id": entry.entity_id,
-        "type": "service",
+        "type": Kind::Service.name(),
     });
     if let Some(fields) = data.as_object_mut() {
         optional(fields, entry, state.renewed);
@@ -38,6 +39,12 @@ pub(crate) fn lookup(stored: &Stored, id: &str, is_orphan: bool, uses: u64, now:
 }
 
 fn optional(fields: &mut serde_json::Map<String, Value>, entry: &TokenEntry, renewed: Option<i64>) {
+    if !entry.role.is_empty() {
+        fields.insert("role".to_owned(), json!(entry.role));
+    }
+    if !entry.bound_cidrs.is_empty() {
+        fields.insert("bound_cidrs".to_owned(), json!(entry.bound_cidrs));
+    }
     if entry.period_secs > 0 {
         fields.insert("period".to_owned(), json!(entry.period_secs));
     }

@@ -218,7 +218,7 @@ async fn kinds_that_do_not_exist_yet_are_refused_and_service_is_not() {
     let text = "invalid 'token_type' value: must be \"service\"";
     assert_eq!(made(&bench, &bench.root, json!({ "type": "x" })).await, invalid(text));
     assert!(made(&bench, &bench.root, json!({ "type": "service" })).await["auth"].is_object());
-    let text = "'entity_alias' cannot be used: identity is not available in this release";
+    let text = "'entity_alias' is only allowed in combination with token role";
     assert_eq!(made(&bench, &bench.root, json!({ "entity_alias": "x" })).await, invalid(text));
 }
 
@@ -263,11 +263,4 @@ async fn nothing_is_made_with_a_token_that_is_revoked_meanwhile() {
         }
         assert!(outcomes.0 > 0 && outcomes.1 > 0, "both orders were seen: {outcomes:?}");
     }
-}
-
-#[tokio::test]
-async fn a_token_role_is_refused_and_not_mistaken_for_nothing() {
-    let bench = Bench::new().await;
-    let answer = bench.root().write("auth/token/create/ci", json!({ "ttl": "1h" })).await;
-    assert_eq!(answer, invalid("unknown role: token roles are not available in this release"));
 }
