@@ -133,6 +133,7 @@ impl Pipeline {
             let reply = help(&target)?;
             return Ok((mount_type, reply));
         }
+        resolve::check_kind(&target, token)?;
         let route = target.route?;
         let reply = target.engine.handle(&context, &route, operation, data).await?;
         Ok((mount_type, reply))

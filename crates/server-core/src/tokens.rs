@@ -21,6 +21,7 @@ use crate::keys;
 use crate::policies::Policies;
 use crate::store::{Found, Lost, Store, decode, encode};
 
+pub(crate) mod batch;
 pub(crate) mod create;
 pub(crate) mod entry;
 pub(crate) mod kind;
@@ -34,6 +35,7 @@ pub(crate) mod view;
 
 use create::DUE_KIND;
 use entry::{State, TokenEntry, TokenState, TokenUses};
+use kind::Kind;
 
 /// How many resolved tokens are kept; each is its compiled policies and a few hundred bytes.
 const RESOLVED_MAX: usize = 20_000;
@@ -70,15 +72,30 @@ pub struct Limits {
 /// A token that was found valid, with everything that this was decided from.
 pub(crate) struct Resolved {
     pub(crate) namespace: String,
+    /// Names it in storage; of a batch token, which has no entries, only in caches.
     pub(crate) hash: String,
+    pub(crate) kind: Kind,
     pub(crate) entry: TokenEntry,
     pub(crate) state: TokenState,
-    /// The token's liveness, for whatever is made under it.
+    /// The token's liveness, for whatever is made under it. A batch token's is that of what it ends with: its parent, or
+    /// the namespace.
     pub(crate) liveness: (Key, Revision),
     pub(crate) acl: Acl,
-    /// Every entry that this was made from, absent ones included.
-    sources: Vec<Key>,
+    sources: Sources,
+}
+
+/// Every entry that something was made from, absent ones included, and the revision of each.
+#[derive(Default)]
+struct Sources {
+    keys: Vec<Key>,
     revisions: Vec<Option<Revision>>,
+}
+
+impl Sources {
+    fn add(&mut self, key: Key, revision: Option<Revision>) {
+        self.keys.push(key);
+        self.revisions.push(revision);
+    }
 }
 
 /// A token's stored parts.
@@ -96,9 +113,10 @@ pub(crate) enum Use {
 }
 
 impl Resolved {
-    /// The token's own two entries as they were when it was resolved.
+    /// A service token's own two entries as they were when it was resolved.
     pub(crate) fn entries(&self) -> Vec<(Key, Revision)> {
-        let entries = self.sources.iter().cloned().zip(&self.revisions).take(2);
+        let Sources { keys, revisions } = &self.sources;
+        let entries = keys.iter().cloned().zip(revisions).take(2);
         entries.filter_map(|(key, revision)| Some((key, (*revision)?))).collect()
     }
 
@@ -120,26 +138,43 @@ impl Tokens {
 
     /// The valid token of this text, or [`Error::Denied`] for any other. Warm, this makes no storage call.
     pub(crate) async fn resolve(&self, namespace: &str, token: &str) -> Result<Arc<Resolved>, Error> {
-        self.resolve_hash(namespace, &self.hash(token)?).await
+        let hash = self.hash(token)?;
+        let resolved = match self.kept(namespace, &hash).await? {
+            Some(resolved) => resolved,
+            None if batch::is_batch(token) => self.resolve_batch(namespace, token).await?,
+            None => self.resolve_anew(namespace, &hash).await?,
+        };
+        self.unless_expired(resolved)
     }
 
     /// The valid token of this storage name, or [`Error::Denied`].
     pub(crate) async fn resolve_hash(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
-        let resolved = match self.resolved.get(hash) {
-            Some(resolved) if resolved.namespace == namespace && self.is_current(&resolved).await? => resolved,
-            _ => self.resolve_anew(namespace, hash).await?,
+        let resolved = match self.kept(namespace, hash).await? {
+            Some(resolved) => resolved,
+            None => self.resolve_anew(namespace, hash).await?,
         };
-        if resolved.state.is_expired(self.now_nanos()) {
-            return Err(Error::Denied);
+        self.unless_expired(resolved)
+    }
+
+    fn unless_expired(&self, resolved: Arc<Resolved>) -> Result<Arc<Resolved>, Error> {
+        if resolved.state.is_expired(self.now_nanos()) { Err(Error::Denied) } else { Ok(resolved) }
+    }
+
+    /// What was resolved before, if nothing that it was made from has changed.
+    async fn kept(&self, namespace: &str, hash: &str) -> Result<Option<Arc<Resolved>>, Error> {
+        match self.resolved.get(hash) {
+            Some(resolved) if resolved.namespace == namespace && self.is_current(&resolved).await? => {
+                Ok(Some(resolved))
+            }
+            _ => Ok(None),
         }
-        Ok(resolved)
     }
 
     async fn is_current(&self, resolved: &Resolved) -> Result<bool, Error> {
         if resolved.acl.valid_until().is_some_and(|until| self.env.now() >= until) {
             return Ok(false);
         }
-        Ok(self.store.revisions(&resolved.sources).await? == resolved.revisions)
+        Ok(self.store.revisions(&resolved.sources.keys).await? == resolved.sources.revisions)
     }
 
     async fn resolve_anew(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
@@ -148,28 +183,36 @@ impl Tokens {
             self.resolved.remove(hash);
             return Err(Error::Denied);
         };
-        let policies = self.policies.sources(namespace, &entry.value.policies).await?;
-        let acl = entry.value.compile(&policies, self.env.now());
-        let acl = acl.map_err(|source| Error::world("compile the policies of a token", source))?;
         let token_key = keys::token(namespace, hash)?;
-        let mut sources = vec![token_key.clone(), keys::token_state(namespace, hash)?];
-        let mut revisions = vec![Some(entry.revision), Some(state.revision)];
-        for source in policies {
-            sources.push(source.key);
-            revisions.push(source.revision);
-        }
-        let resolved = Arc::new(Resolved {
+        let mut sources = Sources::default();
+        sources.add(token_key.clone(), Some(entry.revision));
+        sources.add(keys::token_state(namespace, hash)?, Some(state.revision));
+        Ok(self.keep(Resolved {
             namespace: namespace.to_owned(),
             hash: hash.to_owned(),
+            kind: Kind::Service,
             liveness: (token_key, entry.revision),
+            acl: self.compile(namespace, &entry.value, &mut sources).await?,
             entry: entry.value,
             state: state.value,
-            acl,
             sources,
-            revisions,
-        });
-        self.resolved.insert(hash.to_owned(), Arc::clone(&resolved));
-        Ok(resolved)
+        }))
+    }
+
+    /// The compiled policies of a token; adds what they were read from to its sources.
+    async fn compile(&self, namespace: &str, entry: &TokenEntry, sources: &mut Sources) -> Result<Acl, Error> {
+        let policies = self.policies.sources(namespace, &entry.policies).await?;
+        let acl = entry.compile(&policies, self.env.now());
+        for policy in policies {
+            sources.add(policy.key, policy.revision);
+        }
+        acl.map_err(|source| Error::world("compile the policies of a token", source))
+    }
+
+    fn keep(&self, resolved: Resolved) -> Arc<Resolved> {
+        let resolved = Arc::new(resolved);
+        self.resolved.insert(resolved.hash.clone(), Arc::clone(&resolved));
+        resolved
     }
 
     /// Both parts of a token, marked or not.

@@ -103,7 +103,7 @@ impl Wrapping {
             path: request.path.clone(),
             ttl: whole_seconds(ttl),
             format: request.wrap_format,
-            wrapped_accessor: reply.auth.as_ref().map(|auth| auth.accessor.clone()),
+            wrapped_accessor: reply.auth.as_ref().map(|auth| auth.accessor.clone()).filter(|it| !it.is_empty()),
         };
         let status = match reply.status {
             Status::Usual => 200,

@@ -9,6 +9,7 @@ use super::{Pipeline, Target, root_namespace};
 use crate::keys;
 use crate::mounts::{LiveMount, Mounts};
 use crate::tokens::Resolved;
+use crate::tokens::kind::Kind;
 
 /// Where the core's own endpoints are, in every namespace.
 const SYSTEM: &str = "sys/";
@@ -91,4 +92,13 @@ impl Pipeline {
             (None, _) => View::new(self.store.barrier().clone(), "none/", Vec::new()),
         }
     }
+}
+
+/// A batch token has no cubbyhole: there is no entry that its secrets could live and die with.
+pub(super) fn check_kind(target: &Target<'_>, token: Option<&Resolved>) -> Result<(), Error> {
+    let is_cubbyhole = target.mount.as_ref().is_some_and(|mount| mount.settings.engine_type == "cubbyhole");
+    if is_cubbyhole && token.is_some_and(|token| token.kind == Kind::Batch) {
+        return Err(Error::invalid("cubbyhole operations are only supported by \"service\" type tokens"));
+    }
+    Ok(())
 }

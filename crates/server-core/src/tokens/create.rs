@@ -11,6 +11,7 @@ use secret::Secret;
 use storage::{Expectation, Key, Revision};
 
 use super::entry::{AccessorEntry, State, TokenEntry, TokenState, TokenUses};
+use super::kind::Kind;
 use super::{RANDOM_CHARACTERS, Tokens, generate};
 use crate::cidr::Cidr;
 use crate::cluster::Cluster;
@@ -24,6 +25,8 @@ pub(crate) const DUE_KIND: &str = "token";
 /// A token to be made; every rule about who may ask for what has been checked.
 #[derive(Default)]
 pub(crate) struct NewToken {
+    /// A batch token has no text of the caller's choice, no uses, period and explicit maximum, and always a TTL.
+    pub(crate) kind: Kind,
     /// The text, if the caller chose it.
     pub(crate) id: Option<Secret<String>>,
     /// Sorted, without doubles, complete.
@@ -60,6 +63,7 @@ pub(crate) struct RoleRef {
 /// A token that was made. The text is not stored anywhere.
 pub(crate) struct Created {
     pub(crate) token: Secret<String>,
+    pub(crate) kind: Kind,
     pub(crate) entry: TokenEntry,
 }
 
@@ -73,6 +77,9 @@ pub(crate) struct Parts {
 impl Tokens {
     /// Makes a token and stores it. A role that was changed meanwhile is a lost race: read it again.
     pub(crate) async fn create(&self, namespace: &str, new: NewToken) -> Result<Created, Lost> {
+        if new.kind == Kind::Batch {
+            return Ok(self.create_batch(namespace, new).await?);
+        }
         let cluster = self.identity.cluster()?;
         let is_chosen = new.id.is_some();
         let (maker, role) = (new.maker.clone(), new.role.clone());
@@ -80,8 +87,9 @@ impl Tokens {
         let live_key = keys::namespace_live(namespace)?;
         let [live] = self.store.revisions_of([live_key.clone()]).await?;
         let mut changes = Changes::new();
-        changes.expect(Expectation::At(live_key, live.ok_or(Error::Denied)?));
-        if let Some((key, revision)) = &maker {
+        changes.expect(Expectation::At(live_key.clone(), live.ok_or(Error::Denied)?));
+        // What an orphan batch token makes hangs on the namespace, which is expected already.
+        if let Some((key, revision)) = maker.as_ref().filter(|(key, _)| *key != live_key) {
             changes.expect(Expectation::At(key.clone(), *revision));
         }
         if let Some(role) = &role {
@@ -144,7 +152,7 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
     if let Some(expires) = expires {
         entries.push((keys::due(expires, ns, DUE_KIND, &hash)?, Vec::new()));
     }
-    Ok(Parts { created: Created { token, entry }, entries })
+    Ok(Parts { created: Created { token, kind: Kind::Service, entry }, entries })
 }
 
 /// The root token that init makes.
@@ -173,7 +181,7 @@ impl Created {
             ttl,
             renewable: entry.is_renewable,
             entity_id: entry.entity_id,
-            token_type: "service",
+            token_type: self.kind.name(),
             is_orphan: entry.parent.is_none(),
             num_uses: entry.num_uses,
         }

@@ -4,9 +4,10 @@ use framework::view::COMMIT_TRIES;
 use framework::{Context, Error, Path, Reply, Segment};
 
 use super::Tokens;
+use super::batch::is_batch;
 use super::create::{NewToken, RoleRef};
 use super::roles::Role;
-use super::rules::{Create, CreateByRole, Maker, Orphan, child_display_name};
+use super::rules::{Create, CreateByRole, Maker, Orphan, child_display_name, kind};
 use crate::keys;
 use crate::policies::ROOT;
 use crate::store::Lost;
@@ -59,15 +60,19 @@ impl Tokens {
         role: Option<&Role>,
     ) -> Result<Reply, Lost> {
         let ns = context.namespace.id.as_str();
+        if is_from_batch(context) {
+            return Err(Error::invalid("batch tokens cannot create more tokens").into());
+        }
+        let kind = kind(input, role)?;
         let parent = self.live(ns, &context.caller.token_hash).await?.ok_or(Error::Denied)?;
-        let maker = Maker { parent: &parent, is_sudo: context.caller.is_sudo, orphan, role };
+        let maker = Maker { parent: &parent, is_sudo: context.caller.is_sudo, orphan, role, kind };
         maker.check(input)?;
-        maker.kind(input)?;
         let policies = maker.policies(input)?;
         let (ttl, mut warnings) = maker.ttl(context, input, &policies)?;
         warnings.extend(self.missing_policies(ns, &policies).await?);
         let is_orphan = maker.is_orphan(input);
         let new = NewToken {
+            kind,
             id: input.id.clone().filter(|id| !id.expose().is_empty()),
             policies,
             path: path(context, role),
@@ -95,6 +100,11 @@ impl Tokens {
         let missing = named.iter().zip(found).filter(|(_, source)| source.policy.is_none());
         Ok(missing.map(|(name, _)| format!("Policy \"{name}\" does not exist")).collect())
     }
+}
+
+/// Whether the caller's token is a batch token, which has no entry of its own.
+pub(super) fn is_from_batch(context: &Context) -> bool {
+    context.caller.token.as_ref().is_some_and(|token| is_batch(token.expose()))
 }
 
 /// The request's path, with the role's suffix behind it.

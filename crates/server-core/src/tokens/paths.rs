@@ -9,9 +9,13 @@ use framework::{Context, Engine, Error, Mounted, Path, Reply, fields};
 use secret::Secret;
 use serde_json::Value;
 
+use super::batch::{is_batch, own_state};
 use super::entry::State;
+use super::kind::Kind;
+use super::making::is_from_batch;
 use super::revoke::Children;
-use super::{Limits, Stored, Tokens, making, roles, view};
+use super::view::Shown;
+use super::{Limits, Resolved, Stored, Tokens, making, roles, view};
 
 const HELP: &str = "Makes, shows, renews and revokes tokens, the credential that every other request carries.";
 /// How many accessors one list shows at the most without paging.
@@ -154,12 +158,39 @@ impl Tokens {
             0 => 0,
             _ => self.uses_left(ns, hash).await?,
         };
-        Ok(Reply::data(view::lookup(&stored, id, is_orphan, uses, self.now_nanos())))
+        let (entry, state) = (&stored.entry.value, &stored.state.value);
+        let shown = Shown { kind: Kind::Service, entry, state, id, is_orphan, uses };
+        Ok(Reply::data(view::lookup(&shown, self.now_nanos())))
     }
 
-    /// The token that a request names, or the caller's own.
-    fn named(&self, context: &Context, token: &Secret<String>) -> Result<String, Error> {
-        if token.expose().is_empty() { Ok(context.caller.token_hash.clone()) } else { self.hash(token.expose()) }
+    /// The token of a text that came with the request, batch or not.
+    async fn lookup_text(&self, context: &Context, text: &Secret<String>) -> Result<Reply, Error> {
+        let text = text.expose();
+        if !is_batch(text) {
+            return self.lookup_reply(context, &self.hash(text)?, text).await;
+        }
+        let token = self.batch(context, text).await?.ok_or_else(bad_token)?;
+        let shown = Shown {
+            kind: Kind::Batch,
+            entry: &token.entry,
+            state: &own_state(&token.entry),
+            id: text,
+            is_orphan: token.entry.parent.is_none(),
+            uses: 0,
+        };
+        Ok(Reply::data(view::lookup(&shown, self.now_nanos())))
+    }
+
+    /// The valid batch token of this text; `None` for any other text.
+    async fn batch(&self, context: &Context, text: &str) -> Result<Option<Arc<Resolved>>, Error> {
+        if !is_batch(text) {
+            return Ok(None);
+        }
+        match self.resolve(&context.namespace.id, text).await {
+            Ok(token) => Ok(Some(token)),
+            Err(Error::Denied) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn named_by_accessor(&self, context: &Context, accessor: &str) -> Result<(String, Stored), Error> {
@@ -176,17 +207,19 @@ fn bad_token() -> Error {
 }
 
 async fn write_lookup(tokens: &Tokens, context: &Context, input: ByToken) -> Result<Reply, Error> {
-    let hash = tokens.named(context, &input.token)?;
-    let id = if input.token.expose().is_empty() { "" } else { input.token.expose().as_str() };
-    if id.is_empty() {
+    if input.token.expose().is_empty() {
         return read_self(tokens, context, Nothing).await;
     }
-    tokens.lookup_reply(context, &hash, id).await
+    tokens.lookup_text(context, &input.token).await
 }
 
 async fn read_self(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
-    let id = context.caller.token.as_ref().map_or("", |token| token.expose().as_str());
-    tokens.lookup_reply(context, &context.caller.token_hash, id).await
+    tokens.lookup_text(context, own(context)?).await
+}
+
+/// The caller's own token.
+fn own(context: &Context) -> Result<&Secret<String>, Error> {
+    context.caller.token.as_ref().ok_or(Error::Denied)
 }
 
 async fn write_lookup_accessor(tokens: &Tokens, context: &Context, input: ByAccessor) -> Result<Reply, Error> {
@@ -198,14 +231,28 @@ async fn write_renew(tokens: &Tokens, context: &Context, input: RenewToken) -> R
     if input.token.expose().is_empty() {
         return write_renew_self(tokens, context, RenewSelf { increment: input.increment, token: None }).await;
     }
-    let hash = tokens.hash(input.token.expose())?;
+    let text = input.token.expose();
+    if tokens.batch(context, text).await?.is_some() {
+        return Err(no_renewal());
+    }
+    let hash = tokens.hash(text)?;
     tokens.live(&context.namespace.id, &hash).await?.ok_or_else(bad_token)?;
     renewed(tokens, context, &hash, input.token, input.increment).await
 }
 
 async fn write_renew_self(tokens: &Tokens, context: &Context, input: RenewSelf) -> Result<Reply, Error> {
-    let text = context.caller.token.clone().ok_or(Error::Denied)?;
-    renewed(tokens, context, &context.caller.token_hash, text, input.increment).await
+    if is_from_batch(context) {
+        return Err(no_renewal());
+    }
+    renewed(tokens, context, &context.caller.token_hash, own(context)?.clone(), input.increment).await
+}
+
+fn no_renewal() -> Error {
+    Error::invalid("batch tokens cannot be renewed")
+}
+
+fn no_revocation() -> Error {
+    Error::invalid("batch tokens cannot be revoked")
 }
 
 async fn write_renew_accessor(tokens: &Tokens, context: &Context, input: RenewAccessor) -> Result<Reply, Error> {
@@ -245,12 +292,18 @@ async fn revoke_named(
     if token.expose().is_empty() {
         return Err(Error::invalid("missing token"));
     }
+    if tokens.batch(context, token.expose()).await?.is_some() {
+        return Err(no_revocation());
+    }
     let hash = tokens.hash(token.expose())?;
     tokens.revoke(&context.namespace.id, &hash, children).await?;
     Ok(Reply::empty())
 }
 
 async fn write_revoke_self(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
+    if is_from_batch(context) {
+        return Err(no_revocation());
+    }
     tokens.revoke(&context.namespace.id, &context.caller.token_hash, Children::Revoke).await?;
     Ok(Reply::empty())
 }

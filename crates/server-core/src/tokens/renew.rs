@@ -10,6 +10,7 @@ use storage::Expectation;
 
 use super::create::{Created, DUE_KIND, nanos};
 use super::entry::{TokenEntry, TokenState};
+use super::kind::Kind;
 use super::roles::Role;
 use super::rules::lesser;
 use super::{Limits, Tokens};
@@ -70,7 +71,7 @@ impl Tokens {
             }
             match self.store.commit(changes).await {
                 Ok(_) => {
-                    let created = Created { token: text, entry: stored.entry.value };
+                    let created = Created { token: text, kind: Kind::Service, entry: stored.entry.value };
                     return Ok(Renewed { auth: created.into_auth(granted.ttl), warnings: granted.warnings });
                 }
                 Err(Lost::Race(_)) => {}

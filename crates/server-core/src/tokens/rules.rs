@@ -49,7 +49,7 @@ fields! {
         num_uses: u64 = 0,
         /// Whether the token can be renewed.
         renewable: bool = true,
-        /// The kind of token: service is the one kind that this release makes.
+        /// The kind of token: service, or batch for one that is not stored, and cannot be renewed or revoked.
         r#type: String = String::new(),
         /// The entity alias to make the token for. Refused until identity exists.
         entity_alias: String = String::new(),
@@ -92,6 +92,15 @@ pub(super) struct Maker<'m> {
     pub(super) is_sudo: bool,
     pub(super) orphan: Orphan,
     pub(super) role: Option<&'m Role>,
+    /// The kind of what is made.
+    pub(super) kind: Kind,
+}
+
+/// What kind of token a request makes.
+pub(super) fn kind(input: &Create, role: Option<&Role>) -> Result<Kind, Error> {
+    let ours = "invalid 'token_type' value: must be \"service\" or \"batch\"";
+    let asked = Kind::parse(&input.r#type).ok_or_else(|| Error::invalid(ours))?;
+    Ok(role.map(|role| role.entry.kind).unwrap_or_default().decide(asked))
 }
 
 impl Create {
@@ -131,7 +140,24 @@ impl Maker<'_> {
         if !input.period.is_zero() && !self.is_sudo {
             return Err(needs_sudo("create periodic token"));
         }
+        if self.kind == Kind::Batch {
+            self.check_batch(input)?;
+        }
         check_bounds(input)
+    }
+
+    /// What a token that is not stored cannot have.
+    fn check_batch(&self, input: &Create) -> Result<(), Error> {
+        let asked = [
+            ("explicit_max_ttl", !input.explicit_max_ttl.is_zero()),
+            ("num_uses", self.num_uses(input) > 0),
+            ("period", !input.period.is_zero()),
+            ("id", input.id.as_ref().is_some_and(|id| !id.expose().is_empty())),
+        ];
+        match asked.into_iter().find(|(_, is_asked)| *is_asked) {
+            Some((what, _)) => Err(Error::Invalid(format!("batch tokens cannot have \"{what}\" set").into())),
+            None => Ok(()),
+        }
     }
 
     fn check_alias(&self, alias: &str) -> Result<(), Error> {
@@ -145,17 +171,6 @@ impl Maker<'_> {
             return Err(Error::invalid("invalid 'entity_alias' value"));
         }
         Err(Error::invalid("'entity_alias' cannot be used: identity is not available in this release"))
-    }
-
-    /// What kind of token it is to be.
-    pub(super) fn kind(&self, input: &Create) -> Result<Kind, Error> {
-        let asked = Kind::parse(&input.r#type);
-        let asked = asked.ok_or_else(|| Error::invalid("invalid 'token_type' value: must be \"service\""))?;
-        let kind = self.role.map(|role| role.entry.kind).unwrap_or_default().decide(asked);
-        if kind == Kind::Batch {
-            return Err(Error::invalid("batch tokens are not available in this release: use the type \"service\""));
-        }
-        Ok(kind)
     }
 
     pub(super) fn is_orphan(&self, input: &Create) -> bool {
@@ -177,7 +192,11 @@ impl Maker<'_> {
         lesser(input.num_uses, self.role.map_or(0, |role| role.entry.num_uses))
     }
 
+    /// A role's period means nothing to a token that cannot be renewed.
     pub(super) fn period(&self, input: &Create) -> Duration {
+        if self.kind == Kind::Batch {
+            return Duration::ZERO;
+        }
         lesser(input.period, self.role.map(|role| role.entry.period()).unwrap_or_default())
     }
 
@@ -203,6 +222,9 @@ impl Maker<'_> {
         if policies.iter().any(|name| name == ROOT) {
             if !parent.is_root() {
                 return Err(Error::invalid("root tokens may not be created without parent token being root"));
+            }
+            if self.kind == Kind::Batch {
+                return Err(Error::invalid("batch tokens cannot be root tokens"));
             }
             return Ok(vec![ROOT.to_owned()]);
         }

@@ -1,3 +1,4 @@
+mod batch;
 mod cidr;
 mod create;
 mod lookup;

@@ -3,14 +3,25 @@
 use framework::view::from_stored;
 use serde_json::{Value, json};
 
-use super::Stored;
-use super::entry::TokenEntry;
+use super::entry::{TokenEntry, TokenState};
 use super::kind::Kind;
 
-/// The fields of a lookup. `id` is the text that the caller sent, or empty for a lookup by accessor; `is_orphan` is
-/// whether no parent is left; `uses` is what is left of a use-limited token's uses.
-pub(crate) fn lookup(stored: &Stored, id: &str, is_orphan: bool, uses: u64, now: i64) -> Value {
-    let (entry, state) = (&stored.entry.value, &stored.state.value);
+/// A token as a lookup shows it.
+pub(crate) struct Shown<'t> {
+    pub(crate) kind: Kind,
+    pub(crate) entry: &'t TokenEntry,
+    pub(crate) state: &'t TokenState,
+    /// The text that the caller sent, or empty for a lookup by accessor.
+    pub(crate) id: &'t str,
+    /// Whether no parent is left.
+    pub(crate) is_orphan: bool,
+    /// What is left of a use-limited token's uses.
+    pub(crate) uses: u64,
+}
+
+/// The fields of a lookup.
+pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Value {
+    let Shown { kind, entry, state, id, is_orphan, uses } = *shown;
     let mut data = json!({
         "id": id,
         "accessor": entry.accessor,
@@ -26,7 +37,7 @@ pub(crate) fn lookup(stored: &Stored, id: &str, is_orphan: bool, uses: u64, now:
         "ttl": state.remaining(now).as_secs(),
         "explicit_max_ttl": entry.explicit_max_ttl_secs,
         "entity_id": entry.entity_id,
-        "type": Kind::Service.name(),
+        "type": kind.name(),
     });
     if let Some(fields) = data.as_object_mut() {
         optional(fields, entry, state.renewed);

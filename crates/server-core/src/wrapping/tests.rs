@@ -291,6 +291,14 @@ async fn a_reply_that_cannot_be_read_is_not_used_up() {
 }
 
 #[tokio::test]
+async fn a_wrapped_batch_token_has_no_accessor_to_be_told() {
+    let bench = Bench::new().await;
+    let data = json!({ "type": "batch", "policies": ["default"] });
+    let reply = wrapped(&bench.root(), Operation::Update, "auth/token/create", data, MINUTE).await;
+    assert_eq!(info(reply).wrapped_accessor, None);
+}
+
+#[tokio::test]
 async fn a_policy_can_insist_on_wrapping_and_bound_its_time() {
     let bench = Bench::new().await;
     bench.mount("secret").await;

@@ -209,15 +209,8 @@ async fn half_a_second_is_not_for_ever() {
 }
 
 #[tokio::test]
-async fn kinds_that_do_not_exist_yet_are_refused_and_service_is_not() {
+async fn an_entity_alias_needs_a_role() {
     let bench = Bench::new().await;
-    for kind in ["batch", "default-batch"] {
-        let text = "batch tokens are not available in this release: use the type \"service\"";
-        assert_eq!(made(&bench, &bench.root, json!({ "type": kind })).await, invalid(text));
-    }
-    let text = "invalid 'token_type' value: must be \"service\"";
-    assert_eq!(made(&bench, &bench.root, json!({ "type": "x" })).await, invalid(text));
-    assert!(made(&bench, &bench.root, json!({ "type": "service" })).await["auth"].is_object());
     let text = "'entity_alias' is only allowed in combination with token role";
     assert_eq!(made(&bench, &bench.root, json!({ "entity_alias": "x" })).await, invalid(text));
 }

@@ -1,0 +1,233 @@
+//! Batch tokens: all about the token is in its text, sealed; nothing is stored.
+//!
+//! `hvb.`, and in base64url without padding: format (1 byte), term (4 bytes, big-endian), nonce (24 bytes), ciphertext
+//! and tag. The cipher is XAES-256-GCM under the term's own subkey for batch tokens, so every node can open what any
+//! node made, a rotation leaves earlier ones valid, and nobody else can make, change or read one. It cannot be taken
+//! back: it ends when its time is over, or when the token that made it does, which is looked at with each use.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use barrier::xaes::{NONCE_BYTES, XaesKey};
+use barrier::{Barrier, Purpose, Subkey};
+use data_encoding::BASE64URL_NOPAD;
+use framework::Error;
+use framework::view::from_barrier;
+use secret::Secret;
+use serde::{Deserialize, Serialize};
+use storage::{Key, Revision};
+
+use super::create::{Created, NewToken, nanos};
+use super::entry::{State, TokenEntry, TokenState};
+use super::kind::Kind;
+use super::{Resolved, Sources, Stored, Tokens};
+use crate::cidr::Cidr;
+use crate::keys;
+use crate::store::encode;
+
+/// The prefix of batch tokens. No token that is stored can have it.
+pub(crate) const PREFIX: &str = "hvb.";
+/// The longest batch token, in bytes of text: what a listener takes as a token (documented Vault limit).
+const TEXT_BYTES_MAX: usize = 8192;
+/// The layout in front of the ciphertext.
+const FORMAT: u8 = 1;
+/// What the ciphertext is bound to, before the head.
+const LABEL: &[u8] = b"strongroom batch token";
+const TERM_BYTES: usize = 4;
+const HEAD_BYTES: usize = 1 + TERM_BYTES;
+
+/// What is sealed in a batch token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct BatchEntry {
+    pub(super) v: u32,
+    pub(super) namespace: String,
+    pub(super) policies: Vec<String>,
+    pub(super) path: String,
+    pub(super) display_name: String,
+    /// Nanoseconds since 1970.
+    pub(super) created: i64,
+    pub(super) ttl_secs: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<Parent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) meta: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) entity_id: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) role: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) bound_cidrs: Vec<Cidr>,
+}
+
+/// The token that made it and that it ends with.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Parent {
+    /// The storage name.
+    pub(super) token: String,
+    /// Random for each token, so that a later one with the same chosen text is not taken for the parent.
+    pub(super) accessor: String,
+}
+
+/// Whether a token's text is one of a batch token's.
+pub(crate) fn is_batch(token: &str) -> bool {
+    token.starts_with(PREFIX)
+}
+
+/// The text of a batch token.
+pub(super) fn seal(key: &Subkey, nonce: &[u8; NONCE_BYTES], entry: &BatchEntry) -> Result<Secret<String>, Error> {
+    let plaintext = Secret::new(encode(entry)?);
+    let mut head = [FORMAT; HEAD_BYTES];
+    head[1..].copy_from_slice(&key.term.to_be_bytes());
+    let mut sealed = [head.as_slice(), nonce].concat();
+    XaesKey::new(key.key.expose()).seal(nonce, &[LABEL, &head].concat(), plaintext.expose(), &mut sealed);
+    let text = [PREFIX, &BASE64URL_NOPAD.encode(&sealed)].concat();
+    if text.len() > TEXT_BYTES_MAX {
+        let length = text.len();
+        let text = format!(
+            "batch token would have {length} bytes, the most is {TEXT_BYTES_MAX}: give it less metadata or fewer policies"
+        );
+        return Err(Error::Invalid(text.into()));
+    }
+    Ok(Secret::new(text))
+}
+
+/// What is sealed in a text; `None` for whatever this cluster did not seal.
+pub(super) async fn open(barrier: &Barrier, token: &str) -> Result<Option<BatchEntry>, Error> {
+    let Some(text) = token.strip_prefix(PREFIX).filter(|_| token.len() <= TEXT_BYTES_MAX) else { return Ok(None) };
+    let Ok(bytes) = BASE64URL_NOPAD.decode(text.as_bytes()) else { return Ok(None) };
+    let Some((head, rest)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return Ok(None) };
+    let Some((nonce, sealed)) = rest.split_first_chunk::<NONCE_BYTES>() else { return Ok(None) };
+    let (format, term) = (head[0], u32::from_be_bytes([head[1], head[2], head[3], head[4]]));
+    if format != FORMAT {
+        return Ok(None);
+    }
+    let Some(key) = barrier.subkey_of(Purpose::BatchTokens, term).await.map_err(from_barrier)? else {
+        return Ok(None);
+    };
+    let opened = XaesKey::new(key.key.expose()).open(nonce, &[LABEL, head.as_slice()].concat(), sealed);
+    let Ok(opened) = opened else { return Ok(None) };
+    let entry = serde_json::from_slice(opened.expose());
+    entry.map(Some).map_err(|source| Error::world("decode what a batch token holds", source))
+}
+
+impl BatchEntry {
+    fn expires(&self) -> i64 {
+        self.created.saturating_add(nanos(Duration::from_secs(self.ttl_secs)))
+    }
+
+    /// The same as what is stored of other tokens.
+    fn into_entry(self) -> TokenEntry {
+        TokenEntry {
+            v: self.v,
+            state: State::Live,
+            policies: self.policies,
+            path: self.path,
+            meta: self.meta,
+            display_name: self.display_name,
+            num_uses: 0,
+            created: self.created,
+            ttl_secs: self.ttl_secs,
+            explicit_max_ttl_secs: 0,
+            period_secs: 0,
+            is_renewable: false,
+            parent: self.parent.map(|parent| parent.token),
+            accessor: String::new(),
+            entity_id: self.entity_id,
+            role: self.role,
+            bound_cidrs: self.bound_cidrs,
+        }
+    }
+}
+
+/// What a batch token was found to hang on.
+struct Anchor {
+    /// The liveness that leases and the like of the token hang on: the parent's, or the namespace's for an orphan.
+    liveness: (Key, Revision),
+    /// When the parent ends.
+    expires: Option<i64>,
+    sources: Sources,
+}
+
+impl Tokens {
+    /// Makes a batch token. Nothing is stored, so nothing is expected: whatever is revoked meanwhile is noticed when
+    /// the token is used.
+    pub(super) async fn create_batch(&self, namespace: &str, new: NewToken) -> Result<Created, Error> {
+        let parent = match &new.parent {
+            None => None,
+            Some(hash) => {
+                let parent = self.live(namespace, hash).await?.ok_or(Error::Denied)?;
+                Some(Parent { token: hash.clone(), accessor: parent.entry.value.accessor })
+            }
+        };
+        let entry = BatchEntry {
+            v: 1,
+            namespace: namespace.to_owned(),
+            policies: new.policies,
+            path: new.path,
+            display_name: new.display_name,
+            created: self.now_nanos(),
+            ttl_secs: new.ttl.as_secs(),
+            parent,
+            meta: new.meta,
+            entity_id: new.entity_id,
+            role: new.role.map(|role| role.name).unwrap_or_default(),
+            bound_cidrs: new.bound_cidrs,
+        };
+        let key = self.store.barrier().subkey(Purpose::BatchTokens).map_err(from_barrier)?;
+        let token = seal(&key, &self.env.random(), &entry)?;
+        Ok(Created { token, kind: Kind::Batch, entry: entry.into_entry() })
+    }
+
+    /// The valid batch token of this text, or [`Error::Denied`].
+    pub(super) async fn resolve_batch(&self, namespace: &str, token: &str) -> Result<Arc<Resolved>, Error> {
+        let hash = self.hash(token)?;
+        let entry = open(self.store.barrier(), token).await?.filter(|entry| entry.namespace == namespace);
+        let anchor = match &entry {
+            Some(entry) => self.anchor(namespace, entry.parent.as_ref()).await?,
+            None => None,
+        };
+        let (Some(entry), Some(Anchor { liveness, expires, mut sources })) = (entry, anchor) else {
+            self.resolved.remove(&hash);
+            return Err(Error::Denied);
+        };
+        let expires = entry.expires().min(expires.unwrap_or(i64::MAX));
+        let entry = entry.into_entry();
+        Ok(self.keep(Resolved {
+            namespace: namespace.to_owned(),
+            hash,
+            kind: Kind::Batch,
+            acl: self.compile(namespace, &entry, &mut sources).await?,
+            entry,
+            state: TokenState { v: 1, expires: Some(expires), renewed: None },
+            liveness,
+            sources,
+        }))
+    }
+
+    /// What it hangs on; `None` when that is gone.
+    async fn anchor(&self, namespace: &str, parent: Option<&Parent>) -> Result<Option<Anchor>, Error> {
+        let mut sources = Sources::default();
+        let Some(parent) = parent else {
+            let key = keys::namespace_live(namespace)?;
+            let [Some(revision)] = self.store.revisions_of([key.clone()]).await? else { return Ok(None) };
+            sources.add(key.clone(), Some(revision));
+            return Ok(Some(Anchor { liveness: (key, revision), expires: None, sources }));
+        };
+        let stored = self.live(namespace, &parent.token).await?;
+        let stored = stored.filter(|it| it.entry.value.accessor == parent.accessor);
+        let Some(Stored { entry, state }) = stored else { return Ok(None) };
+        let key = keys::token(namespace, &parent.token)?;
+        sources.add(key.clone(), Some(entry.revision));
+        sources.add(keys::token_state(namespace, &parent.token)?, Some(state.revision));
+        Ok(Some(Anchor { liveness: (key, entry.revision), expires: state.value.expires, sources }))
+    }
+}
+
+/// The TTL that a batch token was given, whatever becomes of its parent; for lookups.
+pub(super) fn own_state(entry: &TokenEntry) -> TokenState {
+    TokenState { v: 1, expires: Some(entry.created.saturating_add(nanos(entry.ttl()))), renewed: None }
+}
+
+#[cfg(test)]
+mod tests;
