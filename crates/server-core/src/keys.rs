@@ -117,6 +117,11 @@ pub(crate) fn due_until(shard: u8, nanos: i64) -> Result<Key, Error> {
     key(&[&format!("due/{shard:02x}/{:016x}/", nanos.max(0).saturating_add(1))])
 }
 
+/// All keys of one part of what is stored of tokens: `token`, `token-state`, `accessor` and so on.
+pub(crate) fn all_of(ns: &str, part: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/", part, "/"])
+}
+
 /// A prefix of keys.
 pub(crate) fn prefix(text: &str) -> Result<Key, Error> {
     key(&[text])

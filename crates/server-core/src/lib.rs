@@ -175,6 +175,7 @@ impl Drop for Core {
     /// A core that is let go without a seal leaves no task behind. Its keys go with the last request.
     fn drop(&mut self) {
         self.seals.worker.tell_to_stop();
+        self.seals.tokens.stop();
     }
 }
 

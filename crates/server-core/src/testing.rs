@@ -93,6 +93,12 @@ impl Bench {
         self.reopened(Arc::clone(&self.storage)).await
     }
 
+    /// Another node that reaches the same entries through another storage, unsealed.
+    pub(crate) async fn beside_over(&self, storage: Arc<dyn Storage>) -> Self {
+        assert_eq!(self.cache, CacheMode::ReadThrough, "two writers cannot both be the only one");
+        self.reopened(storage).await
+    }
+
     /// The node after a crash: whatever it was about is gone, the store goes on.
     pub(crate) async fn crashed(self, storage: Arc<dyn Storage>) -> Self {
         let next = self.reopened(storage).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use barrier::Changes;
 use env::Env;
+use framework::view::{LIST_NAMES_MAX, Listing};
 use framework::{Connection, Error};
 use policy::Acl;
 use quick_cache::sync::Cache;
@@ -31,11 +32,16 @@ pub(crate) mod renew;
 pub(crate) mod revoke;
 mod roles;
 pub(crate) mod rules;
+mod text;
+pub(crate) mod tidy;
 pub(crate) mod view;
+
+pub(crate) use text::namespace_of;
 
 use create::DUE_KIND;
 use entry::{State, TokenEntry, TokenState, TokenUses};
 use kind::Kind;
+use tidy::Tidying;
 
 /// How many resolved tokens are kept; each is its compiled policies and a few hundred bytes.
 const RESOLVED_MAX: usize = 20_000;
@@ -58,6 +64,7 @@ pub(crate) struct Tokens {
     identity: Arc<Identity>,
     policies: Arc<Policies>,
     resolved: Cache<String, Arc<Resolved>>,
+    tidying: Tidying,
 }
 
 /// The server's TTLs where nothing else says otherwise.
@@ -128,7 +135,7 @@ impl Resolved {
 
 impl Tokens {
     pub(crate) fn new(store: Store, env: Env, identity: Arc<Identity>, policies: Arc<Policies>) -> Self {
-        Self { store, env, identity, policies, resolved: Cache::new(RESOLVED_MAX) }
+        Self { store, env, identity, policies, resolved: Cache::new(RESOLVED_MAX), tidying: Tidying::default() }
     }
 
     /// The storage name of a token's text.
@@ -285,23 +292,42 @@ impl Tokens {
         Ok(found.map_or(0, |found| found.value.left))
     }
 
-    /// The accessors of all tokens, in no particular order.
-    pub(crate) async fn accessors(&self, namespace: &str, most: usize) -> Result<Vec<String>, Error> {
-        let mut range = KeyRange::prefix(&keys::prefix(&format!("ns/{namespace}/accessor/"))?);
+    /// The accessors of all tokens, in no particular order, but always in the same: a page goes on behind the accessor
+    /// that it is asked to, whether or not that one is still there.
+    pub(crate) async fn accessors(&self, namespace: &str, listing: &Listing) -> Result<Vec<String>, Error> {
+        let mut range = KeyRange::prefix(&keys::all_of(namespace, "accessor")?);
+        if !listing.after.is_empty() {
+            let after = keys::accessor(namespace, &self.identity.cluster()?.accessor_hash(&listing.after))?;
+            range.start = after.successor().unwrap_or(after);
+        }
+        let most = listing.limit.unwrap_or(LIST_NAMES_MAX + 1);
         let mut accessors = Vec::new();
         loop {
-            let (page, next) = self.store.page(range.clone(), ACCESSOR_PAGE).await?;
+            let (page, next) = self.store.page(range.clone(), ACCESSOR_PAGE.min(most - accessors.len())).await?;
             for (key, opened) in page {
                 accessors.push(decode::<entry::AccessorEntry>(&key, &opened)?.value.accessor);
             }
-            if accessors.len() > most {
-                return Err(Error::Invalid(format!("more than {most} accessors cannot be listed at once").into()));
+            if accessors.len() > LIST_NAMES_MAX {
+                let text =
+                    format!("more than {LIST_NAMES_MAX} accessors: list them in pages with \"limit\" and \"after\"");
+                return Err(Error::Invalid(text.into()));
             }
             match next {
-                Some(next) => range.start = next,
-                None => return Ok(accessors),
+                Some(next) if accessors.len() < most => range.start = next,
+                _ => return Ok(accessors),
             }
         }
+    }
+
+    /// Whether a token has no parent any more: it was made without one, or the parent went alone.
+    pub(crate) async fn is_orphan(&self, namespace: &str, hash: &str, entry: &TokenEntry) -> Result<bool, Error> {
+        let Some(parent) = &entry.parent else { return Ok(true) };
+        // Not whether there is a token of the parent's name: that may be another one by now.
+        let [line] = self.store.revisions_of([keys::token_child(namespace, parent, hash)?]).await?;
+        if line.is_none() {
+            return Ok(true);
+        }
+        Ok(self.stored(namespace, parent).await?.is_none_or(|it| it.entry.value.state == State::Orphaning))
     }
 
     pub(crate) fn now_nanos(&self) -> i64 {
@@ -310,7 +336,13 @@ impl Tokens {
 
     /// Drops what was resolved; the server is being sealed.
     pub(crate) fn forget(&self) {
+        self.stop();
         self.resolved.clear();
+    }
+
+    /// Ends background work.
+    pub(crate) fn stop(&self) {
+        self.tidying.stop();
     }
 }
 

@@ -6,7 +6,7 @@ use framework::{Access, Error, Request};
 
 use super::Pipeline;
 use crate::keys::ROOT_NAMESPACE;
-use crate::tokens::Resolved;
+use crate::tokens::{Resolved, namespace_of};
 
 impl Pipeline {
     /// The token that came with the request. Where the row asks for none, a missing or a bad one is nobody, and while
@@ -19,6 +19,10 @@ impl Pipeline {
         };
         let signed = if access.takes_wrapping_token { self.wrapping.plain(ROOT_NAMESPACE, token).await? } else { None };
         let token = signed.as_ref().map_or(token.as_str(), |signed| signed.expose());
+        if namespace_of(token).is_some() {
+            // There is no namespace but the root, whose tokens do not name it.
+            return if is_open { Ok(None) } else { Err(Error::Denied) };
+        }
         match self.tokens.resolve(ROOT_NAMESPACE, token).await {
             Ok(token) if token.admits(&request.connection) => Ok(Some(token)),
             Ok(_) if is_open => Ok(None),

@@ -69,6 +69,9 @@ impl Tokens {
         maker.check(input)?;
         let policies = maker.policies(input)?;
         let (ttl, mut warnings) = maker.ttl(context, input, &policies)?;
+        if input.id.as_ref().is_some_and(|id| !id.expose().is_empty()) {
+            warnings.push("A custom ID for the token is only as hard to guess as it was chosen".to_owned());
+        }
         warnings.extend(self.missing_policies(ns, &policies).await?);
         let is_orphan = maker.is_orphan(input);
         let new = NewToken {

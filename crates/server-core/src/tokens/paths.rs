@@ -5,21 +5,18 @@ use std::time::Duration;
 
 use framework::input::Nothing;
 use framework::router::TableError;
+use framework::view::Listing;
 use framework::{Context, Engine, Error, Mounted, Path, Reply, fields};
 use secret::Secret;
-use serde_json::Value;
 
 use super::batch::{is_batch, own_state};
-use super::entry::State;
 use super::kind::Kind;
 use super::making::is_from_batch;
 use super::revoke::Children;
 use super::view::Shown;
-use super::{Limits, Resolved, Stored, Tokens, making, roles, view};
+use super::{Limits, Resolved, Stored, Tokens, making, roles, tidy, view};
 
 const HELP: &str = "Makes, shows, renews and revokes tokens, the credential that every other request carries.";
-/// How many accessors one list shows at the most without paging.
-const ACCESSORS_MAX: usize = 500_000;
 
 /// The auth method that is always there.
 pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError> {
@@ -43,6 +40,7 @@ pub(crate) fn engine(tokens: Arc<Tokens>) -> Result<Arc<dyn Mounted>, TableError
     ];
     Engine::auth("token", HELP)
         .paths(paths.into_iter().map(|path| path.within(|tokens: &Arc<Tokens>| tokens.as_ref())))
+        .paths([tidy::path()])
         .mount(tokens)
 }
 
@@ -89,6 +87,16 @@ fields! {
         accessor: String = String::new(),
         /// How long it shall last from now. What it was given at first when absent.
         increment: Duration = Duration::ZERO,
+    }
+}
+
+fields! {
+    /// Which accessors to list.
+    struct ListAccessors {
+        /// Goes on behind this accessor, whether or not it is still there.
+        after: String = String::new(),
+        /// The most accessors to list; all when zero or less.
+        limit: i64 = 0,
     }
 }
 
@@ -150,10 +158,7 @@ impl Tokens {
     async fn lookup_reply(&self, context: &Context, hash: &str, id: &str) -> Result<Reply, Error> {
         let ns = context.namespace.id.as_str();
         let stored = self.live(ns, hash).await?.ok_or_else(bad_token)?;
-        let is_orphan = match &stored.entry.value.parent {
-            None => true,
-            Some(parent) => self.stored(ns, parent).await?.is_none_or(|it| it.entry.value.state == State::Orphaning),
-        };
+        let is_orphan = self.is_orphan(ns, hash, &stored.entry.value).await?;
         let uses = match stored.entry.value.num_uses {
             0 => 0,
             _ => self.uses_left(ns, hash).await?,
@@ -314,7 +319,7 @@ async fn write_revoke_accessor(tokens: &Tokens, context: &Context, input: ByAcce
     Ok(Reply::empty())
 }
 
-async fn list_accessors(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
-    let accessors = tokens.accessors(&context.namespace.id, ACCESSORS_MAX).await?;
-    Ok(Reply::data(serde_json::json!({ "keys": accessors.into_iter().map(Value::String).collect::<Vec<_>>() })))
+async fn list_accessors(tokens: &Tokens, context: &Context, input: ListAccessors) -> Result<Reply, Error> {
+    let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
+    Ok(Reply::list(tokens.accessors(&context.namespace.id, &Listing { after: input.after, limit }).await?))
 }

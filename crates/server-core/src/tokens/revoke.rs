@@ -46,6 +46,13 @@ impl Tokens {
         if is_marked { self.sweep(namespace, hash).await } else { Ok(()) }
     }
 
+    /// Marks a token as a revocation does that crashes right behind it.
+    #[cfg(test)]
+    pub(super) async fn mark_only(&self, namespace: &str, hash: &str) {
+        let marked = self.mark(namespace, hash, &Cause::Asked(Children::Revoke)).await;
+        assert!(marked.expect("the store is well"), "there is a token");
+    }
+
     /// Marks a token. False when it is not there, or the cause holds no longer.
     async fn mark(&self, namespace: &str, hash: &str, cause: &Cause<'_>) -> Result<bool, Error> {
         for _ in 0..COMMIT_TRIES {
@@ -60,6 +67,7 @@ impl Tokens {
                 }
                 Cause::Below(child) => {
                     changes.expect(Expectation::At(child.key.clone(), child.revision));
+                    changes.expect(child.parent());
                 }
                 Cause::Over => {
                     if !self.is_over(namespace, hash, &stored).await? {
@@ -74,8 +82,8 @@ impl Tokens {
             changes.replace(keys::token(namespace, hash)?, stored.entry.revision, encode(&marked)?);
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(true),
-                // It is no child any more; a token of the same text that somebody made meanwhile is another token.
-                Err(Lost::Race(keys)) if matches!(cause, Cause::Below(child) if keys.contains(&child.key)) => {
+                // It is no child any more, or of another token of the same text that somebody made meanwhile.
+                Err(Lost::Race(keys)) if matches!(cause, Cause::Below(child) if child.is_among(&keys)) => {
                     return Ok(false);
                 }
                 Err(Lost::Race(_)) => {}
@@ -93,43 +101,60 @@ impl Tokens {
         Ok(stored.entry.value.num_uses > 0 && self.uses_left(namespace, hash).await? == 0)
     }
 
+    /// Ends a token whose time or uses are over, and takes a revocation up again that has been begun.
+    pub(super) async fn end(&self, namespace: &str, hash: &str, stored: &Stored) -> Result<End, Error> {
+        if stored.entry.value.state == State::Live {
+            if !self.is_over(namespace, hash, stored).await? {
+                return Ok(End::NotYet);
+            }
+            if !self.mark(namespace, hash, &Cause::Over).await? {
+                return Ok(End::Renewed);
+            }
+        }
+        self.sweep(namespace, hash).await?;
+        Ok(End::Swept)
+    }
+
+    /// Revokes a token as a child, if the line that says so is still there.
+    pub(super) async fn revoke_child(&self, namespace: &str, child: &Child) -> Result<(), Error> {
+        let is_marked = self.mark(namespace, &child.hash, &Cause::Below(child)).await?;
+        if is_marked { self.sweep(namespace, &child.hash).await } else { Ok(()) }
+    }
+
     /// Removes a marked token and everything below it.
-    async fn sweep(&self, namespace: &str, hash: &str) -> Result<(), Error> {
+    ///
+    /// A token of a chosen text can be made again as soon as the first one is gone. So every removal expects the entry
+    /// that was read before it looked what hangs on it: what belongs to a later token of that text is never touched.
+    pub(super) async fn sweep(&self, namespace: &str, hash: &str) -> Result<(), Error> {
         let mut stack = vec![hash.to_owned()];
         // What cannot be marked, because its entry is damaged, and what hangs on that.
         let mut stuck = BTreeSet::new();
         let mut failure = None;
+        let mut races = 0;
         while let Some(top) = stack.last().cloned() {
-            let state = self.stored(namespace, &top).await?.map(|it| it.entry.value.state);
-            let Some(mark) = state.filter(|state| *state != State::Live) else {
+            let marked = self.stored(namespace, &top).await?.filter(|it| it.entry.value.state != State::Live);
+            let Some(token) = marked else {
                 // Another sweep was faster; what has the same text now is another token.
                 stack.pop();
                 continue;
             };
-            let children = self.children(namespace, &top).await?;
-            if children.is_empty() {
-                self.remove(namespace, &top).await?;
-                stack.pop();
-            } else if mark == State::Orphaning {
-                self.delete_all(children.into_iter().map(|child| (child.key, child.revision))).await?;
+            let (key, revision) = (keys::token(namespace, &top)?, token.entry.revision);
+            let liveness = Expectation::At(key.clone(), revision);
+            let children = self.children(namespace, &top, &(key, Some(revision))).await?;
+            let outcome = if children.is_empty() {
+                self.remove(namespace, &top, &token, liveness).await?
+            } else if token.entry.value.state == State::Orphaning {
+                self.delete_all(children.into_iter().map(|child| (child.key, child.revision)), liveness).await?
             } else {
-                let mut has_moved = false;
-                for child in children.into_iter().filter(|child| !stuck.contains(&child.hash)).collect::<Vec<_>>() {
-                    has_moved = true;
-                    match self.mark(namespace, &child.hash, &Cause::Below(&child)).await {
-                        Ok(true) => stack.push(child.hash),
-                        // A line without its token is left over from a removal elsewhere.
-                        Ok(false) => self.delete_all([(child.key, child.revision)]).await?,
-                        Err(Error::Sealed) => return Err(Error::Sealed),
-                        // One that fails must not save its siblings.
-                        Err(error) => {
-                            stuck.insert(child.hash);
-                            failure.get_or_insert(error);
-                        }
-                    }
-                }
-                if !has_moved {
-                    stuck.insert(top);
+                let mut below = Below { stack: &mut stack, stuck: &mut stuck, failure: &mut failure };
+                self.descend(namespace, &top, children, &mut below).await?
+            };
+            match outcome {
+                Outcome::Raced if races < COMMIT_TRIES => races += 1,
+                Outcome::Raced => return Err(framework::view::contended()),
+                Outcome::Moved => races = 0,
+                Outcome::Done => {
+                    races = 0;
                     stack.pop();
                 }
             }
@@ -137,84 +162,164 @@ impl Tokens {
         failure.map_or(Ok(()), Err)
     }
 
-    async fn children(&self, namespace: &str, hash: &str) -> Result<Vec<Child>, Error> {
+    /// Marks a page of children; those that are marked are swept next.
+    async fn descend(
+        &self,
+        namespace: &str,
+        top: &str,
+        children: Vec<Child>,
+        below: &mut Below<'_>,
+    ) -> Result<Outcome, Error> {
+        let mut has_moved = false;
+        for child in children {
+            if below.stuck.contains(&child.hash) {
+                continue;
+            }
+            has_moved = true;
+            match self.mark(namespace, &child.hash, &Cause::Below(&child)).await {
+                Ok(true) => below.stack.push(child.hash),
+                // A line without its token is left over from a removal elsewhere.
+                Ok(false) => {
+                    let parent = child.parent();
+                    self.delete_all([(child.key, child.revision)], parent).await?;
+                }
+                Err(Error::Sealed) => return Err(Error::Sealed),
+                // One that fails must not save its siblings.
+                Err(error) => {
+                    below.stuck.insert(child.hash);
+                    below.failure.get_or_insert(error);
+                }
+            }
+        }
+        if has_moved {
+            return Ok(Outcome::Moved);
+        }
+        below.stuck.insert(top.to_owned());
+        Ok(Outcome::Done)
+    }
+
+    async fn children(
+        &self,
+        namespace: &str,
+        hash: &str,
+        parent: &(Key, Option<Revision>),
+    ) -> Result<Vec<Child>, Error> {
         let prefix = keys::prefix(&format!("ns/{namespace}/token-child/{hash}/"))?;
-        let (page, _) = self.store.keys(KeyRange::prefix(&prefix), WRITES_MAX).await?;
+        let (page, _) = self.store.keys(KeyRange::prefix(&prefix), WRITES_MAX - 1).await?;
         let children = page.into_iter().filter_map(|(key, revision)| {
             let hash = std::str::from_utf8(key.as_bytes().get(prefix.as_bytes().len()..)?).ok()?.to_owned();
-            Some(Child { hash, key, revision })
+            Some(Child { hash, key, revision, parent: parent.clone() })
         });
         Ok(children.collect())
     }
 
-    /// Removes a marked token that has no children left: first its cubbyhole, then all its parts in one commit.
-    async fn remove(&self, namespace: &str, hash: &str) -> Result<(), Error> {
-        self.sweep_cubbyhole(namespace, hash).await?;
-        let cluster = self.identity.cluster()?;
-        for _ in 0..COMMIT_TRIES {
-            let Some(Stored { entry, state }) = self.stored(namespace, hash).await? else { return Ok(()) };
-            if entry.value.state == State::Live {
-                return Ok(());
-            }
-            let mut parts = vec![
-                keys::token_uses(namespace, hash)?,
-                keys::accessor(namespace, &cluster.accessor_hash(&entry.value.accessor))?,
-            ];
-            if let Some(parent) = &entry.value.parent {
-                parts.push(keys::token_child(namespace, parent, hash)?);
-            }
-            if let Some(expires) = state.value.expires {
-                parts.push(keys::due(expires, namespace, DUE_KIND, hash)?);
-            }
-            let found = self.store.revisions(&parts).await?;
-            let mut changes = Changes::new();
-            changes.delete(keys::token(namespace, hash)?, entry.revision);
-            changes.delete(keys::token_state(namespace, hash)?, state.revision);
-            for (key, revision) in parts.into_iter().zip(found) {
-                if let Some(revision) = revision {
-                    changes.delete(key, revision);
-                }
-            }
-            match self.store.commit(changes).await {
-                Ok(_) => return Ok(()),
-                Err(Lost::Race(_)) => {}
-                Err(Lost::Failed(error)) => return Err(error),
+    /// Removes a marked token that had no children left when it was read: first its cubbyhole, then all its parts in one
+    /// commit.
+    async fn remove(
+        &self,
+        namespace: &str,
+        hash: &str,
+        token: &Stored,
+        liveness: Expectation,
+    ) -> Result<Outcome, Error> {
+        let cubbyhole = keys::prefix(&keys::cubbyhole(namespace, hash))?;
+        let (page, _) = self.store.keys(KeyRange::prefix(&cubbyhole), WRITES_MAX - 1).await?;
+        if !page.is_empty() {
+            return self.delete_all(page, liveness).await;
+        }
+        let Stored { entry, state } = token;
+        let mut parts = vec![
+            keys::token_uses(namespace, hash)?,
+            keys::accessor(namespace, &self.identity.cluster()?.accessor_hash(&entry.value.accessor))?,
+        ];
+        if let Some(parent) = &entry.value.parent {
+            parts.push(keys::token_child(namespace, parent, hash)?);
+        }
+        if let Some(expires) = state.value.expires {
+            parts.push(keys::due(expires, namespace, DUE_KIND, hash)?);
+        }
+        let found = self.store.revisions(&parts).await?;
+        let mut changes = Changes::new();
+        changes.delete(keys::token(namespace, hash)?, entry.revision);
+        changes.delete(keys::token_state(namespace, hash)?, state.revision);
+        for (key, revision) in parts.into_iter().zip(found) {
+            if let Some(revision) = revision {
+                changes.delete(key, revision);
             }
         }
-        Err(framework::view::contended())
-    }
-
-    async fn sweep_cubbyhole(&self, namespace: &str, hash: &str) -> Result<(), Error> {
-        let prefix = keys::prefix(&keys::cubbyhole(namespace, hash))?;
-        loop {
-            let (page, _) = self.store.keys(KeyRange::prefix(&prefix), WRITES_MAX).await?;
-            if page.is_empty() {
-                return Ok(());
-            }
-            self.delete_all(page).await?;
+        match self.store.commit(changes).await {
+            Ok(_) => Ok(Outcome::Done),
+            Err(Lost::Race(_)) => Ok(Outcome::Raced),
+            Err(Lost::Failed(error)) => Err(error),
         }
     }
 
-    /// Deletes up to a commit's worth of keys. A key that somebody else changed is left to the next look.
-    async fn delete_all(&self, keys: impl IntoIterator<Item = (Key, Revision)>) -> Result<(), Error> {
+    /// Deletes up to a commit's worth of keys, if what is expected holds.
+    pub(super) async fn delete_all(
+        &self,
+        keys: impl IntoIterator<Item = (Key, Revision)>,
+        expected: Expectation,
+    ) -> Result<Outcome, Error> {
         let mut changes = Changes::new();
         for (key, revision) in keys {
             changes.delete(key, revision);
         }
-        if changes.is_empty() {
-            return Ok(());
-        }
+        changes.expect(expected);
         match self.store.commit(changes).await {
-            Ok(_) | Err(Lost::Race(_)) => Ok(()),
+            Ok(_) => Ok(Outcome::Moved),
+            Err(Lost::Race(_)) => Ok(Outcome::Raced),
             Err(Lost::Failed(error)) => Err(error),
         }
     }
 }
 
-struct Child {
-    hash: String,
-    key: Key,
-    revision: Revision,
+/// What became of a token that may be over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    /// It is gone, with everything below it.
+    Swept,
+    /// It lives on.
+    NotYet,
+    /// It was over, but somebody was faster and renewed it.
+    Renewed,
+}
+
+/// How far one step of a sweep came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    /// There is more to do.
+    Moved,
+    /// Nothing is left of the token.
+    Done,
+    /// Somebody else changed something: look again.
+    Raced,
+}
+
+/// Where a sweep puts what it finds below a token.
+struct Below<'s> {
+    stack: &'s mut Vec<String>,
+    stuck: &'s mut BTreeSet<String>,
+    failure: &'s mut Option<Error>,
+}
+
+/// A line that says whose child a token is.
+pub(super) struct Child {
+    pub(super) hash: String,
+    pub(super) key: Key,
+    pub(super) revision: Revision,
+    /// The parent's entry when the line was found; none if it was not there.
+    pub(super) parent: (Key, Option<Revision>),
+}
+
+impl Child {
+    fn is_among(&self, keys: &[Key]) -> bool {
+        keys.contains(&self.key) || keys.contains(&self.parent.0)
+    }
+
+    fn parent(&self) -> Expectation {
+        let (key, revision) = self.parent.clone();
+        revision.map_or_else(|| Expectation::Absent(key.clone()), |revision| Expectation::At(key.clone(), revision))
+    }
 }
 
 #[async_trait]
@@ -228,21 +333,21 @@ impl Owner for Tokens {
         let (namespace, hash) = (line.namespace.as_str(), line.id.as_str());
         let mut changes = Changes::new();
         if let Some(stored) = self.stored(namespace, hash).await? {
-            if stored.entry.value.state != State::Live {
-                self.sweep(namespace, hash).await?;
-            } else if self.is_over(namespace, hash, &stored).await? {
-                if !self.mark(namespace, hash, &Cause::Over).await? {
-                    // Renewed just now: the line stays for another look.
-                    return Ok(());
+            match self.end(namespace, hash, &stored).await? {
+                End::Swept => {}
+                // Renewed just now: the line stays for another look.
+                End::Renewed => return Ok(()),
+                End::NotYet => {
+                    if let Some(expires) = stored.state.value.expires {
+                        let moved = keys::due(expires, namespace, DUE_KIND, hash)?;
+                        if moved == line.key {
+                            // The clock has gone back since the line was found to be due. Without it nobody would look
+                            // again.
+                            return Ok(());
+                        }
+                        self.promise(moved, &mut changes).await?;
+                    }
                 }
-                self.sweep(namespace, hash).await?;
-            } else if let Some(expires) = stored.state.value.expires {
-                let moved = keys::due(expires, namespace, DUE_KIND, hash)?;
-                if moved == line.key {
-                    // The clock has gone back since the line was found to be due. Without it nobody would look again.
-                    return Ok(());
-                }
-                self.promise(moved, &mut changes).await?;
             }
         }
         // Mostly the sweep took the line along; whoever reads this from the cache saves a commit that would fail.

@@ -1,3 +1,4 @@
+mod again;
 mod batch;
 mod cidr;
 mod create;
@@ -5,4 +6,5 @@ mod lookup;
 mod renew;
 mod revoke;
 mod roles;
+mod tidy;
 mod uses;

@@ -148,7 +148,9 @@ async fn ids_of_the_caller_s_choice_cannot_be_taken_for_the_server_s() {
     }
     let reply = made(&bench, &bench.root, json!({ "id": "a.b" })).await;
     assert_eq!(reply, invalid("custom token ID cannot have a '.' in the value"));
-    assert!(made(&bench, &bench.root, json!({ "id": "ein Schlüssel" })).await["auth"].is_object());
+    let chosen = made(&bench, &bench.root, json!({ "id": "ein Schlüssel" })).await;
+    assert!(chosen["auth"].is_object());
+    assert_eq!(chosen["warnings"], json!(["A custom ID for the token is only as hard to guess as it was chosen"]));
     let reply = made(&bench, &bench.root, json!({ "id": "ein Schlüssel" })).await;
     assert_eq!(reply, invalid("cannot create a token with a duplicate ID"));
     let reply = made(&bench, &bench.root, json!({ "id": "x".repeat(1025) })).await;

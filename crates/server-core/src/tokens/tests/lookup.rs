@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use framework::Operation;
+use serde_json::{Value, json};
 
 use crate::testing::{Bench, denied, invalid, refused};
 
@@ -92,6 +93,37 @@ async fn accessors_are_listed_of_every_token_that_is_there() {
     listed.sort_by_key(ToString::to_string);
     expected.sort_by_key(ToString::to_string);
     assert_eq!(listed, expected);
+}
+
+#[tokio::test]
+async fn accessors_are_listed_in_pages_that_survive_what_goes_in_between() {
+    let bench = Bench::new().await;
+    let mut tokens = Vec::new();
+    for _ in 0..7 {
+        tokens.push(bench.token(json!({})).await);
+    }
+    let list = async |about: Value| {
+        let mut reply = bench.root().call(Operation::List, "auth/token/accessors", about).await;
+        serde_json::from_value::<Vec<String>>(reply["data"]["keys"].take()).expect("a list of texts")
+    };
+    let all = list(json!({})).await;
+    assert_eq!(all.len(), 8);
+    assert_eq!(list(json!({ "limit": -1 })).await, all);
+    let mut paged = Vec::new();
+    let mut after = String::new();
+    loop {
+        let page = list(json!({ "limit": "3", "after": after })).await;
+        assert!(page.len() <= 3);
+        let Some(last) = page.last() else { break };
+        after.clone_from(last);
+        paged.extend(page);
+    }
+    assert_eq!(paged, all);
+    // The accessor that a page goes on behind may be gone by then.
+    let own = bench.root().lookup().await["accessor"].take();
+    let gone = all.iter().position(|accessor| *accessor != own).expect("seven others");
+    bench.root().write("auth/token/revoke-accessor", json!({ "accessor": all[gone] })).await;
+    assert_eq!(list(json!({ "after": all[gone] })).await, all[gone + 1..]);
 }
 
 #[tokio::test]
