@@ -24,6 +24,10 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How many lines of a shard one pass takes.
 const LINES_MAX: usize = 500;
 
+mod backoff;
+
+use backoff::Backoff;
+
 /// A line that is due.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
@@ -40,7 +44,7 @@ pub(crate) trait Owner: Send + Sync {
     fn kind(&self) -> &'static str;
 
     /// Does what is due, or a bounded part of it, and removes or moves the line when all is done. Called again at once
-    /// while the line stays, and later after an error.
+    /// while the line stays, and after an error later with each time.
     async fn fire(&self, line: Line) -> Result<(), Error>;
 }
 
@@ -110,9 +114,13 @@ async fn work(store: Store, env: Env, owners: Vec<Arc<dyn Owner>>, mut stopped: 
     }
 }
 
-/// Where the next pass goes on in each shard. However many lines fail, those behind them get their turn.
+/// What one pass leaves to the next: where it goes on in each shard, so that however many lines fail those behind them
+/// get their turn, and which lines failed.
 #[derive(Default)]
-pub(crate) struct Places([Option<Key>; DUE_SHARDS as usize]);
+pub(crate) struct Places {
+    next: [Option<Key>; DUE_SHARDS as usize],
+    backoff: Backoff,
+}
 
 /// One pass over all shards: what is due by now, a bounded number of lines each. Tells whether there is more to do at
 /// once: lines fired, which may have left work, or some were not looked at yet.
@@ -124,7 +132,7 @@ pub(crate) async fn pass(
     places: &mut Places,
 ) -> Result<bool, Error> {
     let mut has_more = false;
-    for (shard, place) in (0..DUE_SHARDS).zip(&mut places.0) {
+    for (shard, place) in (0..DUE_SHARDS).zip(&mut places.next) {
         let first = keys::due_shard(shard)?;
         let range = KeyRange { start: place.take().unwrap_or(first), end: Some(keys::due_until(shard, now_nanos)?) };
         let (lines, next) = store.keys(range, LINES_MAX).await?;
@@ -134,29 +142,46 @@ pub(crate) async fn pass(
             if *stopped.borrow() {
                 return Ok(false);
             }
-            has_more |= fire(owners, key, revision).await;
+            if places.backoff.is_waiting(&key, now_nanos) {
+                continue;
+            }
+            match fire(owners, key.clone(), revision).await {
+                Fired::Well => {
+                    places.backoff.went_well(&key);
+                    has_more = true;
+                }
+                Fired::Badly => places.backoff.failed(key, now_nanos),
+                Fired::Sealed => return Ok(false),
+            }
         }
     }
     Ok(has_more)
 }
 
+/// What came of a line.
+enum Fired {
+    Well,
+    Badly,
+    /// The next page says so too, and ends the work.
+    Sealed,
+}
+
 /// A line that fails must not keep the others from being looked at.
-async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> bool {
+async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> Fired {
     let Some((kind, line)) = parse(&key, revision) else {
         tracing::error!(?key, "a line of the due index cannot be read");
-        return false;
+        return Fired::Badly;
     };
     let Some(owner) = owners.iter().find(|owner| owner.kind() == kind) else {
         tracing::error!(kind, "nobody owns this kind of line in the due index");
-        return false;
+        return Fired::Badly;
     };
     match owner.fire(line).await {
-        Ok(()) => true,
-        // The next page says so too, and ends the work.
-        Err(Error::Sealed) => false,
+        Ok(()) => Fired::Well,
+        Err(Error::Sealed) => Fired::Sealed,
         Err(error) => {
             tracing::warn!(kind, error = %error, "due work failed and will be tried again");
-            false
+            Fired::Badly
         }
     }
 }

@@ -104,6 +104,24 @@ async fn lines_that_fail_do_not_keep_the_others_waiting_however_many_they_are() 
 }
 
 #[tokio::test]
+async fn a_line_that_fails_is_tried_again_later_with_each_time() {
+    let bench = Bench::new().await;
+    let counter = counter(&bench);
+    let owners: Vec<Arc<dyn Owner>> = vec![Arc::clone(&counter) as _];
+    let (_stop, stopped) = watch::channel(false);
+    put(&bench, 1, ["bad".to_owned()]).await;
+    let store = &bench.core.seals.store;
+    let mut places = Places::default();
+    // As the worker does it: once a second, for an hour.
+    for second in 1..=3600 {
+        let now = second * 1_000_000_000;
+        assert!(!pass(store, &owners, now, &stopped, &mut places).await.expect("it can be read"));
+    }
+    // 1 + 2 + 4 + … + 256 seconds, and from there every 300.
+    assert_eq!(counter.turns("bad"), 10 + (3600 - 512) / 300);
+}
+
+#[tokio::test]
 async fn a_line_of_nobody_and_one_that_is_none_are_left_alone() {
     let bench = Bench::new().await;
     let owners: Vec<Arc<dyn Owner>> = vec![counter(&bench) as _];
