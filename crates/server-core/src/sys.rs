@@ -15,6 +15,7 @@ use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
 
 mod capabilities;
+mod decode_token;
 mod health;
 mod internal;
 mod keyring;
@@ -61,6 +62,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
     Engine::secrets("system", HELP)
         .paths(seal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
         .paths(health::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
+        .paths(decode_token::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
         .paths(keyring::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
         .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
