@@ -34,7 +34,7 @@ impl Failure {
 }
 
 impl Backoff {
-    /// Whether a line is to be left alone for now.
+    /// Whether the time to try a line again has not come.
     pub(super) fn is_waiting(&self, line: &Key, now: i64) -> bool {
         self.0.get(line).is_some_and(|failure| !failure.is_over(now))
     }
