@@ -203,9 +203,9 @@ fn unused(spec: &OperationSpec, route: &Route, data: &Map<String, Value>) -> (Ve
     (rest.into_iter().filter(is_ignored).cloned().collect(), replaced.into_iter().cloned().collect())
 }
 
-/// Only a reply with a body can carry warnings, so a 204 stays one (documented Vault behavior).
+/// Only a reply with an envelope can carry warnings, so a 204 stays one (documented Vault behavior).
 fn warn(reply: &mut Reply, ignored: &[String], replaced: &[String]) {
-    if reply.is_empty() {
+    if reply.is_empty() || reply.body.is_some() {
         return;
     }
     if !ignored.is_empty() {

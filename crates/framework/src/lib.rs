@@ -28,7 +28,7 @@ pub use error::Error;
 pub use field::{Change, Coercion, Field, FieldKind, FieldValue};
 pub use input::{FieldSet, Input};
 pub use path::{Access, Path, Segment};
-pub use reply::{Auth, Data, Lease, Reply, Shape, Status, WrapInfo};
+pub use reply::{Auth, Data, Header, Lease, RawBody, Reply, Shape, Status, WrapInfo};
 pub use request::{Answer, Operation, Request, Service, WrapFormat};
 pub use view::{Stored, View};
 

@@ -1,5 +1,6 @@
 //! What a handler answers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -26,6 +27,11 @@ pub struct Reply {
     pub lease: Option<Lease>,
     /// In place of everything else: where the answer can be fetched once.
     pub wrap_info: Option<WrapInfo>,
+    /// In place of the data and its envelope: bytes of any type.
+    pub body: Option<RawBody>,
+    /// The reply's own headers, such as `Location`; one name may come several times. Of a mounted engine only those
+    /// leave that the mount's `allowed_response_headers` names, and `Cache-Control` of a raw body.
+    pub headers: Vec<Header>,
     /// How the data stands in the body.
     pub shape: Shape,
     /// Anything but the usual status.
@@ -38,6 +44,24 @@ pub enum Data {
     Object(Map<String, Value>),
     /// Already text: one JSON object, passed through as it is.
     Raw(Box<RawValue>),
+}
+
+/// A body that is no envelope: a certificate, a list of revocations, a text for a machine. Its `Debug` shows no byte.
+pub struct RawBody {
+    /// The media type, visible ASCII.
+    pub content_type: Cow<'static, str>,
+    /// What is sent as it is.
+    pub bytes: Vec<u8>,
+}
+
+/// A header of a reply. A name or value that cannot be sent is a mistake of ours: the client gets 500. Its `Debug` shows
+/// the name alone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Compared without case.
+    pub name: Cow<'static, str>,
+    /// Visible ASCII.
+    pub value: String,
 }
 
 /// How the data stands in the body.
@@ -147,6 +171,13 @@ impl Reply {
         Self { data: Some(Data::Raw(data)), ..Self::default() }
     }
 
+    /// Bytes without an envelope, as they are; warnings do not fit in beside them.
+    #[must_use]
+    pub fn body(content_type: impl Into<Cow<'static, str>>, bytes: impl Into<Vec<u8>>) -> Self {
+        let body = RawBody { content_type: content_type.into(), bytes: bytes.into() };
+        Self { body: Some(body), ..Self::default() }
+    }
+
     /// A list of names: `{"keys": […]}`. An empty one is answered 404 by the front door.
     #[must_use]
     pub fn list(keys: Vec<String>) -> Self {
@@ -175,6 +206,13 @@ impl Reply {
         self
     }
 
+    /// One more header of the reply's own.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push(Header { name: name.into(), value: value.into() });
+        self
+    }
+
     /// Another status than the usual one.
     #[must_use]
     pub fn with_status(mut self, status: Status) -> Self {
@@ -192,7 +230,8 @@ impl Reply {
     /// Whether there is anything to write into a body.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.data.is_none() && self.warnings.is_empty() && self.auth.is_none() && self.wrap_info.is_none()
+        let has_body = self.data.is_some() || self.body.is_some();
+        !has_body && self.warnings.is_empty() && self.auth.is_none() && self.wrap_info.is_none()
     }
 
     /// Whether this answers what was asked: a read that found nothing and a list without names do not, and are told as
@@ -214,7 +253,10 @@ impl Reply {
             #[serde(default)]
             keys: Option<Vec<IgnoredAny>>,
         }
-        if !self.warnings.is_empty() || self.wrap_info.is_some() || self.auth.is_some() || self.shape == Shape::Bare {
+        if self.body.is_some() || !self.warnings.is_empty() || self.wrap_info.is_some() || self.auth.is_some() {
+            return false;
+        }
+        if self.shape == Shape::Bare {
             return false;
         }
         match &self.data {
@@ -236,6 +278,18 @@ impl fmt::Debug for Data {
             Self::Object(map) => f.debug_set().entries(map.keys()).finish(),
             Self::Raw(text) => write!(f, "{} bytes of JSON", text.get().len()),
         }
+    }
+}
+
+impl fmt::Debug for RawBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of {}", self.bytes.len(), self.content_type)
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
     }
 }
 

@@ -295,6 +295,14 @@ fn show_reply(reply: Reply) -> Value {
         let lease = json!({ "id": lease.id, "renewable": lease.renewable, "duration_secs": lease.duration.as_secs() });
         shown.insert("lease".to_owned(), lease);
     }
+    if let Some(body) = reply.body {
+        let text = String::from_utf8_lossy(&body.bytes);
+        shown.insert("body".to_owned(), json!({ "content_type": body.content_type, "text": text }));
+    }
+    if !reply.headers.is_empty() {
+        let headers: Vec<_> = reply.headers.iter().map(|it| format!("{}: {}", it.name, it.value)).collect();
+        shown.insert("headers".to_owned(), json!(headers));
+    }
     if reply.status != Status::Usual {
         shown.insert("status".to_owned(), json!(format!("{:?}", reply.status)));
     }

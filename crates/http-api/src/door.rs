@@ -116,7 +116,7 @@ impl Door {
             tracing::error!(request_id = %id, "request ended in a panic");
             return Err(Refusal::Panicked { request_id: id });
         };
-        encode(operation, &answer, has_token)
+        encode(operation, answer, has_token)
     }
 
     fn request(
@@ -144,18 +144,18 @@ impl Door {
     }
 }
 
-fn encode(operation: Operation, answer: &Answer, has_token: bool) -> Result<Answered, Refusal> {
-    let id = &answer.request_id;
-    match &answer.result {
-        Ok(reply) => response::of_reply(operation, id, &answer.mount_type, reply).map_err(|error| {
-            tracing::error!(request_id = %id, %error, "reply cannot be encoded");
-            Refusal::Panicked { request_id: id.clone() }
+fn encode(operation: Operation, answer: Answer, has_token: bool) -> Result<Answered, Refusal> {
+    let Answer { request_id: id, mount_type, result } = answer;
+    match result {
+        Ok(reply) => response::of_reply(operation, &id, &mount_type, reply).map_err(|error| {
+            tracing::error!(request_id = %id, error = %chain(&error), "reply cannot be encoded");
+            Refusal::Panicked { request_id: id }
         }),
         Err(error) => {
             if matches!(error, Error::World { .. } | Error::WorldShown { .. }) {
-                tracing::error!(request_id = %id, error = %chain(error), "request failed");
+                tracing::error!(request_id = %id, error = %chain(&error), "request failed");
             }
-            Ok(response::of_verdict(status::of_error(error, id, has_token)))
+            Ok(response::of_verdict(status::of_error(&error, &id, has_token)))
         }
     }
 }

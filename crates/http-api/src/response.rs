@@ -1,9 +1,10 @@
 //! Gives a body its status line and headers.
 //!
-//! `Content-Type` of JSON has no parameters: clients compare the whole header. Nothing here may be stored by caches.
+//! `Content-Type` of JSON has no parameters: clients compare the whole header. Nothing here may be stored by caches, but
+//! for a reply that says so itself.
 
 use bytes::Bytes;
-use framework::{Operation, Reply, envelope};
+use framework::{Header, Operation, RawBody, Reply, envelope};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
 use http_body_util::Full;
@@ -14,6 +15,27 @@ use crate::status::{self, Outcome, Verdict};
 
 /// What every request gets.
 pub(crate) type Answered = Response<Full<Bytes>>;
+
+/// Why a reply cannot be sent: a mistake of ours.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EncodeError {
+    #[error("encode the envelope")]
+    Envelope(#[source] serde_json::Error),
+    #[error("the reply's header {0:?} cannot be sent")]
+    Header(String),
+    #[error("the reply's content type cannot be sent")]
+    ContentType,
+}
+
+/// A reply's own headers may not change how its bytes are read: that is for the protocol and for the body to say.
+const NAMES_FRAMING: [HeaderName; 6] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
 
 /// Custom headers may not change how a reply is read, nor pretend to be the API's.
 const NAMES_RESERVED: [HeaderName; 7] = [
@@ -68,7 +90,7 @@ impl ExtraHeaders {
     pub(crate) fn complete(&self, mut response: Answered, method: &Method, namespace: Option<HeaderValue>) -> Answered {
         let status = response.status();
         let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         self.add_to(status, headers);
         if let Some(namespace) = namespace {
             headers.insert(HeaderName::from_static(api::header::NAMESPACE), namespace);
@@ -98,17 +120,47 @@ pub(crate) fn of_reply(
     operation: Operation,
     request_id: &str,
     mount_type: &str,
-    reply: &Reply,
-) -> Result<Answered, serde_json::Error> {
-    Ok(match status::of_reply(operation, reply) {
+    reply: Reply,
+) -> Result<Answered, EncodeError> {
+    let mut response = match status::of_reply(operation, &reply) {
         Outcome::Nothing(verdict) => of_verdict(verdict),
         Outcome::Silence(status) => {
             let mut response = Response::new(Full::default());
             *response.status_mut() = status;
             response
         }
-        Outcome::Body(status) => of_bytes(status, api::header::JSON, envelope::encode(request_id, mount_type, reply)?),
-    })
+        Outcome::Body(status) => match reply.body {
+            Some(body) => of_raw(status, body)?,
+            None => {
+                let bytes = envelope::encode(request_id, mount_type, &reply).map_err(EncodeError::Envelope)?;
+                of_bytes(status, api::header::JSON, bytes)
+            }
+        },
+    };
+    add_own(response.headers_mut(), &reply.headers)?;
+    Ok(response)
+}
+
+fn of_raw(status: StatusCode, body: RawBody) -> Result<Answered, EncodeError> {
+    let content_type = HeaderValue::try_from(body.content_type.as_ref()).map_err(|_| EncodeError::ContentType)?;
+    let mut response = Response::new(Full::new(Bytes::from(body.bytes)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(response)
+}
+
+/// The headers that the reply brings along. One name may come several times.
+fn add_own(headers: &mut HeaderMap, own: &[Header]) -> Result<(), EncodeError> {
+    for Header { name, value } in own {
+        let refuse = || EncodeError::Header(name.as_ref().to_owned());
+        let name = HeaderName::try_from(name.as_ref()).map_err(|_| refuse())?;
+        let value = HeaderValue::try_from(value).map_err(|_| refuse())?;
+        if NAMES_FRAMING.contains(&name) {
+            return Err(refuse());
+        }
+        headers.append(name, value);
+    }
+    Ok(())
 }
 
 /// An answer of any type.

@@ -141,6 +141,13 @@ pub(crate) fn of_reply(operation: Operation, reply: &Reply) -> Outcome {
         Status::Accepted => Some(StatusCode::ACCEPTED),
         Status::Code(code) => Some(chosen(code)),
     };
+    if reply.body.is_some() {
+        // Whatever is in it, it is what was asked for; an empty one is empty on purpose.
+        return match status {
+            Some(StatusCode::NO_CONTENT) => Outcome::Silence(StatusCode::NO_CONTENT),
+            status => Outcome::Body(status.unwrap_or(StatusCode::OK)),
+        };
+    }
     let is_found = reply.says_something_to(operation);
     match status {
         None if !is_found => Outcome::Nothing(Verdict::bare(StatusCode::NOT_FOUND)),

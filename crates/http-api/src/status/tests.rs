@@ -121,6 +121,17 @@ fn a_list_without_names_is_404_unless_it_has_a_warning() {
 }
 
 #[test]
+fn a_raw_body_is_sent_whatever_is_in_it() {
+    let body = |bytes: &'static str| Reply::body("text/plain", bytes);
+    for operation in [Operation::Read, Operation::List, Operation::Update, Operation::Help] {
+        check(operation, &body("x"), &Outcome::Body(StatusCode::OK));
+        check(operation, &body(""), &Outcome::Body(StatusCode::OK));
+        check(operation, &body("").with_status(Status::Code(201)), &Outcome::Body(StatusCode::CREATED));
+        check(operation, &body("x").with_status(Status::Code(204)), &Outcome::Silence(StatusCode::NO_CONTENT));
+    }
+}
+
+#[test]
 fn a_status_that_the_handler_asks_for_is_kept() {
     let full = |status| Reply::data(json!({"a": 1})).with_status(status);
     let empty = |status| Reply::empty().with_status(status);

@@ -345,6 +345,63 @@ async fn custom_headers_are_sent() {
 }
 
 #[tokio::test]
+async fn raw_bodies_have_their_own_type_and_no_envelope() {
+    let rig = Rig::new(|request| {
+        let reply = Reply::body("application/pkix-cert", "not json");
+        Ok(if request.path == "made" { reply.with_status(Status::Code(201)) } else { reply })
+    })
+    .await;
+    let answered = rig.get("/v1/a").await;
+    assert_eq!((answered.status, answered.body.as_str()), (200, "not json"));
+    assert_eq!(answered.header("content-type"), Some("application/pkix-cert"));
+    assert_eq!((answered.header("content-length"), answered.header("cache-control")), (Some("8"), Some("no-store")));
+    let head = rig.ask("HEAD", "/v1/a", &[], "").await;
+    assert_eq!((head.status, head.body.as_str(), head.header("content-length")), (200, "", Some("8")));
+    assert_eq!(head.header("content-type"), Some("application/pkix-cert"));
+    assert_eq!(rig.ask("POST", "/v1/made", &[], "{}").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_reply_brings_its_own_headers_along() {
+    let rig = Rig::new(|request| {
+        let reply = if request.path == "nothing" { Reply::empty() } else { Reply::data(json!({"a": 1})) };
+        Ok(reply
+            .with_header("Cache-Control", "max-age=60")
+            .with_header("Link", "<a>")
+            .with_header("link", "<b>")
+            .with_header("Location", "/v1/b"))
+    })
+    .await;
+    for (method, target, status) in [("GET", "/v1/a", 200), ("POST", "/v1/nothing", 204), ("GET", "/v1/nothing", 404)] {
+        let answered = rig.ask(method, target, &[], "").await;
+        assert_eq!((answered.status, answered.header("location")), (status, Some("/v1/b")), "{method} {target}");
+        assert_eq!(answered.header("cache-control"), Some("max-age=60"));
+        let links: Vec<_> = answered.headers.iter().filter(|line| line.to_lowercase().starts_with("link: ")).collect();
+        assert_eq!(links.len(), 2, "{links:?}");
+    }
+}
+
+#[tokio::test]
+async fn headers_that_cannot_be_sent_are_our_mistake_and_no_panic() {
+    let rig = Rig::new(|request| {
+        Ok(match request.path.as_str() {
+            "name" => Reply::empty().with_header("two words", "x"),
+            "value" => Reply::empty().with_header("Location", "line\r\nX-Vault-Token: y"),
+            "length" => Reply::data(json!({})).with_header("Content-Length", "3"),
+            "type" => Reply::data(json!({})).with_header("content-type", "text/html"),
+            _ => Reply::body("text/\u{1}plain", "x"),
+        })
+    })
+    .await;
+    for target in ["/v1/name", "/v1/value", "/v1/length", "/v1/type", "/v1/body"] {
+        let answered = rig.get(target).await;
+        assert_eq!(answered.status, 500, "{target}");
+        assert!(answered.body.contains(&rig.last().id), "{}", answered.body);
+        assert_eq!(answered.header("x-vault-token"), None);
+    }
+}
+
+#[tokio::test]
 async fn one_connection_serves_many_requests() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let rig = Rig::new(|_| Ok(Reply::data(json!({})))).await;
