@@ -1,5 +1,7 @@
 //! What a handler is given beside its input. It cannot reach the core or other mounts from here.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,8 @@ pub struct Context {
     pub request_id: String,
     /// The request's path behind the mount path.
     pub path: String,
+    /// The request's headers that the mount asks for.
+    pub headers: Headers,
 }
 
 impl Context {
@@ -37,6 +41,37 @@ impl Context {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from(self.env.now())
+    }
+}
+
+/// Some headers of a request. Names are compared without case. `Debug` shows the names alone: a value may be a secret.
+#[derive(Clone, Default)]
+pub struct Headers(BTreeMap<String, Vec<String>>);
+
+impl Headers {
+    /// The first value of a header.
+    #[must_use]
+    pub fn first(&self, name: &str) -> Option<&str> {
+        self.all(name).first().map(String::as_str)
+    }
+
+    /// All values of a header in the order in which they came.
+    #[must_use]
+    pub fn all(&self, name: &str) -> &[String] {
+        self.0.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl FromIterator<(String, Vec<String>)> for Headers {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<String>)>>(headers: I) -> Self {
+        let headers = headers.into_iter().filter(|(_, values)| !values.is_empty());
+        Self(headers.map(|(name, values)| (name.to_ascii_lowercase(), values)).collect())
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
@@ -50,7 +85,7 @@ pub struct Mount {
     /// Part of every storage key of the mount.
     pub uuid: String,
     /// The mount's options, such as `version`.
-    pub options: std::collections::BTreeMap<String, String>,
+    pub options: BTreeMap<String, String>,
     /// What leases and tokens get when nothing else is asked.
     pub default_lease_ttl: Duration,
     /// The most that they can get.

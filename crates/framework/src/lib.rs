@@ -22,14 +22,14 @@ pub mod view;
 #[cfg(test)]
 mod sample;
 
-pub use context::{Caller, Connection, Context, Mount, Namespace};
+pub use context::{Caller, Connection, Context, Headers, Mount, Namespace};
 pub use engine::{Engine, Kind, Mounted};
 pub use error::Error;
 pub use field::{Change, Coercion, Field, FieldKind, FieldValue};
 pub use input::{FieldSet, Input};
 pub use path::{Access, Path, Segment};
 pub use reply::{Auth, Data, Header, Lease, RawBody, Reply, Shape, Status, WrapInfo};
-pub use request::{Answer, Operation, Request, Service, WrapFormat};
+pub use request::{Answer, HeaderSource, Operation, Request, Service, WrapFormat};
 pub use view::{Stored, View};
 
 /// A future that is boxed so that handlers of different types fit into one table.

@@ -73,6 +73,13 @@ pub enum WrapFormat {
     Jwt,
 }
 
+/// The headers of a request, as its front door holds them: nothing of them is copied unless somebody asks.
+pub trait HeaderSource: Send + Sync {
+    /// All values of a header in the order in which they came. Names are compared without case; a value that is no text
+    /// is left out.
+    fn values(&self, name: &str) -> Vec<String>;
+}
+
 /// A request as a front door hands it to the core. Its path and token are as the client sent them, decoded. Its `Debug`
 /// shows the names of the values and no value.
 #[derive(Clone)]
@@ -95,6 +102,9 @@ pub struct Request {
     pub wrap_format: WrapFormat,
     /// Where the request came in.
     pub connection: Arc<Connection>,
+    /// What else the client sent about the request. Engines see of it what their mount's `passthrough_request_headers`
+    /// names, and never the token.
+    pub headers: Option<Arc<dyn HeaderSource>>,
 }
 
 impl Request {
@@ -111,6 +121,7 @@ impl Request {
             wrap_ttl: None,
             wrap_format: WrapFormat::default(),
             connection: Arc::new(Connection::default()),
+            headers: None,
         }
     }
 }

@@ -16,7 +16,7 @@ use storage::counting::Counting;
 use storage::memory::Memory;
 use storage::{Key, Revision, Storage};
 
-use crate::context::{Caller, Connection, Context, Mount, Namespace};
+use crate::context::{Caller, Connection, Context, Headers, Mount, Namespace};
 use crate::engine::Mounted;
 use crate::error::Error;
 use crate::reply::{Data, Reply, Shape, Status};
@@ -176,6 +176,7 @@ impl Harness {
             wrap_ttl: None,
             request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
             path: path.to_owned(),
+            headers: Headers::default(),
         }
     }
 

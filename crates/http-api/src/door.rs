@@ -2,13 +2,14 @@
 //!
 //! A panic anywhere behind this door is one client's 500 and a line in the log, never the end of a connection.
 
+use std::ops::Deref;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
 use env::Env;
-use framework::{Answer, Connection, Error, Operation, Request, Service};
+use framework::{Answer, Connection, Error, HeaderSource, Operation, Request, Service};
 use http::Method;
 use http::request::Parts;
 use hyper::body::Incoming;
@@ -55,13 +56,19 @@ impl Door {
     /// Answers one request. Dropping the future drops the service's.
     pub(crate) async fn respond(&self, connection: &Arc<Connection>, request: http::Request<Incoming>) -> Answered {
         let (parts, body) = request.into_parts();
+        let parts = Arc::new(Received(parts));
         let namespace = parts.headers.get(&head::NAMESPACE).cloned();
         let answered = self.route(connection, &parts, body).await;
         let answered = answered.unwrap_or_else(|refusal| response::of_verdict(status::of_refusal(refusal)));
         self.headers.complete(answered, &parts.method, namespace)
     }
 
-    async fn route(&self, connection: &Arc<Connection>, parts: &Parts, body: Incoming) -> Result<Answered, Refusal> {
+    async fn route(
+        &self,
+        connection: &Arc<Connection>,
+        parts: &Arc<Received>,
+        body: Incoming,
+    ) -> Result<Answered, Refusal> {
         let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
         if target > self.limits.uri_bytes {
             return Err(Refusal::UriTooLong(self.limits.uri_bytes));
@@ -83,7 +90,7 @@ impl Door {
     async fn ask(
         &self,
         connection: &Arc<Connection>,
-        parts: &Parts,
+        parts: &Arc<Received>,
         path: &str,
         body: Incoming,
     ) -> Result<Answered, Refusal> {
@@ -122,7 +129,7 @@ impl Door {
     fn request(
         &self,
         connection: &Arc<Connection>,
-        parts: &Parts,
+        parts: &Arc<Received>,
         head: Head,
         body: Option<&Body>,
     ) -> Result<Request, Refusal> {
@@ -140,7 +147,26 @@ impl Door {
             wrap_ttl: head.wrap_ttl,
             wrap_format: head.wrap_format,
             connection: Arc::clone(connection),
+            headers: Some(Arc::clone(parts) as _),
         })
+    }
+}
+
+/// A request's line and headers, shared with whoever answers it.
+struct Received(Parts);
+
+impl Deref for Received {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl HeaderSource for Received {
+    fn values(&self, name: &str) -> Vec<String> {
+        let values = self.0.headers.get_all(name).iter();
+        values.filter_map(|value| std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned)).collect()
     }
 }
 

@@ -19,6 +19,7 @@ use crate::wrapping::{self, Wrapping};
 
 mod authenticate;
 pub(crate) mod authorize;
+mod headers;
 pub(crate) mod resolve;
 
 /// What the pipeline needs of the core.
@@ -135,7 +136,10 @@ impl Pipeline {
         }
         resolve::check_kind(&target, token)?;
         let route = target.route?;
-        let reply = target.engine.handle(&context, &route, operation, data).await?;
+        let mut reply = target.engine.handle(&context, &route, operation, data).await?;
+        if let Some(mount) = &target.mount {
+            headers::let_out(&mut reply, &mount.settings);
+        }
         Ok((mount_type, reply))
     }
 
@@ -174,6 +178,7 @@ impl Pipeline {
             wrap_ttl: request.wrap_ttl,
             request_id: request.id.clone(),
             path: target.path.to_owned(),
+            headers: target.mount.as_ref().map(|it| headers::let_in(request, &it.settings)).unwrap_or_default(),
         }
     }
 }

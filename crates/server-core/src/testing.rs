@@ -396,6 +396,10 @@ fn show(result: Result<Reply, Error>) -> Value {
         });
         shown.insert("auth".to_owned(), auth);
     }
+    if !reply.headers.is_empty() {
+        let headers: Vec<_> = reply.headers.iter().map(|it| format!("{}: {}", it.name, it.value)).collect();
+        shown.insert("headers".to_owned(), json!(headers));
+    }
     if reply.status != Status::Usual {
         shown.insert("status".to_owned(), json!(format!("{:?}", reply.status)));
     }
@@ -455,12 +459,30 @@ fn gate(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
     let paths = [
         Path::new("login", "Who is there?").unauthenticated().update(knock, "Knock."),
         Path::new("config", "Not for everybody.").sudo().read(knock, "Look."),
+        Path::new("echo", "What comes back.").read(echo, "Show headers, and send some.").update(page, "Send a page."),
     ];
     Engine::auth("gate", "Opens to nobody.").paths(paths).mount(()).map_err(|source| Error::world("make it", source))
 }
 
 async fn knock((): &(), context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
     Ok(Reply::data(json!({ "seen": context.caller.display_name, "is_sudo": context.caller.is_sudo })))
+}
+
+/// Tells what it sees of some headers, and sends others.
+async fn echo((): &(), context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
+    let seen = |name: &str| json!(context.headers.all(name));
+    let names = ["X-Vault-Token", "authorization", "x-amz-date", "X-Other"];
+    let data: Map<_, _> = names.iter().map(|name| ((*name).to_owned(), seen(name))).collect();
+    Ok(own_headers(Reply::data(data.into())))
+}
+
+/// Bytes instead of data.
+async fn page((): &(), _: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
+    Ok(own_headers(Reply::body("text/plain", "page")))
+}
+
+fn own_headers(reply: Reply) -> Reply {
+    reply.with_header("Location", "/there").with_header("Cache-Control", "max-age=9").with_header("X-Quiet", "psst")
 }
 
 async fn exists((): &(), context: &Context, input: At) -> Result<bool, Error> {

@@ -1,5 +1,6 @@
 mod calls;
 mod chaos;
+mod headers;
 mod pipeline;
 mod protected;
 mod seal;

@@ -402,6 +402,17 @@ async fn headers_that_cannot_be_sent_are_our_mistake_and_no_panic() {
 }
 
 #[tokio::test]
+async fn the_service_can_look_at_every_header() {
+    let rig = empty().await;
+    rig.ask("GET", "/v1/a", &["X-One: 1", "x-one: 2", "X-Vault-Token: t", "X-Odd: \u{e9}"], "").await;
+    let headers = rig.last().headers.expect("headers came along");
+    assert_eq!(headers.values("x-ONE"), ["1", "2"]);
+    assert_eq!(headers.values("X-Odd"), ["\u{e9}"]);
+    assert_eq!(headers.values("x-none"), [""; 0]);
+    assert_eq!(headers.values("not a name"), [""; 0]);
+}
+
+#[tokio::test]
 async fn one_connection_serves_many_requests() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let rig = Rig::new(|_| Ok(Reply::data(json!({})))).await;
