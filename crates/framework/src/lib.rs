@@ -3,6 +3,7 @@
 //! An engine is data plus handlers. From its one table come routing, validation, path help and OpenAPI. This crate
 //! knows nothing of the core, of HTTP or of any engine; `docs/adding-an-engine.md` walks through a new one.
 
+pub mod browser;
 pub mod conformance;
 pub mod context;
 pub mod engine;
@@ -22,6 +23,7 @@ pub mod view;
 #[cfg(test)]
 mod sample;
 
+pub use browser::{BrowserSettings, Cors};
 pub use context::{Caller, Connection, Context, Headers, Mount, Namespace};
 pub use engine::{Engine, Kind, Mounted};
 pub use error::Error;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use secret::Secret;
 use serde_json::{Map, Value};
 
+use crate::browser::BrowserSettings;
 use crate::context::Connection;
 use crate::error::Error;
 use crate::reply::Reply;
@@ -144,6 +145,15 @@ pub trait Service: Send + Sync + 'static {
     /// Answers one request. Never panics: a panic below is caught and becomes an [`Error::World`]. Cancel-safe in
     /// the sense of storage: a commit under way is finished or not begun, never half.
     async fn answer(&self, request: Request) -> Answer;
+
+    /// The cluster's settings that concern browsers, as of now. Asked for requests that come from one, so it should
+    /// cost nothing once known.
+    ///
+    /// # Errors
+    /// When they are set and cannot be read. While sealed they are the defaults.
+    async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {
+        Ok(Arc::default())
+    }
 }
 
 /// What became of a request.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use env::Env;
-use framework::{Answer, Connection, Error, HeaderSource, Operation, Request, Service};
-use http::Method;
+use framework::{Answer, BrowserSettings, Connection, Error, HeaderSource, Operation, Request, Service};
 use http::request::Parts;
+use http::{Method, header};
 use hyper::body::Incoming;
 
 use crate::body::{self, Body, Reader};
 use crate::config::{ForwardedFor, Limits, ListenerConfig, Timeouts};
+use crate::cors::{self, Crossing};
 use crate::forwarded;
 use crate::head::{self, Head};
 use crate::page;
@@ -58,9 +59,47 @@ impl Door {
         let (parts, body) = request.into_parts();
         let parts = Arc::new(Received(parts));
         let namespace = parts.headers.get(&head::NAMESPACE).cloned();
-        let answered = self.route(connection, &parts, body).await;
-        let answered = answered.unwrap_or_else(|refusal| response::of_verdict(status::of_refusal(refusal)));
+        let answered = match self.cross(&parts).await {
+            Ok(Some(Crossing::Preflight(answered))) => answered,
+            Ok(Some(Crossing::Granted(origin))) => {
+                let mut answered = self.serve(connection, &parts, body).await;
+                cors::grant(answered.headers_mut(), origin);
+                answered
+            }
+            Ok(None) => self.serve(connection, &parts, body).await,
+            Err(refusal) => turned_away(refusal),
+        };
         self.headers.complete(answered, &parts.method, namespace)
+    }
+
+    /// What the cluster's settings say to a request that comes from a page of some origin; nothing when it does not, or
+    /// when nothing is set.
+    async fn cross(&self, parts: &Parts) -> Result<Option<Crossing>, Refusal> {
+        let Some(origin) = parts.headers.get(header::ORIGIN) else { return Ok(None) };
+        let settings = self.settings().await?;
+        let Some(cors) = &settings.cors else { return Ok(None) };
+        cors::judge(cors, origin, &parts.method, &parts.headers).map(Some)
+    }
+
+    /// The cluster's settings for browsers, within the time that a request has.
+    async fn settings(&self) -> Result<Arc<BrowserSettings>, Refusal> {
+        let settings = tokio::select! {
+            biased;
+            settings = caught(self.service.browser_settings()) => settings,
+            () = self.env.sleep(self.timeouts.request) => return Err(Refusal::TooSlow),
+        };
+        let reason = match settings {
+            Some(Ok(settings)) => return Ok(settings),
+            Some(Err(error)) => chain(&error),
+            None => "panic".to_owned(),
+        };
+        let request_id = self.env.uuid();
+        tracing::error!(%request_id, error = %reason, "settings for browsers could not be read");
+        Err(Refusal::Internal { request_id })
+    }
+
+    async fn serve(&self, connection: &Arc<Connection>, parts: &Arc<Received>, body: Incoming) -> Answered {
+        self.route(connection, parts, body).await.unwrap_or_else(turned_away)
     }
 
     async fn route(
@@ -77,13 +116,16 @@ impl Door {
         if let Some(path) = path.strip_prefix("/v1/") {
             return self.ask(connection, parts, path, body).await;
         }
-        let page = match path.as_ref() {
-            "/" | "/ui" => page::ui,
-            "/robots.txt" => page::robots,
-            other if other.starts_with("/ui/") => page::ui,
+        let is_ui = match path.as_ref() {
+            "/" | "/ui" => true,
+            "/robots.txt" => false,
+            other if other.starts_with("/ui/") => true,
             _ => return Err(Refusal::NoSuchPlace),
         };
-        if matches!(parts.method, Method::GET | Method::HEAD) { Ok(page()) } else { Err(Refusal::Method) }
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            return Err(Refusal::Method);
+        }
+        Ok(if is_ui { page::ui(&self.settings().await?.ui_headers) } else { page::robots() })
     }
 
     /// Reads the request, asks the service, and encodes its answer, all before the deadline.
@@ -121,7 +163,7 @@ impl Door {
         };
         let Some(answer) = answer else {
             tracing::error!(request_id = %id, "request ended in a panic");
-            return Err(Refusal::Panicked { request_id: id });
+            return Err(Refusal::Internal { request_id: id });
         };
         encode(operation, answer, has_token)
     }
@@ -170,12 +212,16 @@ impl HeaderSource for Received {
     }
 }
 
+fn turned_away(refusal: Refusal) -> Answered {
+    response::of_verdict(status::of_refusal(refusal))
+}
+
 fn encode(operation: Operation, answer: Answer, has_token: bool) -> Result<Answered, Refusal> {
     let Answer { request_id: id, mount_type, result } = answer;
     match result {
         Ok(reply) => response::of_reply(operation, &id, &mount_type, reply).map_err(|error| {
             tracing::error!(request_id = %id, error = %chain(&error), "reply cannot be encoded");
-            Refusal::Panicked { request_id: id }
+            Refusal::Internal { request_id: id }
         }),
         Err(error) => {
             if matches!(error, Error::World { .. } | Error::WorldShown { .. }) {

@@ -1,7 +1,7 @@
 //! The few answers that are not the API's: the page in place of the web UI, and what robots are told.
 
 use http::StatusCode;
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 
 use crate::response::{self, Answered};
 
@@ -10,8 +10,8 @@ const PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\"
     </html>\n";
 const ROBOTS: &str = "User-agent: *\nDisallow: /\n";
 
-/// The page in place of the web UI. It may load and run nothing.
-pub(crate) fn ui() -> Answered {
+/// The page in place of the web UI, with the operator's headers in place of its own. It may load and run nothing.
+pub(crate) fn ui(custom: &[(String, String)]) -> Answered {
     let mut response = response::of_bytes(StatusCode::OK, "text/html; charset=utf-8", PAGE);
     let headers = response.headers_mut();
     let policy =
@@ -19,6 +19,17 @@ pub(crate) fn ui() -> Answered {
     headers.insert(header::CONTENT_SECURITY_POLICY, policy);
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert("service-worker-allowed", HeaderValue::from_static("/"));
+    // Checked when they were set; one that cannot be sent all the same must not take the page away.
+    let sendable =
+        |(name, value): &(String, String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+    let custom: Vec<_> = custom.iter().filter_map(sendable).collect();
+    for (name, _) in &custom {
+        headers.remove(name);
+    }
+    for (name, value) in custom {
+        headers.append(name, value);
+    }
     response
 }
 

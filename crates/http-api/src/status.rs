@@ -14,6 +14,8 @@ pub(crate) enum Refusal {
     NoSuchPlace,
     /// The method means nothing here.
     Method,
+    /// A browser calls from an origin that may not.
+    Origin,
     /// `list` and `scan` in the query contradict each other or are no booleans.
     ListFlags,
     /// The request makes no sense; says why without repeating any of it.
@@ -38,8 +40,8 @@ pub(crate) enum Refusal {
     BodiesFull,
     /// The answer did not come in time.
     TooSlow,
-    /// Something of ours panicked.
-    Panicked {
+    /// Something of ours went wrong; the log has the reason under this id.
+    Internal {
         /// The request's id.
         request_id: String,
     },
@@ -78,6 +80,7 @@ pub(crate) fn of_refusal(refusal: Refusal) -> Verdict {
     match refusal {
         Refusal::NoSuchPlace => Verdict::bare(StatusCode::NOT_FOUND),
         Refusal::Method => Verdict::bare(StatusCode::METHOD_NOT_ALLOWED),
+        Refusal::Origin => Verdict::new(StatusCode::FORBIDDEN, "origin not allowed"),
         Refusal::ListFlags => Verdict::bare(StatusCode::BAD_REQUEST),
         Refusal::Malformed(text) => Verdict::new(StatusCode::BAD_REQUEST, text),
         Refusal::WriteToFolder => Verdict::new(StatusCode::BAD_REQUEST, "cannot write to a path ending in '/'"),
@@ -108,7 +111,7 @@ pub(crate) fn of_refusal(refusal: Refusal) -> Verdict {
             StatusCode::SERVICE_UNAVAILABLE,
             "request was not answered in time; whether it took effect is not known",
         ),
-        Refusal::Panicked { request_id } => internal(&request_id),
+        Refusal::Internal { request_id } => internal(&request_id),
     }
 }
 

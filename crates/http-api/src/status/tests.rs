@@ -43,7 +43,8 @@ fn every_refusal_and_error_has_its_status_and_body() {
         ("body too slow", Refusal::BodyTooSlow),
         ("bodies full", Refusal::BodiesFull),
         ("too slow", Refusal::TooSlow),
-        ("panicked", Refusal::Panicked { request_id: ID.into() }),
+        ("internal", Refusal::Internal { request_id: ID.into() }),
+        ("origin", Refusal::Origin),
     ];
     let cause = || Box::new(std::io::Error::other("disk at /secret/place is full"));
     let errors = [

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "what surprises a test ends it")]
 
 mod bounds;
+mod browsers;
 mod http2;
 mod rig;
 mod tls;

@@ -1,12 +1,13 @@
 //! A listener on a free port with a scripted service, and clients that say exactly what a test wants them to say.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use env::simulated::{self, SimulatedClock};
-use framework::{Answer, Error, Reply, Request, Service};
+use framework::{Answer, BrowserSettings, Error, Reply, Request, Service};
 use http_api::{Handle, Listener, ListenerConfig};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -21,6 +22,8 @@ pub(crate) struct Scripted {
     script: Script,
     seen: Mutex<Vec<Request>>,
     gate: tokio::sync::Semaphore,
+    settings: Mutex<Result<BrowserSettings, &'static str>>,
+    settings_asked: AtomicUsize,
 }
 
 #[async_trait]
@@ -32,6 +35,12 @@ impl Service for Scripted {
             drop(self.gate.acquire().await);
         }
         Answer { request_id: id, mount_type: "kv".into(), result: (self.script)(&request) }
+    }
+
+    async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {
+        self.settings_asked.fetch_add(1, Ordering::Relaxed);
+        let settings = self.settings.lock().unwrap().clone();
+        settings.map(Arc::new).map_err(|why| Error::world("reading core/cors", why))
     }
 }
 
@@ -60,7 +69,13 @@ impl Rig {
     ) -> Self {
         let (env, clock) = simulated::env(7);
         let gate = tokio::sync::Semaphore::new(0);
-        let service = Arc::new(Scripted { script: Box::new(script), seen: Mutex::default(), gate });
+        let service = Arc::new(Scripted {
+            script: Box::new(script),
+            seen: Mutex::default(),
+            gate,
+            settings: Mutex::new(Ok(BrowserSettings::default())),
+            settings_asked: AtomicUsize::new(0),
+        });
         let listener = Listener::bind(&config, Arc::clone(&service) as Arc<dyn Service>, env).await.unwrap();
         let (address, handle) = (listener.local_addr(), listener.handle());
         let (stop, stopped) = oneshot::channel::<()>();
@@ -78,6 +93,16 @@ impl Rig {
     /// Waits until the listener has ended.
     pub(crate) async fn ended(self) {
         self.serving.await.unwrap();
+    }
+
+    /// What the service says about browsers from now on.
+    pub(crate) fn set_browser_settings(&self, settings: Result<BrowserSettings, &'static str>) {
+        *self.service.settings.lock().unwrap() = settings;
+    }
+
+    /// How often the service was asked about browsers.
+    pub(crate) fn settings_asked(&self) -> usize {
+        self.service.settings_asked.load(Ordering::Relaxed)
     }
 
     /// Lets every stuck request go on.
