@@ -6,6 +6,10 @@ use storage::Key;
 
 /// The cluster's identity and the keys of the keyed hashes.
 pub(crate) const CLUSTER: Key = Key::constant("core/cluster");
+/// Which origins browsers may call from; see [`crate::browser`].
+pub(crate) static CORS: Key = Key::constant("core/cors");
+/// The headers of the web interface.
+pub(crate) static UI_HEADERS: Key = Key::constant("core/ui-headers");
 
 /// The key that signs wrapping tokens in the form of JSON Web Tokens.
 pub(crate) const WRAPPING_KEY: Key = Key::constant("core/wrapping-key");

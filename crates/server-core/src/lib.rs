@@ -11,10 +11,11 @@ use barrier::Barrier;
 use barrier::seal::{Device, InitOptions, SealControl, SealStatus};
 use env::Env;
 use framework::router::TableError;
-use framework::{Answer, Error, Mounted, Request, Service};
+use framework::{Answer, BrowserSettings, Error, Mounted, Request, Service};
 use secret::{Secret, SecretBytes};
 
 mod cidr;
+mod browser;
 mod cluster;
 mod due;
 mod glob;
@@ -35,6 +36,7 @@ pub use node::Node;
 pub use seals::Initialized;
 pub use tokens::Limits;
 
+use browser::Browser;
 use cluster::Identity;
 use mounts::Mounts;
 use policies::Policies;
@@ -68,6 +70,7 @@ pub struct Parts {
 pub struct Core {
     seals: Arc<Seals>,
     pipeline: Pipeline,
+    browser: Arc<Browser>,
 }
 
 /// Why a core could not be put together.
@@ -112,6 +115,7 @@ impl Core {
             turning: tokio::sync::Mutex::default(),
             cluster_name,
         });
+        let browser = Arc::new(Browser::new(store.clone()));
         let sys = sys::engine(Sys {
             seal: SealPart { seals: Arc::clone(&seals), node: Arc::new(node) },
             mounts: MountsPart {
@@ -124,9 +128,10 @@ impl Core {
             wrapping: Arc::clone(&wrapping),
             passwords: PasswordPolicies::new(store.clone(), env.clone()),
             explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
+            browser: Arc::clone(&browser),
         })?;
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
-        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping } })
+        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping }, browser })
     }
 
     /// Whether the store has been initialized.
@@ -185,6 +190,10 @@ impl Service for Core {
         let request_id = request.id.clone();
         let (mount_type, result) = self.pipeline.handle(request).await;
         Answer { request_id, mount_type, result }
+    }
+
+    async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {
+        self.browser.settings().await
     }
 }
 

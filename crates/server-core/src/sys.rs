@@ -6,6 +6,7 @@ use std::sync::Arc;
 use framework::router::TableError;
 use framework::{Engine, Mounted};
 
+use crate::browser::Browser;
 use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
@@ -16,6 +17,7 @@ use crate::wrapping::Wrapping;
 
 mod capabilities;
 mod decode_token;
+mod config;
 mod health;
 mod internal;
 mod keyring;
@@ -33,6 +35,7 @@ pub(crate) struct Sys {
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
+    pub(crate) browser: Arc<Browser>,
     pub(crate) explain: ExplainPart,
     pub(crate) passwords: PasswordPolicies,
 }
@@ -72,5 +75,6 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
+        .paths(config::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.browser.as_ref())))
         .mount(sys)
 }

@@ -71,9 +71,9 @@ pub(super) const TOP_REFUSED: Refused = &[
 pub(super) const LISTENER_IGNORED: Ignored = &[
     ("cluster_address", "nodes meet in their storage"),
     ("cors_allow_credentials", ""),
-    ("cors_allowed_headers", "CORS is not available in this release"),
-    ("cors_allowed_origins", "CORS is not available in this release"),
-    ("cors_enabled", "CORS is not available in this release"),
+    ("cors_allowed_headers", "origins are allowed for the whole cluster, with sys/config/cors"),
+    ("cors_allowed_origins", "origins are allowed for the whole cluster, with sys/config/cors"),
+    ("cors_enabled", "origins are allowed for the whole cluster, with sys/config/cors"),
     ("disable_replication_status_endpoints", "there are none"),
     ("disable_request_limiter", ""),
     ("disable_unauthed_generate_root_endpoints", "neither is available in this release"),
