@@ -1,5 +1,6 @@
 //! How a listener is set up: plain values with their units and defaults. Reading them from a file is not done here.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,8 +18,8 @@ const ANONYMOUS_BODY_BYTES: usize = SMALL_BODY_BYTES;
 /// One socket with everything that belongs to it.
 #[derive(Clone, Debug)]
 pub struct ListenerConfig {
-    /// Where to listen; port 0 takes any free one.
-    pub address: SocketAddr,
+    /// Where to listen.
+    pub endpoint: Endpoint,
     /// `None` for plain HTTP.
     pub tls: Option<TlsConfig>,
     /// What one client may take.
@@ -36,15 +37,66 @@ pub struct ListenerConfig {
 impl ListenerConfig {
     /// Plain HTTP with the default bounds.
     #[must_use]
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(endpoint: impl Into<Endpoint>) -> Self {
         Self {
-            address,
+            endpoint: endpoint.into(),
             tls: None,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             json: api::json::Limits::default(),
             forwarded_for: None,
             headers: Vec::new(),
+        }
+    }
+}
+
+/// Where a listener listens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Endpoint {
+    /// An address and a port; port 0 takes any free one.
+    Tcp(SocketAddr),
+    /// A file.
+    Unix(UnixEndpoint),
+}
+
+/// A socket in the file system. A socket that a dead server left there is replaced, anything else is not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct UnixEndpoint {
+    /// Its file, about 100 bytes at most.
+    pub path: PathBuf,
+    /// The file's mode: whoever may write it may connect.
+    pub mode: u32,
+    /// The file's owner, a name in `/etc/passwd` or a number; `None` for the server's own user.
+    pub user: Option<String>,
+    /// The same for its group, in `/etc/group`.
+    pub group: Option<String>,
+}
+
+impl UnixEndpoint {
+    /// A socket for the server's own user alone.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), mode: 0o600, user: None, group: None }
+    }
+}
+
+impl From<SocketAddr> for Endpoint {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
+impl From<UnixEndpoint> for Endpoint {
+    fn from(endpoint: UnixEndpoint) -> Self {
+        Self::Unix(endpoint)
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(endpoint) => endpoint.path.display().fmt(f),
         }
     }
 }

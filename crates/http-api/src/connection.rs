@@ -16,11 +16,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use crate::config::Limits;
 use crate::door::Door;
+use crate::socket::Socket;
 use crate::stream::{Stream, Transport};
 use crate::tls::Tls;
 use crate::watchdog::{Pulse, Waiting, Watchdog};
@@ -37,8 +37,8 @@ const PLAIN_ON_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\nContent-Type: text/pla
 
 /// Serves one client until it leaves, is too slow, or the drain is over. `accepted` is of the monotonic clock.
 pub(crate) async fn serve(
-    socket: TcpStream,
-    remote: SocketAddr,
+    socket: Socket,
+    remote: Option<SocketAddr>,
     accepted: Duration,
     door: Arc<Door>,
     tls: Option<Arc<Tls>>,
@@ -56,32 +56,37 @@ pub(crate) async fn serve(
             speak(transport, Arc::new(connection), pulse, door, draining).await;
         }
         Ok(None) => {}
-        Err(error) => tracing::debug!(%remote, %error, "connection was not opened"),
+        Err(error) => tracing::debug!(?remote, %error, "connection was not opened"),
     }
 }
 
 /// The TLS handshake where there is one; `None` when all is said already.
-async fn open(socket: TcpStream, remote: SocketAddr, tls: Option<&Tls>) -> io::Result<Option<(Transport, Connection)>> {
-    // Replies are written at once; waiting for more bytes would only delay them.
-    socket.set_nodelay(true)?;
+async fn open(
+    mut socket: Socket,
+    remote: Option<SocketAddr>,
+    tls: Option<&Tls>,
+) -> io::Result<Option<(Transport, Connection)>> {
+    socket.send_at_once()?;
     let Some(tls) = tls else {
-        let connection = Connection { remote: Some(remote), is_tls: false, client_certificates: Vec::new() };
+        let connection = Connection { remote, is_tls: false, client_certificates: Vec::new() };
         return Ok(Some((Transport::Plain(socket), connection)));
     };
-    let mut first = [0; 1];
-    if socket.peek(&mut first).await? == 1 && first != [TLS_HANDSHAKE] {
+    if socket.head().is_empty() {
+        socket.look().await?;
+    }
+    if socket.head().first().is_some_and(|first| *first != TLS_HANDSHAKE) {
         explain(socket).await?;
         return Ok(None);
     }
     let stream = tls.acceptor().accept(socket).await?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let client_certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
-    let connection = Connection { remote: Some(remote), is_tls: true, client_certificates };
+    let connection = Connection { remote, is_tls: true, client_certificates };
     Ok(Some((Transport::Tls(Box::new(stream)), connection)))
 }
 
 /// Tells a client that it forgot the `s` of `https`.
-async fn explain(mut socket: TcpStream) -> io::Result<()> {
+async fn explain(mut socket: Socket) -> io::Result<()> {
     socket.write_all(PLAIN_ON_TLS).await?;
     socket.shutdown().await?;
     let (mut buffer, mut total) = ([0; 1024], 0);

@@ -1,20 +1,29 @@
 //! Why a listener cannot be set up, or its certificate not be exchanged.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
+
+use crate::config::Endpoint;
 
 /// Why a listener cannot be set up, or its certificate not be exchanged. Never holds key material.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The socket cannot be had.
-    #[error("listening on {address}")]
+    #[error("listening on {endpoint}")]
     Bind {
         /// Where.
-        address: SocketAddr,
+        endpoint: Endpoint,
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// A socket's file cannot be given to somebody unknown.
+    #[error("{name:?} is neither a number nor a name in {file}")]
+    Owner {
+        /// The user or group.
+        name: String,
+        /// Where it was looked for.
+        file: &'static str,
     },
     /// A file cannot be read.
     #[error("reading {}", path.display())]

@@ -19,13 +19,16 @@ mod page;
 mod path;
 mod response;
 mod room;
+mod socket;
 mod status;
 mod stream;
 mod tls;
+mod unix;
 mod watchdog;
 
 pub use config::{
-    ClientCertificates, CustomHeader, ForwardedFor, Limits, ListenerConfig, Statuses, Timeouts, TlsConfig, TlsVersion,
+    ClientCertificates, CustomHeader, Endpoint, ForwardedFor, Limits, ListenerConfig, Statuses, Timeouts, TlsConfig,
+    TlsVersion, UnixEndpoint,
 };
 pub use error::Error;
 pub use forwarded::{Network, NetworkError};

@@ -2,6 +2,7 @@
 //!
 //! Every connection is a task of this listener's own set, so none outlives it.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -9,25 +10,33 @@ use std::time::Duration;
 
 use env::Env;
 use framework::Service;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 
-use crate::config::{Limits, ListenerConfig};
+use crate::config::{Endpoint, Limits, ListenerConfig};
 use crate::connection;
 use crate::door::Door;
 use crate::error::Error;
+use crate::socket::Socket;
 use crate::tls::Tls;
+use crate::unix::{self, SocketFile};
 
 /// After the kernel refused a connection, mostly for want of file descriptors: long enough to let some close.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A bound socket, ready to serve.
 pub struct Listener {
-    socket: TcpListener,
-    address: SocketAddr,
+    bound: Bound,
+    endpoint: Endpoint,
     door: Arc<Door>,
     tls: Option<Arc<Tls>>,
+}
+
+/// The socket itself.
+enum Bound {
+    Tcp(TcpListener),
+    Unix { socket: UnixListener, _file: SocketFile },
 }
 
 /// Reaches a listener while it serves. Cheap to clone.
@@ -56,16 +65,23 @@ impl Listener {
         check(&config.limits)?;
         let tls = config.tls.as_ref().map(|tls| Tls::load(tls, &env)).transpose()?.map(Arc::new);
         let door = Arc::new(Door::new(config, service, env)?);
-        let refuse = |source| Error::Bind { address: config.address, source };
-        let socket = TcpListener::bind(config.address).await.map_err(refuse)?;
-        let address = socket.local_addr().map_err(refuse)?;
-        Ok(Self { socket, address, door, tls })
+        let (bound, endpoint) = Bound::to(&config.endpoint).await?;
+        Ok(Self { bound, endpoint, door, tls })
     }
 
     /// Where it listens, with the real port.
     #[must_use]
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.address
+    pub const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The address, with the real port; `None` of a Unix socket.
+    #[must_use]
+    pub const fn local_addr(&self) -> Option<SocketAddr> {
+        match self.endpoint {
+            Endpoint::Tcp(address) => Some(address),
+            Endpoint::Unix(_) => None,
+        }
     }
 
     /// Whether clients must speak TLS.
@@ -120,17 +136,43 @@ impl Listener {
     }
 
     /// The next connection, once there is a slot for it. Cancel-safe: none is lost.
-    async fn accept(&self, slots: &Arc<Semaphore>) -> (Option<OwnedSemaphorePermit>, TcpStream, SocketAddr) {
+    async fn accept(&self, slots: &Arc<Semaphore>) -> (Option<OwnedSemaphorePermit>, Socket, Option<SocketAddr>) {
         // The semaphore is never closed.
         let slot = Arc::clone(slots).acquire_owned().await.ok();
         loop {
-            match self.socket.accept().await {
+            match self.bound.accept().await {
                 Ok((socket, remote)) => return (slot, socket, remote),
                 Err(error) => {
-                    tracing::warn!(%error, address = %self.address, "connection could not be accepted");
+                    tracing::warn!(%error, endpoint = %self.endpoint, "connection could not be accepted");
                     self.door.env.sleep(ACCEPT_PAUSE).await;
                 }
             }
+        }
+    }
+}
+
+impl Bound {
+    /// Gives back where it is, too: the port may have been for the system to choose.
+    async fn to(endpoint: &Endpoint) -> Result<(Self, Endpoint), Error> {
+        match endpoint {
+            Endpoint::Tcp(address) => {
+                let refuse = |source| Error::Bind { endpoint: endpoint.clone(), source };
+                let socket = TcpListener::bind(address).await.map_err(refuse)?;
+                let address = socket.local_addr().map_err(refuse)?;
+                Ok((Self::Tcp(socket), Endpoint::Tcp(address)))
+            }
+            Endpoint::Unix(unix) => {
+                let (socket, file) = unix::bind(unix).await?;
+                Ok((Self::Unix { socket, _file: file }, endpoint.clone()))
+            }
+        }
+    }
+
+    /// A client, and where it is; nobody knows that of one on a Unix socket.
+    async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match self {
+            Self::Tcp(socket) => socket.accept().await.map(|(stream, remote)| (stream.into(), Some(remote))),
+            Self::Unix { socket, .. } => socket.accept().await.map(|(stream, _)| (stream.into(), None)),
         }
     }
 }

@@ -7,4 +7,5 @@ mod browsers;
 mod http2;
 mod rig;
 mod tls;
+mod unix;
 mod wire;

@@ -77,7 +77,9 @@ impl Rig {
             settings_asked: AtomicUsize::new(0),
         });
         let listener = Listener::bind(&config, Arc::clone(&service) as Arc<dyn Service>, env).await.unwrap();
-        let (address, handle) = (listener.local_addr(), listener.handle());
+        // A Unix socket has no address; whoever makes one knows its path.
+        let address = listener.local_addr().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+        let handle = listener.handle();
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = tokio::spawn(listener.serve(async {
             drop(stopped.await);

@@ -117,7 +117,7 @@ pub enum Problem {
     NoClientAuthority,
     /// Two listeners in one place.
     #[error("a listener before this one has the same address {0}")]
-    SameAddress(std::net::SocketAddr),
+    SameAddress(String),
     /// Lease times that exclude each other.
     #[error("default_lease_ttl is longer than max_lease_ttl")]
     LeaseTtl,

@@ -120,6 +120,50 @@ pub(super) const LISTENER_REFUSED: Refused = &[
     ("tls_acme_key_type", "certificates come from files"),
 ];
 
+/// `listener "unix"`: what changes nothing there.
+pub(super) const UNIX_IGNORED: Ignored = &[
+    ("cluster_address", "nodes meet in their storage"),
+    ("cors_allow_credentials", ""),
+    ("cors_allowed_headers", "origins are allowed for the whole cluster, with sys/config/cors"),
+    ("cors_allowed_origins", "origins are allowed for the whole cluster, with sys/config/cors"),
+    ("cors_enabled", "origins are allowed for the whole cluster, with sys/config/cors"),
+    ("disable_request_limiter", ""),
+    ("disallow_metrics", ""),
+    ("http_read_timeout", "max_request_duration bounds reading and answering together"),
+    ("http_write_timeout", "max_request_duration bounds reading and answering together"),
+    ("inflight_requests_logging", ""),
+    ("max_request_json_memory", "see max_json_string_value_length and its neighbors"),
+    ("max_request_json_strings", "see max_json_string_value_length and its neighbors"),
+    ("max_token_header_size", ""),
+    ("metrics_path", ""),
+    ("profiling", ""),
+    ("purpose", ""),
+    ("redact_addresses", ""),
+    ("redact_cluster_name", ""),
+    ("redact_version", ""),
+    ("telemetry", ""),
+    ("tls_disable", "a Unix socket speaks no TLS; the mode of its file says who may connect"),
+];
+
+/// `listener "unix"`: what its author would believe to be in force.
+pub(super) const UNIX_REFUSED: Refused = &[
+    ("chroot_namespace", "the listener would open every namespace"),
+    ("metrics_only", "the listener would serve the whole API"),
+    ("proxy_protocol_authorized_addrs", "who connects to a Unix socket has no address"),
+    ("proxy_protocol_behavior", "who connects to a Unix socket has no address"),
+    ("require_request_header", "requests without X-Vault-Request would be let through"),
+    ("role", "the listener would serve the whole API"),
+    ("tls_cert_file", "a Unix socket speaks no TLS; the mode of its file says who may connect"),
+    ("tls_client_ca_file", "a Unix socket speaks no TLS; the mode of its file says who may connect"),
+    ("tls_disable_client_certs", "a Unix socket speaks no TLS; the mode of its file says who may connect"),
+    ("tls_key_file", "a Unix socket speaks no TLS; the mode of its file says who may connect"),
+    ("tls_require_and_verify_client_cert", "a Unix socket speaks no TLS; the mode of its file says who may connect"),
+    ("x_forwarded_for_authorized_addrs", "who connects to a Unix socket has no address"),
+    ("x_forwarded_for_hop_skips", "who connects to a Unix socket has no address"),
+    ("x_forwarded_for_reject_not_authorized", "who connects to a Unix socket has no address"),
+    ("x_forwarded_for_reject_not_present", "who connects to a Unix socket has no address"),
+];
+
 /// Any seal.
 pub(super) const SEAL_IGNORED: Ignored = &[("name", ""), ("priority", "")];
 

@@ -1,13 +1,15 @@
-//! The `listener` stanzas.
+//! The `listener` stanzas: `tcp`, and `unix` with what of it makes sense there.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use hcl::{Block, Item, Kind};
-use http_api::{ClientCertificates, CustomHeader, ForwardedFor, ListenerConfig, Statuses, TlsConfig, TlsVersion};
+use http_api::{
+    ClientCertificates, CustomHeader, ForwardedFor, ListenerConfig, Statuses, TlsConfig, TlsVersion, UnixEndpoint,
+};
 
 use super::error::{ConfigError, Problem};
-use super::keys::{LISTENER_IGNORED, LISTENER_REFUSED};
+use super::keys::{LISTENER_IGNORED, LISTENER_REFUSED, UNIX_IGNORED, UNIX_REFUSED};
 use super::reader::Reader;
 
 /// The documented default of Vault.
@@ -19,7 +21,11 @@ const JSON_DEPTH_MAX: usize = 1_000;
 /// The most of anything else in JSON that may be configured.
 const JSON_COUNT_MAX: usize = 1 << 30;
 
+/// The permission bits of a file.
+const MODE_MAX: u32 = 0o777;
+
 const PLACE: &str = "in listener \"tcp\"";
+const UNIX_PLACE: &str = "in listener \"unix\"";
 
 pub(super) const KEYS: &[&str] = &[
     "address",
@@ -45,6 +51,23 @@ pub(super) const KEYS: &[&str] = &[
     "x_forwarded_for_hop_skips",
     "x_forwarded_for_reject_not_authorized",
     "x_forwarded_for_reject_not_present",
+];
+
+pub(super) const UNIX_KEYS: &[&str] = &[
+    "address",
+    "custom_response_headers",
+    "http_idle_timeout",
+    "http_read_header_timeout",
+    "max_json_array_element_count",
+    "max_json_depth",
+    "max_json_object_entry_count",
+    "max_json_string_value_length",
+    "max_json_token",
+    "max_request_duration",
+    "max_request_size",
+    "socket_group",
+    "socket_mode",
+    "socket_user",
 ];
 
 /// A listener before the defaults that the rest of the file decides.
@@ -77,39 +100,66 @@ struct Forwarded {
 }
 
 pub(super) fn parse(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft, ConfigError> {
-    let kind = super::server::label(block);
-    if kind != "tcp" {
-        let problem = Problem::UnknownKind { stanza: "listener", kind: kind.to_owned(), remedy: "ours is \"tcp\"" };
-        return Err(reader.error(block.position.line, problem));
+    match super::server::label(block) {
+        "tcp" => tcp(reader, block),
+        "unix" => unix(reader, block),
+        kind => {
+            let remedy = "ours are \"tcp\" and \"unix\"";
+            let problem = Problem::UnknownKind { stanza: "listener", kind: kind.to_owned(), remedy };
+            Err(reader.error(block.position.line, problem))
+        }
     }
-    let mut config = ListenerConfig::new(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT_DEFAULT));
-    let (mut tls, mut forwarded, mut has_duration) = (Tls::default(), Forwarded::default(), false);
+}
+
+fn tcp(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft, ConfigError> {
+    let mut draft = Draft::new(ListenerConfig::new(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT_DEFAULT)));
+    let (mut tls, mut forwarded) = (Tls::default(), Forwarded::default());
     for item in &block.body.items {
-        let taken = tls.take(reader, item)? || forwarded.take(reader, item)? || json(reader, item, &mut config)?;
-        if taken {
+        if tls.take(reader, item)? || forwarded.take(reader, item)? || draft.take(reader, item)? {
             continue;
         }
         match item.name() {
-            "address" => config.address = address(reader, item)?,
-            "http_idle_timeout" => set(&mut config.timeouts.idle, reader.duration(item)?),
-            "http_read_header_timeout" => set(&mut config.timeouts.head, reader.duration(item)?),
-            "max_request_duration" => {
-                let duration = reader.duration(item)?;
-                has_duration = duration.is_some();
-                set(&mut config.timeouts.request, duration);
-            }
-            "max_request_size" => {
-                set(&mut config.limits.body_bytes, reader.count(item, REQUEST_BYTES_MAX)?);
-                config.limits.bodies_bytes = config.limits.bodies_bytes.max(config.limits.body_bytes);
-            }
-            "custom_response_headers" => headers(reader, item, &mut config.headers)?,
+            "address" => draft.config.endpoint = address(reader, item)?.into(),
             _ => reader.foreign(item, PLACE, KEYS, LISTENER_IGNORED, LISTENER_REFUSED)?,
         }
     }
     let at_block = |problem| reader.error(block.position.line, problem);
-    config.tls = tls.finish().map_err(at_block)?;
-    config.forwarded_for = forwarded.finish().map_err(at_block)?;
-    Ok(Draft { config, has_duration })
+    draft.config.tls = tls.finish().map_err(at_block)?;
+    draft.config.forwarded_for = forwarded.finish().map_err(at_block)?;
+    Ok(draft)
+}
+
+/// A socket in the file system: no TLS and no proxies, since the other side is on this machine and has no address.
+fn unix(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft, ConfigError> {
+    let (mut path, mut endpoint) = (None, UnixEndpoint::new(""));
+    let mut draft = Draft::new(ListenerConfig::new(endpoint.clone()));
+    for item in &block.body.items {
+        if draft.take(reader, item)? {
+            continue;
+        }
+        match item.name() {
+            "address" => path = Some(reader.some_text(item)?),
+            "socket_mode" => set(&mut endpoint.mode, mode(reader, item)?),
+            "socket_user" => endpoint.user = Some(reader.text(item)?).filter(|name| !name.is_empty()),
+            "socket_group" => endpoint.group = Some(reader.text(item)?).filter(|name| !name.is_empty()),
+            _ => reader.foreign(item, UNIX_PLACE, UNIX_KEYS, UNIX_IGNORED, UNIX_REFUSED)?,
+        }
+    }
+    let missing = Problem::NoKey { place: "listener \"unix\"", key: "address" };
+    endpoint.path = path.ok_or_else(|| reader.error(block.position.line, missing))?.into();
+    draft.config.endpoint = endpoint.into();
+    Ok(draft)
+}
+
+/// Permission bits in octal; nothing for empty text, which stands for the default.
+fn mode(reader: &Reader<'_>, item: &Item) -> Result<Option<u32>, ConfigError> {
+    let text = reader.text(item)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_octal = text.bytes().all(|byte| byte.is_ascii_digit());
+    let mode = u32::from_str_radix(&text, 8).ok().filter(|mode| is_octal && *mode <= MODE_MAX);
+    mode.map(Some).ok_or_else(|| reader.wrong(item, "a file mode in octal, such as \"0600\""))
 }
 
 /// Zero stands for the default.
@@ -120,6 +170,31 @@ fn set<T>(into: &mut T, value: Option<T>) {
 }
 
 impl Draft {
+    fn new(config: ListenerConfig) -> Self {
+        Self { config, has_duration: false }
+    }
+
+    /// Takes what all kinds of listeners have.
+    fn take(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<bool, ConfigError> {
+        let config = &mut self.config;
+        match item.name() {
+            "http_idle_timeout" => set(&mut config.timeouts.idle, reader.duration(item)?),
+            "http_read_header_timeout" => set(&mut config.timeouts.head, reader.duration(item)?),
+            "max_request_duration" => {
+                let duration = reader.duration(item)?;
+                self.has_duration = duration.is_some();
+                set(&mut config.timeouts.request, duration);
+            }
+            "max_request_size" => {
+                set(&mut config.limits.body_bytes, reader.count(item, REQUEST_BYTES_MAX)?);
+                config.limits.bodies_bytes = config.limits.bodies_bytes.max(config.limits.body_bytes);
+            }
+            "custom_response_headers" => headers(reader, item, &mut config.headers)?,
+            _ => return json(reader, item, config),
+        }
+        Ok(true)
+    }
+
     /// Applies the server's `default_max_request_duration`.
     pub(super) fn finish(mut self, request: Option<Duration>) -> ListenerConfig {
         if let Some(request) = request.filter(|_| !self.has_duration) {
@@ -215,12 +290,7 @@ fn min_version(reader: &mut Reader<'_>, item: &Item) -> Result<TlsVersion, Confi
 impl Forwarded {
     fn take(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<bool, ConfigError> {
         match item.name() {
-            "x_forwarded_for_authorized_addrs" => {
-                let network = |text: String| {
-                    text.parse().map_err(|_| reader.wrong(item, "IP addresses and networks such as \"10.0.0.0/8\""))
-                };
-                self.authorized = Some(reader.texts(item)?.into_iter().map(network).collect::<Result<_, _>>()?);
-            }
+            "x_forwarded_for_authorized_addrs" => self.authorized = Some(networks(reader, item)?),
             "x_forwarded_for_hop_skips" => {
                 const HOPS_MAX: usize = 100;
                 self.hop_skips = Some(reader.count(item, HOPS_MAX)?.unwrap_or(0));
@@ -246,6 +316,11 @@ impl Forwarded {
         set(&mut forwarded.rejects_absent, self.rejects_absent);
         Ok(Some(forwarded))
     }
+}
+
+fn networks(reader: &Reader<'_>, item: &Item) -> Result<Vec<http_api::Network>, ConfigError> {
+    let wrong = |_| reader.wrong(item, "IP addresses and networks such as \"10.0.0.0/8\"");
+    reader.texts(item)?.into_iter().map(|text| text.parse().map_err(wrong)).collect()
 }
 
 fn json(reader: &Reader<'_>, item: &Item, config: &mut ListenerConfig) -> Result<bool, ConfigError> {

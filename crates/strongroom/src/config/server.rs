@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hcl::{Block, Body, Item};
+use http_api::Endpoint;
 
 use super::error::{ConfigError, Problem};
 use super::keys::{TOP_IGNORED, TOP_REFUSED};
@@ -76,9 +77,11 @@ impl Draft {
 
     fn listener(&mut self, reader: &mut Reader<'_>, block: &Block<'_>) -> Result<(), ConfigError> {
         let draft = listener::parse(reader, block)?;
-        let address = draft.config.address;
-        if address.port() != 0 && self.listeners.iter().any(|other| other.config.address == address) {
-            return Err(reader.error(block.position.line, Problem::SameAddress(address)));
+        let endpoint = &draft.config.endpoint;
+        if !is_for_the_system_to_choose(endpoint)
+            && self.listeners.iter().any(|it| is_same(&it.config.endpoint, endpoint))
+        {
+            return Err(reader.error(block.position.line, Problem::SameAddress(endpoint.to_string())));
         }
         self.listeners.push(draft);
         Ok(())
@@ -146,6 +149,18 @@ fn one<'a>(reader: &Reader<'_>, body: &'a Body, names: &[&'static str]) -> Resul
         }
     }
     Ok(found)
+}
+
+fn is_for_the_system_to_choose(endpoint: &Endpoint) -> bool {
+    matches!(endpoint, Endpoint::Tcp(address) if address.port() == 0)
+}
+
+/// Two sockets with different modes are still one file.
+fn is_same(one: &Endpoint, other: &Endpoint) -> bool {
+    match (one, other) {
+        (Endpoint::Unix(one), Endpoint::Unix(other)) => one.path == other.path,
+        (one, other) => one == other,
+    }
 }
 
 fn some(text: String) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_api::{ClientCertificates, Statuses, TlsVersion};
+use http_api::{ClientCertificates, Endpoint, Statuses, TlsVersion, UnixEndpoint};
 
 use super::*;
 
@@ -72,7 +72,10 @@ fn a_full_file_becomes_a_configuration() {
     assert_eq!(config.storage, Storage::Embedded { path, cache_size_bytes: Some(1 << 20) });
     assert!(matches!(&config.seal, Seal::Static { current, previous: None } if current.id == "2026-1"));
     let [one, two] = config.listeners.as_slice() else { panic!("there are two listeners") };
-    assert_eq!((one.address.to_string().as_str(), two.address.port()), ("0.0.0.0:8200", 8300));
+    assert_eq!(
+        (one.endpoint.to_string().as_str(), two.endpoint.to_string().as_str()),
+        ("0.0.0.0:8200", "127.0.0.1:8300")
+    );
     let tls = one.tls.as_ref().expect("it has certificates");
     assert_eq!((tls.version_min, tls.version_max), (TlsVersion::V1_3, TlsVersion::V1_3));
     assert_eq!(tls.client_certificates, ClientCertificates::Required { authorities_file: "/ca.pem".into() });
@@ -107,7 +110,7 @@ fn a_full_file_becomes_a_configuration() {
 fn defaults_are_the_documented_ones() {
     let config = load_text(LEAST).config;
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (LEASE_TTL, LEASE_TTL));
-    assert_eq!(config.listeners[0].address.to_string(), "127.0.0.1:8200");
+    assert_eq!(config.listeners[0].endpoint.to_string(), "127.0.0.1:8200");
     assert!(matches!(config.seal, Seal::Shamir));
     assert_eq!(
         load_text(&format!("{LEAST} max_lease_ttl = \"1h\"")).config.default_lease_ttl,
@@ -137,7 +140,7 @@ fn later_files_win_and_listeners_add_up() {
     let config = loaded.expect("the files fit together").config;
     assert!(matches!(config.storage, Storage::Embedded { .. }));
     assert_eq!(config.cluster_name.as_deref(), Some("b"));
-    let addresses: Vec<_> = config.listeners.iter().map(|listener| listener.address.to_string()).collect();
+    let addresses: Vec<_> = config.listeners.iter().map(|listener| listener.endpoint.to_string()).collect();
     assert_eq!(addresses, ["127.0.0.1:8200", "0.0.0.0:8300"]);
 }
 
@@ -154,7 +157,7 @@ fn addresses_are_read_as_operators_write_them() {
         ("[::1]", "[::1]:8200"),
     ] {
         let text = format!("storage \"memory\" {{}} listener \"tcp\" {{ address = \"{text}\" tls_disable = true }}");
-        assert_eq!(load_text(&text).config.listeners[0].address.to_string(), expected);
+        assert_eq!(load_text(&text).config.listeners[0].endpoint.to_string(), expected);
     }
     for bad in ["", "vault.example.com:8200", "127.0.0.1:99999", "127.0.0.1:", "{{ GetPrivateIP }}:8200"] {
         let text = format!("storage \"memory\" {{}} listener \"tcp\" {{ address = \"{bad}\" tls_disable = true }}");
@@ -216,7 +219,35 @@ fn mistakes_are_told_with_file_line_and_remedy() {
             "a.hcl, line 2: there is a second storage stanza; a server has one",
         ),
         ("storage {}", "a.hcl, line 1, column 1: block \"storage\" takes 1 quoted label(s), found 0"),
-        ("listener \"unix\" {}", "a.hcl, line 1: there is no listener of kind \"unix\" here; ours is \"tcp\""),
+        (
+            "listener \"udp\" {}",
+            "a.hcl, line 1: there is no listener of kind \"udp\" here; ours are \"tcp\" and \"unix\"",
+        ),
+        ("listener \"unix\" {}", "a.hcl, line 1: listener \"unix\" needs the key \"address\""),
+        (
+            "listener \"unix\" { address = \"/s\" socket_mode = \"0800\" }",
+            "a.hcl, line 1: key \"socket_mode\" takes a file mode in octal, such as \"0600\", not \"0800\"",
+        ),
+        (
+            "listener \"unix\" { address = \"/s\" socket_mode = \"1777\" }",
+            "a.hcl, line 1: key \"socket_mode\" takes a file mode in octal, such as \"0600\", not \"1777\"",
+        ),
+        (
+            "listener \"unix\" { address = \"/s\" tls_cert_file = \"c\" }",
+            "a.hcl, line 1: key \"tls_cert_file\" is not supported here: a Unix socket speaks no TLS; the mode of its file says who may connect",
+        ),
+        (
+            "listener \"unix\" { address = \"/s\" x_forwarded_for_hop_skips = 1 }",
+            "a.hcl, line 1: key \"x_forwarded_for_hop_skips\" is not supported here: who connects to a Unix socket has no address",
+        ),
+        (
+            "listener \"unix\" { address = \"/s\" socket_modus = 1 }",
+            "a.hcl, line 1: unknown key \"socket_modus\" in listener \"unix\"; did you mean \"socket_mode\"?",
+        ),
+        (
+            "listener \"unix\" { address = \"/s\" }\nlistener \"unix\" { address = \"/s\" socket_mode = \"666\" }",
+            "a.hcl, line 2: a listener before this one has the same address /s",
+        ),
         (
             "listener \"tcp\" {}",
             "a.hcl, line 1: listener \"tcp\" needs tls_cert_file and tls_key_file, or tls_disable = true for plain HTTP",
@@ -332,6 +363,39 @@ fn mistakes_are_told_with_file_line_and_remedy() {
 }
 
 #[test]
+fn sockets_in_the_file_system_have_a_mode_and_an_owner() {
+    let text = r#"
+        storage "memory" {}
+        listener "tcp" { tls_disable = true }
+        listener "unix" {
+            address          = "/run/strongroom/api.sock"
+            socket_mode      = "0660"
+            socket_user      = "vault"
+            socket_group     = "1001"
+            max_request_size = 1024
+            max_json_depth   = 7
+            http_idle_timeout = "1m"
+            custom_response_headers { "default" = { "X-A" = "b" } }
+        }
+        listener "unix" { address = "other.sock" socket_mode = "" socket_user = "" }
+        default_max_request_duration = "20s""#;
+    let loaded = load_text(text);
+    assert_eq!(loaded.warnings, Vec::<String>::new());
+    let [_, one, two] = loaded.config.listeners.as_slice() else { panic!("there are three listeners") };
+    let expected = UnixEndpoint {
+        mode: 0o660,
+        user: Some("vault".to_owned()),
+        group: Some("1001".to_owned()),
+        ..UnixEndpoint::new("/run/strongroom/api.sock")
+    };
+    assert_eq!(one.endpoint, Endpoint::Unix(expected));
+    assert_eq!((one.limits.body_bytes, one.json.depth, one.headers.len()), (1024, 7, 1));
+    assert_eq!((one.timeouts.idle, one.timeouts.request), (Duration::from_secs(60), Duration::from_secs(20)));
+    assert_eq!(two.endpoint, Endpoint::Unix(UnixEndpoint::new("other.sock")));
+    assert!(one.tls.is_none() && two.tls.is_none());
+}
+
+#[test]
 fn every_key_of_ours_is_handled_and_no_key_is_in_two_classes() {
     let unknown = |text: &str| error(text).contains("unknown key");
     for key in server::KEYS {
@@ -344,6 +408,18 @@ fn every_key_of_ours_is_handled_and_no_key_is_in_two_classes() {
             keys::LISTENER_IGNORED.iter().chain(keys::LISTENER_REFUSED).all(|(foreign, _)| foreign != key),
             "{key}"
         );
+    }
+    for key in listener::UNIX_KEYS {
+        assert!(!unknown(&format!("listener \"unix\" {{ {key} = [[]] }}")), "{key} is listed and not handled");
+        assert!(keys::UNIX_IGNORED.iter().chain(keys::UNIX_REFUSED).all(|(foreign, _)| foreign != key), "{key}");
+    }
+    for (key, _) in keys::UNIX_REFUSED {
+        let text = error(&format!("listener \"unix\" {{ address = \"/s\" {key} = 1 }}"));
+        assert!(text.contains("is not supported here"), "{text}");
+    }
+    for (key, _) in keys::UNIX_IGNORED {
+        let text = format!("{LEAST} listener \"unix\" {{ address = \"/s\" {key} = 1 }}");
+        assert!(load_text(&text).warnings[0].contains("has no effect here"), "{key}");
     }
     for key in ["current_key", "current_key_id", "previous_key", "previous_key_id"] {
         assert!(!unknown(&format!("seal \"static\" {{ {key} = [[]] }}")), "{key} is listed and not handled");

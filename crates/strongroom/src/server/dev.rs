@@ -71,7 +71,7 @@ pub(super) async fn open(
         })?;
     }
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let address = listeners.first().map(|it| format!("{scheme}://{}", it.local_addr())).unwrap_or_default();
+    let address = listeners.first().map(|it| format!("{scheme}://{}", it.endpoint())).unwrap_or_default();
     let is_logged_in = !arguments.dev_no_store_token;
     cli::print(&welcome(program, &address, &unseal_key, made.root_token.expose(), tls, is_logged_in));
     Ok(())

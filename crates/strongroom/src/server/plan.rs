@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barrier::seal::Device;
-use http_api::{Listener, ListenerConfig};
+use http_api::{Endpoint, Listener, ListenerConfig};
 use secret::LockedKey;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -76,15 +76,18 @@ impl Plan {
         }
     }
 
-    /// Where the node is reached: as configured, else where its first listener is, if that is an address to go to.
+    /// Where the node is reached: as configured, else where its first TCP listener is, if that is an address to go to.
     pub(super) fn api_address(&self) -> String {
         if !self.api_address.is_empty() {
             return self.api_address.clone();
         }
-        let listener = self.listeners.first().filter(|it| !it.address.ip().is_unspecified() && it.address.port() != 0);
-        let Some(listener) = listener else { return String::new() };
-        let scheme = if listener.tls.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", listener.address)
+        let tcp = self.listeners.iter().filter_map(|it| match it.endpoint {
+            Endpoint::Tcp(address) => Some((address, it.tls.is_some())),
+            Endpoint::Unix(_) => None,
+        });
+        let first = tcp.into_iter().next().filter(|(address, _)| !address.ip().is_unspecified() && address.port() != 0);
+        let Some((address, is_tls)) = first else { return String::new() };
+        format!("{}://{address}", if is_tls { "https" } else { "http" })
     }
 
     /// The seal for the core.
@@ -185,10 +188,13 @@ pub(super) fn summary(plan: &Plan, listeners: &[Listener], storage: &str) -> Str
     let mut rows = Vec::new();
     for (number, listener) in listeners.iter().enumerate() {
         let tls = if listener.is_tls() { "enabled" } else { "disabled" };
-        rows.push((
-            format!("Listener {}", number + 1),
-            format!("tcp (addr: \"{}\", tls: \"{tls}\")", listener.local_addr()),
-        ));
+        let about = match listener.endpoint() {
+            Endpoint::Tcp(address) => format!("tcp (addr: \"{address}\", tls: \"{tls}\")"),
+            Endpoint::Unix(socket) => {
+                format!("unix (addr: \"{}\", mode: \"{:04o}\")", socket.path.display(), socket.mode)
+            }
+        };
+        rows.push((format!("Listener {}", number + 1), about));
     }
     rows.push(("Seal".to_owned(), seal.to_owned()));
     rows.push(("Storage".to_owned(), storage.to_owned()));
