@@ -28,6 +28,8 @@ pub struct ListenerConfig {
     pub timeouts: Timeouts,
     /// What one JSON body may hold.
     pub json: api::json::Limits,
+    /// `None` expects no PROXY protocol: its header is then a malformed request.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// `None` believes no `X-Forwarded-For`.
     pub forwarded_for: Option<ForwardedFor>,
     /// Sent with replies, after the defaults; a later one replaces an earlier one of the same name.
@@ -44,6 +46,7 @@ impl ListenerConfig {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             json: api::json::Limits::default(),
+            proxy_protocol: None,
             forwarded_for: None,
             headers: Vec::new(),
         }
@@ -99,6 +102,27 @@ impl fmt::Display for Endpoint {
             Self::Unix(endpoint) => endpoint.path.display().fmt(f),
         }
     }
+}
+
+/// Whose word about the client's address is taken at the start of a connection (`proxy_protocol_behavior`). A
+/// connection without a header comes from whoever opened it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ProxyProtocol {
+    /// What becomes of the others.
+    pub behavior: ProxyBehavior,
+    /// The proxies that are believed.
+    pub authorized: Vec<Network>,
+}
+
+/// Who may say on whose behalf a connection comes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProxyBehavior {
+    /// Everybody.
+    UseAlways,
+    /// The authorized; what others say is not believed.
+    AllowAuthorized,
+    /// The authorized; others cannot connect.
+    DenyUnauthorized,
 }
 
 /// What the clients of one listener may take.

@@ -1,4 +1,4 @@
-//! One connection from its accept to its end: TLS handshake, HTTP/1.1 or HTTP/2, watchdog, drain.
+//! One connection from its accept to its end: PROXY header, TLS handshake, HTTP/1.1 or HTTP/2, watchdog, drain.
 //!
 //! What goes wrong here is the client's or the network's affair and ends in the log at debug level: anyone can cause it.
 
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::config::Limits;
 use crate::door::Door;
+use crate::proxy;
 use crate::socket::Socket;
 use crate::stream::{Stream, Transport};
 use crate::tls::Tls;
@@ -46,7 +47,7 @@ pub(crate) async fn serve(
 ) {
     let opened = tokio::select! {
         biased;
-        opened = open(socket, remote, tls.as_deref()) => opened,
+        opened = open(socket, remote, &door, tls.as_deref()) => opened,
         () = door.env.sleep(door.timeouts.head) => Err(io::ErrorKind::TimedOut.into()),
         _ = draining.wait_for(|draining| *draining) => return,
     };
@@ -60,13 +61,17 @@ pub(crate) async fn serve(
     }
 }
 
-/// The TLS handshake where there is one; `None` when all is said already.
+/// What comes before HTTP: a proxy's word about the client, and the TLS handshake. `None` when all is said already.
 async fn open(
     mut socket: Socket,
-    remote: Option<SocketAddr>,
+    mut remote: Option<SocketAddr>,
+    door: &Door,
     tls: Option<&Tls>,
 ) -> io::Result<Option<(Transport, Connection)>> {
     socket.send_at_once()?;
+    if let Some(rules) = &door.proxy_protocol {
+        remote = proxy::client(rules, &mut socket, remote).await?;
+    }
     let Some(tls) = tls else {
         let connection = Connection { remote, is_tls: false, client_certificates: Vec::new() };
         return Ok(Some((Transport::Plain(socket), connection)));

@@ -15,7 +15,7 @@ use http::{Method, header};
 use hyper::body::Incoming;
 
 use crate::body::{self, Body, Reader};
-use crate::config::{ForwardedFor, Limits, ListenerConfig, Timeouts};
+use crate::config::{ForwardedFor, Limits, ListenerConfig, ProxyProtocol, Timeouts};
 use crate::cors::{self, Crossing};
 use crate::forwarded;
 use crate::head::{self, Head};
@@ -29,6 +29,7 @@ pub(crate) struct Door {
     pub(crate) env: Env,
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
+    pub(crate) proxy_protocol: Option<ProxyProtocol>,
     service: Arc<dyn Service>,
     json: api::json::Limits,
     forwarded_for: Option<ForwardedFor>,
@@ -46,6 +47,7 @@ impl Door {
             env,
             limits: config.limits,
             timeouts: config.timeouts,
+            proxy_protocol: config.proxy_protocol.clone(),
             service,
             json: config.json,
             forwarded_for: config.forwarded_for.clone(),

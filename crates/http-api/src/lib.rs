@@ -17,6 +17,7 @@ mod head;
 mod listener;
 mod page;
 mod path;
+mod proxy;
 mod response;
 mod room;
 mod socket;
@@ -27,13 +28,14 @@ mod unix;
 mod watchdog;
 
 pub use config::{
-    ClientCertificates, CustomHeader, Endpoint, ForwardedFor, Limits, ListenerConfig, Statuses, Timeouts, TlsConfig,
-    TlsVersion, UnixEndpoint,
+    ClientCertificates, CustomHeader, Endpoint, ForwardedFor, Limits, ListenerConfig, ProxyBehavior, ProxyProtocol,
+    Statuses, Timeouts, TlsConfig, TlsVersion, UnixEndpoint,
 };
 pub use error::Error;
 pub use forwarded::{Network, NetworkError};
 pub use listener::{Handle, Listener};
 pub use path::{PathError, decode as decode_path};
+pub use proxy::{ProxyHeader, read as read_proxy_header};
 
 #[cfg(test)]
 mod golden;

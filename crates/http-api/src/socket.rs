@@ -60,6 +60,11 @@ impl Socket {
             Kind::Unix(stream) => stream.read_buf(&mut self.head).await,
         }
     }
+
+    /// Takes bytes that were looked at away; nobody reads them again.
+    pub(crate) fn take(&mut self, count: usize) {
+        drop(self.head.split_to(count.min(self.head.len())));
+    }
 }
 
 /// Hands a call through to the stream, whichever it is.

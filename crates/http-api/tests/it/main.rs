@@ -5,6 +5,7 @@
 mod bounds;
 mod browsers;
 mod http2;
+mod proxies;
 mod rig;
 mod tls;
 mod unix;

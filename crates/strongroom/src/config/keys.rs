@@ -104,8 +104,6 @@ pub(super) const LISTENER_IGNORED: Ignored = &[
 pub(super) const LISTENER_REFUSED: Refused = &[
     ("chroot_namespace", "the listener would open every namespace"),
     ("metrics_only", "the listener would serve the whole API"),
-    ("proxy_protocol_authorized_addrs", "connections that start with the PROXY protocol are not understood"),
-    ("proxy_protocol_behavior", "connections that start with the PROXY protocol are not understood"),
     ("require_request_header", "requests without X-Vault-Request would be let through"),
     ("role", "the listener would serve the whole API"),
     ("tls_acme_ca_directory", "certificates come from files"),

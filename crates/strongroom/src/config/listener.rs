@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use hcl::{Block, Item, Kind};
 use http_api::{
-    ClientCertificates, CustomHeader, ForwardedFor, ListenerConfig, Statuses, TlsConfig, TlsVersion, UnixEndpoint,
+    ClientCertificates, CustomHeader, ForwardedFor, ListenerConfig, ProxyBehavior, ProxyProtocol, Statuses, TlsConfig,
+    TlsVersion, UnixEndpoint,
 };
 
 use super::error::{ConfigError, Problem};
@@ -39,6 +40,8 @@ pub(super) const KEYS: &[&str] = &[
     "max_json_token",
     "max_request_duration",
     "max_request_size",
+    "proxy_protocol_authorized_addrs",
+    "proxy_protocol_behavior",
     "tls_cert_file",
     "tls_client_ca_file",
     "tls_disable",
@@ -99,6 +102,13 @@ struct Forwarded {
     rejects_absent: Option<bool>,
 }
 
+/// The same for the PROXY protocol.
+#[derive(Default)]
+struct Proxy {
+    behavior: Option<ProxyBehavior>,
+    authorized: Option<Vec<http_api::Network>>,
+}
+
 pub(super) fn parse(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft, ConfigError> {
     match super::server::label(block) {
         "tcp" => tcp(reader, block),
@@ -113,9 +123,10 @@ pub(super) fn parse(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft,
 
 fn tcp(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft, ConfigError> {
     let mut draft = Draft::new(ListenerConfig::new(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), PORT_DEFAULT)));
-    let (mut tls, mut forwarded) = (Tls::default(), Forwarded::default());
+    let (mut tls, mut forwarded, mut proxy) = (Tls::default(), Forwarded::default(), Proxy::default());
     for item in &block.body.items {
-        if tls.take(reader, item)? || forwarded.take(reader, item)? || draft.take(reader, item)? {
+        let taken = tls.take(reader, item)? || forwarded.take(reader, item)? || proxy.take(reader, item)?;
+        if taken || draft.take(reader, item)? {
             continue;
         }
         match item.name() {
@@ -126,6 +137,7 @@ fn tcp(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft, ConfigError>
     let at_block = |problem| reader.error(block.position.line, problem);
     draft.config.tls = tls.finish().map_err(at_block)?;
     draft.config.forwarded_for = forwarded.finish().map_err(at_block)?;
+    draft.config.proxy_protocol = proxy.finish().map_err(at_block)?;
     Ok(draft)
 }
 
@@ -321,6 +333,39 @@ impl Forwarded {
 fn networks(reader: &Reader<'_>, item: &Item) -> Result<Vec<http_api::Network>, ConfigError> {
     let wrong = |_| reader.wrong(item, "IP addresses and networks such as \"10.0.0.0/8\"");
     reader.texts(item)?.into_iter().map(|text| text.parse().map_err(wrong)).collect()
+}
+
+impl Proxy {
+    fn take(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<bool, ConfigError> {
+        match item.name() {
+            "proxy_protocol_behavior" => {
+                self.behavior = match reader.text(item)?.as_str() {
+                    "" => None,
+                    "use_always" => Some(ProxyBehavior::UseAlways),
+                    "allow_authorized" => Some(ProxyBehavior::AllowAuthorized),
+                    "deny_unauthorized" => Some(ProxyBehavior::DenyUnauthorized),
+                    _ => return Err(reader.wrong(item, "use_always, allow_authorized or deny_unauthorized")),
+                }
+            }
+            "proxy_protocol_authorized_addrs" => self.authorized = Some(networks(reader, item)?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Addresses without a behavior, and a behavior that asks for addresses without any, leave open what was meant.
+    fn finish(self) -> Result<Option<ProxyProtocol>, Problem> {
+        let authorized = self.authorized.unwrap_or_default();
+        let place = "listener \"tcp\"";
+        match self.behavior {
+            None if authorized.is_empty() => Ok(None),
+            None => Err(Problem::NoKey { place, key: "proxy_protocol_behavior" }),
+            Some(behavior) if authorized.is_empty() && behavior != ProxyBehavior::UseAlways => {
+                Err(Problem::NoKey { place, key: "proxy_protocol_authorized_addrs" })
+            }
+            Some(behavior) => Ok(Some(ProxyProtocol { behavior, authorized })),
+        }
+    }
 }
 
 fn json(reader: &Reader<'_>, item: &Item, config: &mut ListenerConfig) -> Result<bool, ConfigError> {

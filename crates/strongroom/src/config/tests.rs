@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_api::{ClientCertificates, Endpoint, Statuses, TlsVersion, UnixEndpoint};
+use http_api::{ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion, UnixEndpoint};
 
 use super::*;
 
@@ -249,6 +249,22 @@ fn mistakes_are_told_with_file_line_and_remedy() {
             "a.hcl, line 2: a listener before this one has the same address /s",
         ),
         (
+            "listener \"tcp\" { tls_disable = true proxy_protocol_behavior = \"always\" }",
+            "a.hcl, line 1: key \"proxy_protocol_behavior\" takes use_always, allow_authorized or deny_unauthorized, not \"always\"",
+        ),
+        (
+            "listener \"tcp\" { tls_disable = true proxy_protocol_behavior = \"allow_authorized\" }",
+            "a.hcl, line 1: listener \"tcp\" needs the key \"proxy_protocol_authorized_addrs\"",
+        ),
+        (
+            "listener \"tcp\" { tls_disable = true proxy_protocol_authorized_addrs = \"10.0.0.1\" }",
+            "a.hcl, line 1: listener \"tcp\" needs the key \"proxy_protocol_behavior\"",
+        ),
+        (
+            "listener \"tcp\" { tls_disable = true proxy_protocol_authorized_addrs = \"lb\" }",
+            "a.hcl, line 1: key \"proxy_protocol_authorized_addrs\" takes IP addresses and networks such as \"10.0.0.0/8\", not \"lb\"",
+        ),
+        (
             "listener \"tcp\" {}",
             "a.hcl, line 1: listener \"tcp\" needs tls_cert_file and tls_key_file, or tls_disable = true for plain HTTP",
         ),
@@ -393,6 +409,28 @@ fn sockets_in_the_file_system_have_a_mode_and_an_owner() {
     assert_eq!((one.timeouts.idle, one.timeouts.request), (Duration::from_secs(60), Duration::from_secs(20)));
     assert_eq!(two.endpoint, Endpoint::Unix(UnixEndpoint::new("other.sock")));
     assert!(one.tls.is_none() && two.tls.is_none());
+}
+
+#[test]
+fn proxies_may_speak_for_clients_as_the_file_says() {
+    for (behavior, expected) in [
+        ("use_always", ProxyBehavior::UseAlways),
+        ("allow_authorized", ProxyBehavior::AllowAuthorized),
+        ("deny_unauthorized", ProxyBehavior::DenyUnauthorized),
+    ] {
+        let text = format!(
+            "storage \"memory\" {{}} listener \"tcp\" {{ tls_disable = true proxy_protocol_behavior = \"{behavior}\"
+             proxy_protocol_authorized_addrs = [\"10.0.0.0/8\", \"::1\"] }}"
+        );
+        let config = load_text(&text).config;
+        let proxy = config.listeners[0].proxy_protocol.as_ref().expect("it is set");
+        assert_eq!((proxy.behavior, proxy.authorized.len()), (expected, 2));
+    }
+    let always =
+        "storage \"memory\" {} listener \"tcp\" { tls_disable = true proxy_protocol_behavior = \"use_always\" }";
+    assert!(load_text(always).config.listeners[0].proxy_protocol.is_some());
+    let empty = "storage \"memory\" {} listener \"tcp\" { tls_disable = true proxy_protocol_behavior = \"\" }";
+    assert!(load_text(empty).config.listeners[0].proxy_protocol.is_none());
 }
 
 #[test]
