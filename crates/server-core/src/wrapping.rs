@@ -57,6 +57,9 @@ struct Head {
     v: u32,
     /// The HTTP status that the reply would have had.
     status: u16,
+    /// What follows is a raw body of this type; absent: an envelope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    content_type: Option<String>,
 }
 
 /// A reply that was kept.
@@ -111,10 +114,15 @@ impl Wrapping {
             Status::Accepted => 202,
             Status::Code(code) => code,
         };
-        let mut text = head(status)?;
-        let body = envelope::encode(&request.id, mount_type, &reply)
-            .map_err(|source| Error::world("encode a reply to be wrapped", source))?;
-        text.extend_from_slice(body.trim_ascii_end());
+        let mut text = head(status, reply.body.as_ref().map(|body| body.content_type.as_ref().to_owned()))?;
+        match &reply.body {
+            Some(body) => text.extend_from_slice(&body.bytes),
+            None => {
+                let body = envelope::encode(&request.id, mount_type, &reply)
+                    .map_err(|source| Error::world("encode a reply to be wrapped", source))?;
+                text.extend_from_slice(body.trim_ascii_end());
+            }
+        }
         let (changes, info) = self.prepare(namespace, about, &Secret::new(text)).await?;
         self.store.commit(changes).await?;
         // Whoever asked is told what was odd about it; so is whoever opens it.
@@ -277,8 +285,8 @@ const FIRST_PART: usize = 3;
 /// Where a wrapping token remembers the accessor of the token in its reply.
 const WRAPPED_ACCESSOR: &str = "wrapped_accessor";
 
-fn head(status: u16) -> Result<Vec<u8>, Error> {
-    let mut head = framework::view::encode(&Head { v: 1, status })?;
+fn head(status: u16, content_type: Option<String>) -> Result<Vec<u8>, Error> {
+    let mut head = framework::view::encode(&Head { v: 1, status, content_type })?;
     head.push(b'\n');
     Ok(head)
 }
@@ -292,10 +300,14 @@ fn reply_of(text: &[u8]) -> Result<Reply, Error> {
     if head.v != 1 {
         return Err(damaged("its format is newer than this release"));
     }
+    let status = if head.status == 200 { Status::Usual } else { Status::Code(head.status) };
+    if let Some(content_type) = head.content_type {
+        let bytes = body.strip_prefix(b"\n").unwrap_or(body);
+        return Ok(Reply::body(content_type, bytes).with_status(status));
+    }
     let body = std::str::from_utf8(body).map_err(|source| Error::world("open a wrapped reply", source))?;
     let body = RawValue::from_string(body.trim().to_owned());
     let reply = Reply::raw(body.map_err(|source| Error::world("open a wrapped reply", source))?);
-    let status = if head.status == 200 { Status::Usual } else { Status::Code(head.status) };
     Ok(Reply { shape: Shape::Bare, status, ..reply })
 }
 

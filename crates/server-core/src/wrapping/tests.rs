@@ -407,3 +407,15 @@ async fn endpoints_of_a_sealed_node_are_not_wrapped() {
     bench.core.seal().await;
     assert_eq!(bench.root().write("sys/wrapping/unwrap", json!({})).await, sealed());
 }
+
+#[tokio::test]
+async fn a_raw_body_comes_out_as_it_went_in() {
+    let bench = Bench::new().await;
+    bench.root().write("sys/auth/gate", json!({ "type": "gate" })).await;
+    let reply = wrapped(&bench.root(), Operation::Update, "auth/gate/echo", json!({}), MINUTE).await;
+    assert!(reply.body.is_none() && reply.headers.is_empty());
+    let bearer = bench.with(info(reply).token.expose());
+    let opened = bearer.answer(bearer.request(Operation::Update, "sys/wrapping/unwrap", json!({}))).await;
+    let body = opened.expect("it opens").body.expect("it is raw");
+    assert_eq!((body.content_type.as_ref(), body.bytes.as_slice()), ("text/plain", b"page".as_slice()));
+}
