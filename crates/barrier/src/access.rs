@@ -1,10 +1,11 @@
 //! Reading and writing through the barrier.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use secret::SecretBytes;
-use storage::{Batch, CommitId, Expectation, Key, Outcome, Receipt, Revision, Scan, Settled, Write};
+use storage::{Batch, CommitId, Expectation, Key, Outcome, Position, Receipt, Revision, Scan, Settled, Write};
 
 use crate::cache::Stored;
 use crate::changes::{Change, Changes};
@@ -73,6 +74,7 @@ impl Barrier {
             return Err(Error::Sealed);
         }
         let page = self.0.storage.scan(scan).await.map_err(Error::Storage)?;
+        self.note(page.position);
         let mut items = Vec::with_capacity(page.items.len());
         for item in page.items {
             items.push(match item {
@@ -92,6 +94,26 @@ impl Barrier {
             });
         }
         Ok(Page { items, next: page.next, position: page.position })
+    }
+
+    /// The newest position that this node has written or been told: everything up to it can be read here. Makes no call.
+    #[must_use]
+    pub fn seen(&self) -> Position {
+        Position(self.0.seen.load(Ordering::Acquire))
+    }
+
+    /// Asks the store for a position no older than any commit acknowledged before the call.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn now(&self) -> Result<Position, Error> {
+        let position = self.0.storage.now().await.map_err(Error::Storage)?;
+        self.note(position);
+        Ok(position)
+    }
+
+    fn note(&self, position: Position) {
+        self.0.seen.fetch_max(position.0, Ordering::AcqRel);
     }
 
     /// Seals the values and commits all changes or none.
@@ -163,7 +185,10 @@ impl Barrier {
             }
         }
         match settled.map(Settled::into_outcome) {
-            Ok(Outcome::Committed(receipt)) => Ok(receipt),
+            Ok(Outcome::Committed(receipt)) => {
+                self.note(receipt.position);
+                Ok(receipt)
+            }
             Ok(Outcome::Conflict(keys)) => Err(CommitError::Conflict(keys)),
             Ok(Outcome::Unknown) => Err(CommitError::Unknown),
             Err(error) => Err(CommitError::Storage(error)),
@@ -174,6 +199,7 @@ impl Barrier {
     async fn fetch(&self, keys: &[Key]) -> Result<Vec<Option<Stored>>, Error> {
         let generation = self.0.cache.as_ref().map(|cache| (cache, cache.generation()));
         let snapshot = self.0.storage.read(keys).await.map_err(Error::Storage)?;
+        self.note(snapshot.position);
         let found: Vec<_> = snapshot.entries.into_iter().map(|entry| entry.map(Stored::from)).collect();
         if let Some((cache, generation)) = generation {
             for (key, stored) in keys.iter().zip(&found) {

@@ -9,6 +9,7 @@
 //!   is cached, only ciphertext, opened per read.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
@@ -46,6 +47,8 @@ struct Inner {
     cache: Option<cache::Cache>,
     /// The keys; none while sealed.
     keys: ArcSwapOption<custody::Keys>,
+    /// The newest position that the store has told.
+    seen: AtomicU64,
 }
 
 /// How a barrier uses memory.
@@ -193,7 +196,7 @@ impl Barrier {
             Options { cache: CacheMode::ReadThrough, .. } | Options { cache_bytes: 0, .. } => None,
             Options { cache_bytes, .. } => Some(cache::Cache::new(cache_bytes)),
         };
-        Self(Arc::new(Inner { storage, env, cache, keys: ArcSwapOption::empty() }))
+        Self(Arc::new(Inner { storage, env, cache, keys: ArcSwapOption::empty(), seen: AtomicU64::new(0) }))
     }
 
     /// Whether the keys are locked away.

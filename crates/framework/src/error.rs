@@ -45,6 +45,9 @@ pub enum Error {
     /// The server cannot take more work at the moment.
     #[error("{0}")]
     Busy(Cow<'static, str>),
+    /// The caller has seen a newer state than this node has; another node, or this one a little later, has it.
+    #[error("required index state not present")]
+    NotYetSeen,
     /// The world's: storage, network, a device. The text and the cause go to the log; the client gets a plain
     /// sentence and the request's id.
     #[error("{action}")]

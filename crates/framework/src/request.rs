@@ -101,6 +101,8 @@ pub struct Request {
     pub wrap_ttl: Option<Duration>,
     /// How the token of a wrapped reply is written.
     pub wrap_format: WrapFormat,
+    /// How far the store had come when the client's earlier requests were answered, as the answers told; any text.
+    pub indexes: Vec<String>,
     /// Where the request came in.
     pub connection: Arc<Connection>,
     /// What else the client sent about the request. Engines see of it what their mount's `passthrough_request_headers`
@@ -121,6 +123,7 @@ impl Request {
             data: Map::new(),
             wrap_ttl: None,
             wrap_format: WrapFormat::default(),
+            indexes: Vec::new(),
             connection: Arc::new(Connection::default()),
             headers: None,
         }
@@ -165,6 +168,8 @@ pub struct Answer {
     pub mount_type: String,
     /// The reply, or why there is none.
     pub result: Result<Reply, Error>,
+    /// After a change: how far the store has come, for later requests to send along.
+    pub index: Option<String>,
 }
 
 #[cfg(test)]

@@ -190,6 +190,7 @@ impl Door {
             data,
             wrap_ttl: head.wrap_ttl,
             wrap_format: head.wrap_format,
+            indexes: head.indexes,
             connection: Arc::clone(connection),
             headers: Some(Arc::clone(parts) as _),
         })
@@ -219,12 +220,15 @@ fn turned_away(refusal: Refusal) -> Answered {
 }
 
 fn encode(operation: Operation, answer: Answer, has_token: bool) -> Result<Answered, Refusal> {
-    let Answer { request_id: id, mount_type, result } = answer;
+    let Answer { request_id: id, mount_type, result, index } = answer;
     match result {
-        Ok(reply) => response::of_reply(operation, &id, &mount_type, reply).map_err(|error| {
-            tracing::error!(request_id = %id, error = %chain(&error), "reply cannot be encoded");
-            Refusal::Internal { request_id: id }
-        }),
+        Ok(reply) => match response::of_reply(operation, &id, &mount_type, reply, index.as_deref()) {
+            Ok(answered) => Ok(answered),
+            Err(error) => {
+                tracing::error!(request_id = %id, error = %chain(&error), "reply cannot be encoded");
+                Err(Refusal::Internal { request_id: id })
+            }
+        },
         Err(error) => {
             if matches!(error, Error::World { .. } | Error::WorldShown { .. }) {
                 tracing::error!(request_id = %id, error = %chain(&error), "request failed");

@@ -16,7 +16,11 @@ use crate::status::Refusal;
 /// The longest token, in bytes: Vault's cap (`max_token_header_size`).
 pub(crate) const TOKEN_BYTES_MAX: usize = 8 * 1024;
 
+/// How many indexes of a request are handed on: clients merge theirs, so there are rarely two.
+const INDEXES_MAX: usize = 16;
+
 pub(crate) static NAMESPACE: HeaderName = HeaderName::from_static(api::header::NAMESPACE);
+static INDEX: HeaderName = HeaderName::from_static(api::header::INDEX);
 static TOKEN: HeaderName = HeaderName::from_static(api::header::TOKEN);
 static WRAP_TTL: HeaderName = HeaderName::from_static(api::header::WRAP_TTL);
 static WRAP_FORMAT: HeaderName = HeaderName::from_static(api::header::WRAP_FORMAT);
@@ -30,6 +34,7 @@ pub(crate) struct Head {
     pub(crate) token: Option<Secret<String>>,
     pub(crate) wrap_ttl: Option<Duration>,
     pub(crate) wrap_format: WrapFormat,
+    pub(crate) indexes: Vec<String>,
     /// The query's pairs; empty where the body holds the data.
     pub(crate) data: Map<String, Value>,
 }
@@ -58,7 +63,8 @@ pub(crate) fn read(parts: &Parts, path: &str) -> Result<Head, Refusal> {
     let namespace = text(&parts.headers, &NAMESPACE)?.unwrap_or_default().to_owned();
     let (token, wrap_ttl) = (token(&parts.headers)?, wrap_ttl(&parts.headers)?);
     let wrap_format = if wrap_ttl.is_some() { wrap_format(&parts.headers)? } else { WrapFormat::default() };
-    Ok(Head { operation, path, namespace, token, wrap_ttl, wrap_format, data })
+    let indexes = indexes(&parts.headers);
+    Ok(Head { operation, path, namespace, token, wrap_ttl, wrap_format, indexes, data })
 }
 
 /// What the method and the query's own words ask for; takes those words out of the data.
@@ -153,6 +159,13 @@ fn wrap_format(headers: &HeaderMap) -> Result<WrapFormat, Refusal> {
         format if format.eq_ignore_ascii_case("jwt") => Ok(WrapFormat::Jwt),
         _ => Err(Refusal::Malformed("X-Vault-Wrap-Format can be \"jwt\", or be left out".to_owned())),
     }
+}
+
+/// What the client was told of the store's progress. Several may come, one by one or as proxies join them.
+fn indexes(headers: &HeaderMap) -> Vec<String> {
+    let values = headers.get_all(&INDEX).iter().filter_map(|value| value.to_str().ok());
+    let texts = values.flat_map(|value| value.split(',')).map(str::trim).filter(|text| !text.is_empty());
+    texts.take(INDEXES_MAX).map(str::to_owned).collect()
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Refusal> {

@@ -112,7 +112,7 @@ pub(crate) fn of_verdict(verdict: Verdict) -> Answered {
     of_bytes(verdict.status, api::header::JSON, bytes)
 }
 
-/// The answer to a request that went well.
+/// The answer to a request that went well. `index` tells how far the store has come.
 ///
 /// # Errors
 /// When the reply cannot be encoded: a mistake of ours.
@@ -121,6 +121,7 @@ pub(crate) fn of_reply(
     request_id: &str,
     mount_type: &str,
     reply: Reply,
+    index: Option<&str>,
 ) -> Result<Answered, EncodeError> {
     let mut response = match status::of_reply(operation, &reply) {
         Outcome::Nothing(verdict) => of_verdict(verdict),
@@ -138,6 +139,10 @@ pub(crate) fn of_reply(
         },
     };
     add_own(response.headers_mut(), &reply.headers)?;
+    if let Some(index) = index {
+        let index = HeaderValue::try_from(index).map_err(|_| EncodeError::Header(api::header::INDEX.to_owned()))?;
+        response.headers_mut().insert(HeaderName::from_static(api::header::INDEX), index);
+    }
     Ok(response)
 }
 

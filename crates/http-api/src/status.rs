@@ -129,6 +129,7 @@ pub(crate) fn of_error(error: &Error, request_id: &str, has_token: bool) -> Verd
         Error::UnsupportedMedia(text) => Verdict::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text.as_ref()),
         Error::TooLarge(text) => Verdict::new(StatusCode::PAYLOAD_TOO_LARGE, text.as_ref()),
         Error::TooMany(text) => Verdict::new(StatusCode::TOO_MANY_REQUESTS, text.as_ref()),
+        Error::NotYetSeen => Verdict::new(StatusCode::PRECONDITION_FAILED, error.to_string()),
         Error::Sealed | Error::Uninitialized => Verdict::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
         Error::Busy(text) => Verdict::new(StatusCode::SERVICE_UNAVAILABLE, text.as_ref()),
         Error::World { .. } => internal(request_id),

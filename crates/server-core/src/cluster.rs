@@ -1,4 +1,4 @@
-//! The cluster's identity and the random keys under which tokens and accessors are hashed. Loaded at unseal, dropped
+//! The cluster's identity and the random keys under which tokens and accessors are hashed and indexes are signed. Loaded at unseal, dropped
 //! at seal; independent of the keyring's terms, so that no rotation loses a token.
 
 use std::sync::Arc;
@@ -23,6 +23,9 @@ pub(crate) struct ClusterEntry {
     name: String,
     token_key: String,
     accessor_key: String,
+    /// Absent in stores that were made before it: their replies carry no index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    index_key: Option<String>,
 }
 
 /// An unsealed cluster.
@@ -33,6 +36,7 @@ pub(crate) struct Cluster {
     pub(crate) name: String,
     token_key: Secret<Vec<u8>>,
     accessor_key: Secret<Vec<u8>>,
+    index_key: Option<Secret<Vec<u8>>>,
 }
 
 /// The cluster while it is unsealed.
@@ -50,6 +54,7 @@ impl ClusterEntry {
             id,
             token_key: BASE64.encode(&env.random::<KEY_BYTES>()),
             accessor_key: BASE64.encode(&env.random::<KEY_BYTES>()),
+            index_key: Some(BASE64.encode(&env.random::<KEY_BYTES>())),
         }
     }
 
@@ -69,6 +74,7 @@ impl ClusterEntry {
             name: self.name.clone(),
             token_key: key(&self.token_key)?,
             accessor_key: key(&self.accessor_key)?,
+            index_key: self.index_key.as_deref().map(key).transpose()?,
         })
     }
 }
@@ -82,6 +88,11 @@ impl Cluster {
     /// The name of an accessor in storage.
     pub(crate) fn accessor_hash(&self, accessor: &str) -> String {
         keys::hash_text(&hmac_sha256(self.accessor_key.expose(), &[accessor.as_bytes()]))
+    }
+
+    /// The MAC of how far the store has come; see [`crate::index`].
+    pub(crate) fn index_mac(&self, state: &[u8]) -> Option<[u8; 32]> {
+        self.index_key.as_ref().map(|key| hmac_sha256(key.expose(), &[state]))
     }
 }
 

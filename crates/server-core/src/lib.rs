@@ -11,7 +11,7 @@ use barrier::Barrier;
 use barrier::seal::{Device, InitOptions, SealControl, SealStatus};
 use env::Env;
 use framework::router::TableError;
-use framework::{Answer, BrowserSettings, Error, Mounted, Request, Service};
+use framework::{Answer, BrowserSettings, Error, Mounted, Operation, Request, Service};
 use secret::{Secret, SecretBytes};
 
 mod cidr;
@@ -19,6 +19,7 @@ mod browser;
 mod cluster;
 mod due;
 mod glob;
+mod index;
 mod keys;
 mod mounts;
 mod node;
@@ -38,6 +39,7 @@ pub use tokens::Limits;
 
 use browser::Browser;
 use cluster::Identity;
+use index::Index;
 use mounts::Mounts;
 use policies::Policies;
 use policies::password::PasswordPolicies;
@@ -107,7 +109,7 @@ impl Core {
             control: SealControl::new(barrier, device),
             store: store.clone(),
             env: env.clone(),
-            identity,
+            identity: identity.clone(),
             tokens: Arc::clone(&tokens),
             policies: Arc::clone(&policies),
             mounts: Arc::clone(&mounts),
@@ -115,6 +117,7 @@ impl Core {
             turning: tokio::sync::Mutex::default(),
             cluster_name,
         });
+        let index = Index::new(store.barrier().clone(), env.clone(), identity);
         let browser = Arc::new(Browser::new(store.clone()));
         let sys = sys::engine(Sys {
             seal: SealPart { seals: Arc::clone(&seals), node: Arc::new(node) },
@@ -131,7 +134,7 @@ impl Core {
             browser: Arc::clone(&browser),
         })?;
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
-        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping }, browser })
+        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping, index }, browser })
     }
 
     /// Whether the store has been initialized.
@@ -188,8 +191,10 @@ impl Drop for Core {
 impl Service for Core {
     async fn answer(&self, request: Request) -> Answer {
         let request_id = request.id.clone();
+        let is_change = request.operation.has_body() || request.operation == Operation::Delete;
         let (mount_type, result) = self.pipeline.handle(request).await;
-        Answer { request_id, mount_type, result }
+        let index = if is_change && result.is_ok() { self.pipeline.index.current() } else { None };
+        Answer { request_id, mount_type, result, index }
     }
 
     async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {

@@ -11,6 +11,7 @@ use framework::openapi::{MountPath, Section};
 use framework::{Access, Context, Error, Mounted, Namespace, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
+use crate::index::Index;
 use crate::keys::ROOT_NAMESPACE;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::store::Store;
@@ -29,6 +30,7 @@ pub(crate) struct Pipeline {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) wrapping: Arc<Wrapping>,
+    pub(crate) index: Index,
 }
 
 /// A request whose destination is known.
@@ -57,6 +59,9 @@ impl Pipeline {
 
     async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<(String, Reply), Error> {
         wrapping::check_ttl(request.wrap_ttl)?;
+        if !request.indexes.is_empty() {
+            self.index.reach(&request.indexes).await?;
+        }
         let target = self.resolve(request).await?;
         let access = target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
         let access = access.unwrap_or_default();

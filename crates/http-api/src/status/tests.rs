@@ -60,6 +60,7 @@ fn every_refusal_and_error_has_its_status_and_body() {
         ("too many", Error::TooMany("rate limit quota exceeded".into()), true),
         ("sealed", Error::Sealed, true),
         ("uninitialized", Error::Uninitialized, true),
+        ("not yet seen", Error::NotYetSeen, true),
         ("busy", Error::Busy("try again".into()), true),
         ("world", Error::World { action: "writing to /secret/place".into(), source: cause() }, true),
         ("world shown", Error::WorldShown { shown: "disk is full".into(), source: cause() }, true),

@@ -280,7 +280,12 @@ async fn bounds_that_let_nothing_through_are_refused() {
     #[async_trait::async_trait]
     impl Service for Nobody {
         async fn answer(&self, request: framework::Request) -> framework::Answer {
-            framework::Answer { request_id: request.id, mount_type: String::new(), result: Ok(Reply::empty()) }
+            framework::Answer {
+                request_id: request.id,
+                mount_type: String::new(),
+                result: Ok(Reply::empty()),
+                index: None,
+            }
         }
     }
     let mut config = config();

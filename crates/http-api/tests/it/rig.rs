@@ -34,7 +34,8 @@ impl Service for Scripted {
         if is_stuck {
             drop(self.gate.acquire().await);
         }
-        Answer { request_id: id, mount_type: "kv".into(), result: (self.script)(&request) }
+        let index = request.operation.has_body().then(|| "aW5kZXg=".to_owned());
+        Answer { request_id: id, mount_type: "kv".into(), result: (self.script)(&request), index }
     }
 
     async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {

@@ -413,6 +413,21 @@ async fn the_service_can_look_at_every_header() {
 }
 
 #[tokio::test]
+async fn indexes_come_and_go_in_their_header() {
+    let rig =
+        Rig::new(|request| if request.path == "behind" { Err(Error::NotYetSeen) } else { Ok(Reply::empty()) }).await;
+    let answered = rig.ask("POST", "/v1/a", &["X-Vault-Index: one", "x-vault-index: two, three,"], "{}").await;
+    assert_eq!((answered.status, answered.header("x-vault-index")), (204, Some("aW5kZXg=")));
+    assert_eq!(rig.last().indexes, ["one", "two", "three"]);
+    assert_eq!(rig.get("/v1/a").await.header("x-vault-index"), None);
+    assert!(rig.last().indexes.is_empty());
+    rig.get("/v1/behind").await.assert_errors(412, &["required index state not present"]);
+    let many = format!("X-Vault-Index: {}", "x,".repeat(100));
+    rig.ask("GET", "/v1/a", &[&many], "").await;
+    assert_eq!(rig.last().indexes.len(), 16);
+}
+
+#[tokio::test]
 async fn one_connection_serves_many_requests() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let rig = Rig::new(|_| Ok(Reply::data(json!({})))).await;
