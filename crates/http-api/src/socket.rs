@@ -86,6 +86,10 @@ impl AsyncRead for Socket {
         if !self.head.is_empty() {
             let count = self.head.len().min(buffer.remaining());
             buffer.put_slice(&self.head.split_to(count));
+            if self.head.is_empty() {
+                // A connection may live long; what its start was read into need not.
+                self.head = BytesMut::new();
+            }
             return Poll::Ready(Ok(()));
         }
         through!(self, poll_read(context, buffer))
