@@ -286,3 +286,20 @@ async fn help_does_not_tell_what_is_mounted_to_those_who_may_do_nothing_there() 
     assert!(help(&user, "kv1/a").await["data"]["help"].is_string());
     assert!(help(&token, "auth/token/create").await["data"]["help"].is_string());
 }
+
+#[tokio::test]
+async fn a_row_without_the_operation_says_so_to_those_who_may() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    for (operation, path) in [
+        (Operation::Scan, "sys/policies/acl/"),
+        (Operation::Scan, "secret/"),
+        (Operation::Patch, "secret/a"),
+        (Operation::Patch, "sys/policies/acl/a"),
+        (Operation::Update, "sys/key-status"),
+    ] {
+        let answer = bench.root().call(operation, path, json!({})).await;
+        assert_eq!(answer, refused("UnsupportedOperation", "unsupported operation"), "{operation} {path}");
+        assert_eq!(bench.nobody().call(operation, path, json!({})).await, denied(), "{operation} {path}");
+    }
+}
