@@ -10,6 +10,7 @@ mod full_disk;
 mod gotchas;
 mod hvac;
 mod kill_nine;
+mod listeners;
 mod memory_dump;
 mod signals;
 mod static_seal;

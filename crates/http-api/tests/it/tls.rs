@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use framework::Reply;
-use http_api::{ClientCertificates, Error, TlsConfig, TlsVersion};
+use http_api::{ClientCertificates, Error, ListenerConfig, ProxyBehavior, ProxyProtocol, TlsConfig, TlsVersion};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore, SignatureScheme};
 use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -67,12 +68,15 @@ struct Bench {
 
 impl Bench {
     async fn new(change: impl FnOnce(&mut TlsConfig, &tempfile::TempDir)) -> Self {
+        Self::with(config(), change).await
+    }
+
+    async fn with(mut config: ListenerConfig, change: impl FnOnce(&mut TlsConfig, &tempfile::TempDir)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let identity = Identity::self_signed(false);
         write(&folder, &identity);
         let mut tls = TlsConfig::new(folder.path().join("crt"), folder.path().join("key"));
         change(&mut tls, &folder);
-        let mut config = config();
         config.tls = Some(tls);
         let rig = Rig::with(config, |_| Ok(Reply::data(json!({})))).await;
         Self { rig, folder, identity }
@@ -123,6 +127,28 @@ async fn a_request_over_tls_says_so() {
     assert_eq!(converse(stream, REQUEST).await.status, 200);
     let connection = bench.rig.last().connection;
     assert!(connection.is_tls && connection.client_certificates.is_empty());
+}
+
+#[tokio::test]
+async fn a_proxys_header_stands_in_front_of_the_handshake() {
+    let mut config = config();
+    let authorized = vec!["127.0.0.1".parse().unwrap()];
+    config.proxy_protocol = Some(ProxyProtocol { behavior: ProxyBehavior::DenyUnauthorized, authorized });
+    let bench = Bench::with(config, |_, _| {}).await;
+    for (header, client) in [("PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n", "192.0.2.1"), ("", "127.0.0.1")] {
+        let mut stream = TcpStream::connect(bench.rig.address).await.unwrap();
+        stream.write_all(header.as_bytes()).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let stream = TlsConnector::from(Arc::new(bench.client(None))).connect(name, stream).await.unwrap();
+        assert_eq!(converse(stream, REQUEST).await.status, 200);
+        let connection = bench.rig.last().connection;
+        assert!(connection.is_tls);
+        assert_eq!(connection.remote.unwrap().ip().to_string(), client);
+    }
+    let mut plain = TcpStream::connect(bench.rig.address).await.unwrap();
+    plain.write_all(b"PROXY TCP4 192.0.2.1 198.51.100.1 56324 443\r\n").await.unwrap();
+    let answered = converse(plain, REQUEST).await;
+    assert_eq!((answered.status, answered.body.as_str()), (400, "Client sent an HTTP request to an HTTPS server.\n"));
 }
 
 #[tokio::test]
