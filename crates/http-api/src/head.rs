@@ -20,6 +20,7 @@ pub(crate) const TOKEN_BYTES_MAX: usize = 8 * 1024;
 const INDEXES_MAX: usize = 16;
 
 pub(crate) static NAMESPACE: HeaderName = HeaderName::from_static(api::header::NAMESPACE);
+static MFA: HeaderName = HeaderName::from_static(api::header::MFA);
 static INDEX: HeaderName = HeaderName::from_static(api::header::INDEX);
 static TOKEN: HeaderName = HeaderName::from_static(api::header::TOKEN);
 static WRAP_TTL: HeaderName = HeaderName::from_static(api::header::WRAP_TTL);
@@ -63,6 +64,7 @@ pub(crate) fn read(parts: &Parts, path: &str) -> Result<Head, Refusal> {
     let namespace = text(&parts.headers, &NAMESPACE)?.unwrap_or_default().to_owned();
     let (token, wrap_ttl) = (token(&parts.headers)?, wrap_ttl(&parts.headers)?);
     let wrap_format = if wrap_ttl.is_some() { wrap_format(&parts.headers)? } else { WrapFormat::default() };
+    check_mfa(&parts.headers)?;
     let indexes = indexes(&parts.headers);
     Ok(Head { operation, path, namespace, token, wrap_ttl, wrap_format, indexes, data })
 }
@@ -159,6 +161,21 @@ fn wrap_format(headers: &HeaderMap) -> Result<WrapFormat, Refusal> {
         format if format.eq_ignore_ascii_case("jwt") => Ok(WrapFormat::Jwt),
         _ => Err(Refusal::Malformed("X-Vault-Wrap-Format can be \"jwt\", or be left out".to_owned())),
     }
+}
+
+/// `<method>`, or `<method>:<passcode>` (documented Vault behavior). Nothing asks for a second factor yet, but what makes
+/// no sense is refused as it will be then. Empty values are passed over.
+fn check_mfa(headers: &HeaderMap) -> Result<(), Refusal> {
+    for value in headers.get_all(&MFA) {
+        let value = std::str::from_utf8(value.as_bytes()).map_err(|_| not_text(&MFA))?;
+        let missing = match value.split_once(':') {
+            Some(("", _)) => "the method is missing",
+            Some((_, "")) => "the passcode behind the colon is missing",
+            _ => continue,
+        };
+        return Err(Refusal::Malformed(format!("error parsing X-Vault-MFA header: {missing}")));
+    }
+    Ok(())
 }
 
 /// What the client was told of the store's progress. Several may come, one by one or as proxies join them.

@@ -428,6 +428,19 @@ async fn indexes_come_and_go_in_their_header() {
 }
 
 #[tokio::test]
+async fn a_second_factor_that_makes_no_sense_is_refused() {
+    let rig = empty().await;
+    for value in ["", "duo", "totp:123456", "totp:1:2"] {
+        assert_eq!(rig.ask("DELETE", "/v1/a", &[&format!("X-Vault-MFA: {value}")], "").await.status, 204, "{value:?}");
+    }
+    for (value, why) in [(":123456", "the method is missing"), ("totp:", "the passcode behind the colon is missing")] {
+        let answered = rig.ask("DELETE", "/v1/a", &["X-Vault-MFA: duo", &format!("X-Vault-MFA: {value}")], "").await;
+        answered.assert_errors(400, &[&format!("error parsing X-Vault-MFA header: {why}")]);
+    }
+    assert_eq!(rig.count(), 4);
+}
+
+#[tokio::test]
 async fn one_connection_serves_many_requests() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let rig = Rig::new(|_| Ok(Reply::data(json!({})))).await;
