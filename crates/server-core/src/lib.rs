@@ -14,8 +14,8 @@ use framework::router::TableError;
 use framework::{Answer, BrowserSettings, Error, Mounted, Operation, Request, Service};
 use secret::{Secret, SecretBytes};
 
-mod cidr;
 mod browser;
+mod cidr;
 mod cluster;
 mod due;
 mod glob;

@@ -16,8 +16,8 @@ use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
 
 mod capabilities;
-mod decode_token;
 mod config;
+mod decode_token;
 mod health;
 mod internal;
 mod keyring;
