@@ -24,6 +24,7 @@ mod keyring;
 mod mounts;
 mod policies;
 mod seal;
+mod tools;
 mod wrapping;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
@@ -76,5 +77,6 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
         .paths(config::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.browser.as_ref())))
+        .paths(tools::paths().into_iter().map(|path| path.within(|_: &Sys| &())))
         .mount(sys)
 }
