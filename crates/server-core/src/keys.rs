@@ -46,6 +46,11 @@ pub(crate) fn mount_at(ns: &str, kind: Kind, path: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/at/", kind_name(kind), "/", path])
 }
 
+/// What became of a move of a mount.
+pub(crate) fn remount(ns: &str, id: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/remount/", id])
+}
+
 pub(crate) fn mount_data(ns: &str, uuid: &str) -> String {
     ["ns/", ns, "/data/", uuid, "/"].concat()
 }

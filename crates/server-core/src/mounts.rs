@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use env::Env;
+use framework::view::COMMIT_TRIES;
 use framework::{Error, Kind, Mount, Mounted, View};
 use storage::{Key, KeyRange, Revision};
 
@@ -17,6 +18,7 @@ use crate::tokens::Limits;
 
 pub(crate) mod change;
 pub(crate) mod entry;
+pub(crate) mod remount;
 pub(crate) mod sweep;
 
 pub(crate) use change::is_permanent;
@@ -100,28 +102,45 @@ impl Mounts {
             Some(behind) => (Kind::Auth, behind),
             None => (Kind::Secrets, path),
         };
-        let Some(epoch) = self.epoch(ns).await? else { return Ok(None) };
-        if let Some(mount) = self.loaded(ns, epoch, kind, path) {
-            let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
-            return Ok(Some((mount, behind)));
+        let mut mount = None;
+        if let Some(epoch) = self.epoch(ns).await? {
+            mount = self.loaded(ns, epoch, kind, path);
+            if mount.is_none() {
+                let keys = candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at)));
+                mount = self.look_up(ns, &keys.collect::<Result<Vec<_>, _>>()?).await?;
+                if let Some(mount) = &mount {
+                    self.keep(ns, epoch, mount).await?;
+                }
+            }
         }
-        let keys =
-            candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at))).collect::<Result<Vec<_>, _>>()?;
-        let entries = self.store.get_list(&keys).await?;
-        let Some((key, opened)) = keys.iter().zip(entries).find_map(|(key, entry)| Some((key, entry?))) else {
-            return Ok(None);
-        };
-        let at: Found<AtEntry> = decode(key, &opened)?;
-        let Some(mount) = self.load(ns, &at.value.uuid).await? else { return Ok(None) };
-        self.keep(ns, epoch, &mount).await?;
-        let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
-        Ok(Some((mount, behind)))
+        Ok(mount.map(|mount| {
+            let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
+            (mount, behind)
+        }))
     }
 
     /// The mount at exactly this path.
     pub(crate) async fn at(&self, ns: &str, kind: Kind, path: &str) -> Result<Option<Arc<LiveMount>>, Error> {
-        let Some(at) = self.store.get::<AtEntry>(&keys::mount_at(ns, kind, path)?).await? else { return Ok(None) };
-        self.load(ns, &at.value.uuid).await
+        self.look_up(ns, &[keys::mount_at(ns, kind, path)?]).await
+    }
+
+    /// The mount at the first of these places where one is.
+    async fn look_up(&self, ns: &str, places: &[Key]) -> Result<Option<Arc<LiveMount>>, Error> {
+        for _ in 0..COMMIT_TRIES {
+            let entries = self.store.get_list(places).await?;
+            let Some((place, opened)) = places.iter().zip(entries).find_map(|(place, entry)| Some((place, entry?)))
+            else {
+                return Ok(None);
+            };
+            let at: Found<AtEntry> = decode(place, &opened)?;
+            let Some(mount) = self.load(ns, &at.value.uuid).await? else { return Ok(None) };
+            // A mount that was moved between the two reads must not answer for its old path: what is behind its new
+            // one is another part of the request, one that no policy was asked about.
+            if keys::mount_at(ns, mount.engine.kind(), &mount.settings.path)? == *place {
+                return Ok(Some(mount));
+            }
+        }
+        Err(framework::view::contended())
     }
 
     /// The settings of all mounts of a kind by path.

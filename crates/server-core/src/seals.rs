@@ -11,8 +11,9 @@ use serde::Serialize;
 use storage::Key;
 
 use crate::cluster::{ClusterEntry, Identity};
-use crate::due::Worker;
+use crate::due::{Owner, Worker};
 use crate::keys::{self, ROOT_NAMESPACE};
+use crate::mounts::remount::Statuses;
 use crate::mounts::{Mounts, change};
 use crate::policies::Policies;
 use crate::store::{Store, encode};
@@ -145,12 +146,17 @@ impl Seals {
             self.lock_away().await;
             return Err(error);
         }
-        self.worker.start(
-            self.store.clone(),
-            self.env.clone(),
-            vec![Arc::clone(&self.tokens) as _, Arc::clone(&self.mounts) as _],
-        );
+        self.worker.start(self.store.clone(), self.env.clone(), self.owners());
         Ok(())
+    }
+
+    /// Whoever has lines in the due index.
+    pub(crate) fn owners(&self) -> Vec<Arc<dyn Owner>> {
+        vec![
+            Arc::clone(&self.tokens) as _,
+            Arc::clone(&self.mounts) as _,
+            Arc::new(Statuses::new(self.store.clone())) as _,
+        ]
     }
 }
 

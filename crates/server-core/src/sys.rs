@@ -23,6 +23,7 @@ mod internal;
 mod keyring;
 mod mounts;
 mod policies;
+mod remount;
 mod seal;
 mod tools;
 mod wrapping;
@@ -71,6 +72,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
+        .paths(remount::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
         .paths(policies::password::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.passwords)))
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))

@@ -23,7 +23,7 @@ use storage::memory::Memory;
 use storage::{Batch, Export, Item, Key, KeyRange, Outcome, Page, Position, Scan, Snapshot, Storage, Watch};
 use tokio::sync::watch;
 
-use crate::due::{self, Owner, Places};
+use crate::due::{self, Places};
 use crate::{Core, EngineType, Limits, Node, Parts};
 
 /// The cache of each barrier, in bytes.
@@ -158,7 +158,7 @@ impl Bench {
     /// Looks after everything that is due now, as the worker does.
     pub(crate) async fn settle(&self) {
         let seals = &self.core.seals;
-        let owners = [Arc::clone(&seals.tokens) as Arc<dyn Owner>, Arc::clone(&seals.mounts) as Arc<dyn Owner>];
+        let owners = seals.owners();
         let (_stop, stopped) = watch::channel(false);
         let mut places = Places::default();
         while due::pass(&seals.store, &owners, seals.tokens.now_nanos(), &stopped, &mut places)

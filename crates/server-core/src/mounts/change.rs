@@ -83,6 +83,10 @@ impl Mounts {
             let mount = self.at(ns, kind, path).await?.ok_or_else(|| missing(kind, path))?;
             let key = keys::mount(ns, &mount.uuid)?;
             let found = self.store.get::<Settings>(&key).await?.ok_or_else(|| missing(kind, path))?;
+            if found.value.path != path {
+                // Moved between the two reads: look again at what is at the path.
+                continue;
+            }
             let mut settings = found.value;
             change(&mut settings)?;
             // An option that the engine does not know must not be stored.
@@ -130,7 +134,7 @@ impl Mounts {
     }
 
     /// Changes that expect the namespace to live and rewrite its epoch.
-    async fn epoch_change(&self, ns: &str) -> Result<Changes, Error> {
+    pub(super) async fn epoch_change(&self, ns: &str) -> Result<Changes, Error> {
         let (live_key, epoch_key) = (keys::namespace_live(ns)?, keys::mounts_epoch(ns)?);
         let [live, epoch] = self.store.revisions_of([live_key.clone(), epoch_key.clone()]).await?;
         let (Some(live), Some(epoch)) = (live, epoch) else { return Err(Error::NotFound) };
@@ -168,7 +172,7 @@ impl Mounts {
 
     /// Says which mount is in the way, if one is. What really keeps mounts from nesting are the expectations of the
     /// commit; this gives the error its text.
-    async fn check_free(&self, ns: &str, kind: Kind, path: &str) -> Result<(), Error> {
+    pub(super) async fn check_free(&self, ns: &str, kind: Kind, path: &str) -> Result<(), Error> {
         let mut same_or_above = above(path);
         same_or_above.push(path.to_owned());
         let keys = same_or_above.iter().map(|at| keys::mount_at(ns, kind, at)).collect::<Result<Vec<_>, _>>()?;
@@ -275,7 +279,7 @@ pub(crate) fn parse_path(text: &str) -> Result<String, Error> {
     Ok([path, "/"].concat())
 }
 
-fn check_reserved(kind: Kind, path: &str) -> Result<(), Error> {
+pub(super) fn check_reserved(kind: Kind, path: &str) -> Result<(), Error> {
     if kind == Kind::Auth {
         return Ok(());
     }
@@ -291,13 +295,13 @@ fn check_reserved(kind: Kind, path: &str) -> Result<(), Error> {
 }
 
 /// The paths above a mount path: `a/b/c/` gives `a/` and `a/b/`.
-fn above(path: &str) -> Vec<String> {
+pub(super) fn above(path: &str) -> Vec<String> {
     let inner = path.trim_end_matches('/');
     inner.match_indices('/').filter_map(|(index, _)| inner.get(..=index)).map(str::to_owned).collect()
 }
 
 /// How a mount path is told to the operator.
-fn prefix(kind: Kind) -> &'static str {
+pub(super) fn prefix(kind: Kind) -> &'static str {
     match kind {
         Kind::Secrets => "",
         Kind::Auth => "auth/",
