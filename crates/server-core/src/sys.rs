@@ -26,6 +26,7 @@ mod policies;
 mod remount;
 mod seal;
 mod tools;
+mod tuning;
 mod wrapping;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";

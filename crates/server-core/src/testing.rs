@@ -191,6 +191,8 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
             EngineType { name: "kv", kind: Kind::Secrets, make: secrets },
             EngineType { name: "cubbyhole", kind: Kind::Secrets, make: cubbyhole },
             EngineType { name: "gate", kind: Kind::Auth, make: gate },
+            // The same under the name of a method with users.
+            EngineType { name: "userpass", kind: Kind::Auth, make: gate },
         ],
     };
     Core::new(parts).expect("the tables are sound")

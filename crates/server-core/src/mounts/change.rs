@@ -35,6 +35,7 @@ pub(crate) struct NewMount {
     pub(crate) options: BTreeMap<String, String>,
     pub(crate) is_local: bool,
     pub(crate) is_seal_wrap: bool,
+    pub(crate) has_external_entropy_access: bool,
     pub(crate) tuning: Tuning,
 }
 
@@ -152,6 +153,11 @@ impl Mounts {
             }
         }
         let type_name = new.engine_type.as_str();
+        if type_name != "kv" && new.options.get("version").is_some_and(|version| !version.is_empty()) {
+            return Err(Error::Invalid(
+                format!("secrets engine \"{type_name}\" does not allow setting a version").into(),
+            ));
+        }
         let Some(known) = self.types.iter().find(|it| it.name == type_name && it.kind == new.kind) else {
             let ours = self.types.iter().filter(|it| it.kind == new.kind && !is_permanent(it.name));
             let ours: Vec<_> = ours.map(|it| it.name).collect();
@@ -215,6 +221,7 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
             options: BTreeMap::new(),
             is_local: engine_type == "cubbyhole",
             is_seal_wrap: false,
+            has_external_entropy_access: false,
             tuning: Tuning::default(),
         };
         let parts = parts(env, ns, &new)?;
@@ -238,6 +245,7 @@ fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error> {
         options: new.options.clone(),
         is_local: new.is_local,
         is_seal_wrap: new.is_seal_wrap,
+        has_external_entropy_access: new.has_external_entropy_access,
         tuning: new.tuning.clone(),
     };
     Ok(Parts {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use framework::Mount;
+use framework::{Kind, Mount};
 use serde::{Deserialize, Serialize};
 
+use crate::keys;
 use crate::tokens::Limits;
 
 /// Everything about a mount that can be shown and tuned.
@@ -23,6 +24,9 @@ pub(crate) struct Settings {
     pub(crate) options: BTreeMap<String, String>,
     pub(crate) is_local: bool,
     pub(crate) is_seal_wrap: bool,
+    /// Kept and shown; nothing here has a source of entropy of its own.
+    #[serde(default)]
+    pub(crate) has_external_entropy_access: bool,
     pub(crate) tuning: Tuning,
 }
 
@@ -39,6 +43,17 @@ pub(crate) struct Tuning {
     pub(crate) audit_non_hmac_response_keys: Vec<String>,
     pub(crate) passthrough_request_headers: Vec<String>,
     pub(crate) allowed_response_headers: Vec<String>,
+    pub(crate) user_lockout: Option<Lockout>,
+}
+
+/// When users of an auth method are locked out. Zero means that nothing of its own is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Lockout {
+    pub(crate) threshold: u64,
+    pub(crate) duration_secs: u64,
+    pub(crate) counter_reset_secs: u64,
+    pub(crate) is_disabled: bool,
 }
 
 /// A mount's liveness.
@@ -64,6 +79,11 @@ pub(crate) struct AtEntry {
 }
 
 impl Settings {
+    /// Secrets engine or auth method.
+    pub(crate) fn kind(&self) -> Kind {
+        if self.kind == keys::kind_name(Kind::Auth) { Kind::Auth } else { Kind::Secrets }
+    }
+
     /// As handlers see it: the mount's own TTLs where it has any, the system's otherwise.
     pub(crate) fn mount(&self, uuid: &str, limits: Limits) -> Mount {
         let own = |secs: u64, other: Duration| if secs == 0 { other } else { Duration::from_secs(secs) };

@@ -50,7 +50,7 @@ async fn a_mount_is_shown_with_all_that_clients_read() {
     let expected = json!({
         "type": "kv", "description": "d", "accessor": null, "uuid": null, "local": true, "seal_wrap": true,
         "external_entropy_access": false, "options": { "version": "2" }, "plugin_version": "",
-        "running_plugin_version": "", "running_sha256": "",
+        "running_plugin_version": "", "running_sha256": "", "deprecation_status": "supported",
         "config": {
             "default_lease_ttl": 3600, "max_lease_ttl": 7200, "force_no_cache": true, "listing_visibility": "unauth",
         },

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use framework::input::Nothing;
 use framework::path::Handler;
-use framework::{Context, Error, FieldSet, FieldValue, Kind, Path, Reply, Segment, fields};
+use framework::{Context, Error, FieldSet, Kind, Path, Reply, Segment, fields};
 use serde_json::{Map, Value, json};
 
 use super::MountsPart;
+use super::tuning::{self, Tune};
+use crate::keys;
 use crate::mounts::change::{NewMount, missing, parse_path};
 use crate::mounts::entry::{Settings, Tuning};
+use crate::mounts::is_permanent;
 
 const PATH: &str = "Where the engine is mounted.";
 /// The longest description.
 const DESCRIPTION_BYTES_MAX: usize = 4096;
-/// The longest TTL, in seconds: about 290 years, what nanoseconds in 64 bits can say.
-const TTL_SECS_MAX: u64 = 9_000_000_000;
 
 pub(super) fn paths() -> Vec<Path<MountsPart>> {
     vec![
@@ -92,36 +93,8 @@ fields! {
         local: bool = false,
         /// Kept and shown: whether values are wrapped by the seal as well.
         seal_wrap: bool = false,
-        /// Ignored: whether the engine uses another source of entropy.
+        /// Kept and shown: whether the engine uses another source of entropy, which does not exist.
         external_entropy_access: bool = false,
-    }
-}
-
-fields! {
-    /// Settings of a mount.
-    struct Tune {
-        /// Where the engine is mounted.
-        path: String,
-        /// What leases get when nothing is asked: a duration, or the word system for the server's own.
-        default_lease_ttl: Option<String>,
-        /// The most that leases get: a duration, or the word system for the server's own.
-        max_lease_ttl: Option<String>,
-        /// A sentence for people.
-        description: Option<String>,
-        /// Options of the engine.
-        options: Option<BTreeMap<String, String>>,
-        /// Whether the mount is listed before login: unauth, hidden or nothing.
-        listing_visibility: Option<String>,
-        /// Fields of requests that audit devices write in clear.
-        audit_non_hmac_request_keys: Option<Vec<String>>,
-        /// Fields of replies that audit devices write in clear.
-        audit_non_hmac_response_keys: Option<Vec<String>>,
-        /// Headers of requests that the engine sees.
-        passthrough_request_headers: Option<Vec<String>>,
-        /// Headers that the engine may set on replies.
-        allowed_response_headers: Option<Vec<String>>,
-        /// The kind of tokens that logins of an auth method give.
-        token_type: Option<String>,
     }
 }
 
@@ -169,38 +142,53 @@ async fn enable_auth(part: &MountsPart, context: &Context, input: Enable) -> Res
 }
 
 async fn enable(part: &MountsPart, context: &Context, kind: Kind, input: Enable) -> Result<Reply, Error> {
-    let engine_type = input.r#type.filter(|it| !it.is_empty() && it != "plugin").or(input.plugin_name);
-    let Some(engine_type) = engine_type.filter(|it| !it.is_empty()) else {
-        return Err(Error::invalid("backend type must be specified as a string"));
-    };
-    if input.plugin_version.is_some_and(|version| !version.is_empty()) {
-        return Err(Error::invalid("engines are part of the server and have its version: leave plugin_version out"));
-    }
     check_description(&input.description)?;
-    let mut settings = Settings { options: input.options.unwrap_or_default(), ..Settings::default() };
     let mut config = input.config.unwrap_or_default();
+    // The path of the request counts, whatever stands here.
     config.remove("path");
     let mut config = framework::Input::new([("path", input.path.clone())].into(), config);
     let force_no_cache = config.take_or("force_no_cache", false)?;
-    let tune = Tune::decode(&mut config)?;
-    if let Some(options) = &tune.options {
-        settings.options.extend(options.clone());
+    let plugin_name: Option<String> = config.take("plugin_name")?;
+    let engine_type = engine_type(input.r#type, plugin_name.or(input.plugin_name))?;
+    if input.plugin_version.is_some_and(|version| !version.is_empty()) {
+        return Err(Error::invalid(tuning::ONE_VERSION));
     }
-    apply(&tune, &mut settings)?;
+    let tune = Tune::decode(&mut config)?;
+    let mut settings = Settings {
+        kind: keys::kind_name(kind).to_owned(),
+        engine_type,
+        options: input.options.unwrap_or_default(),
+        ..Settings::default()
+    };
+    tuning::check_options_size(&settings.options)?;
+    tune.apply(&mut settings)?;
     settings.tuning.force_no_cache = force_no_cache;
     part.check_ttls(&settings.tuning)?;
     let new = NewMount {
         kind,
         path: input.path,
-        engine_type,
+        engine_type: settings.engine_type,
         description: input.description,
         options: settings.options,
         is_local: input.local,
         is_seal_wrap: input.seal_wrap,
+        has_external_entropy_access: input.external_entropy_access,
         tuning: settings.tuning,
     };
     part.mounts.enable(&context.namespace.id, new).await?;
     Ok(Reply::empty())
+}
+
+/// The type as it is named, or for plugins of old the name of the plugin.
+fn engine_type(given: Option<String>, plugin_name: Option<String>) -> Result<String, Error> {
+    let plugin_name = plugin_name.filter(|name| !name.is_empty());
+    match given.filter(|given| !given.is_empty()) {
+        Some(given) if given == "plugin" => {
+            plugin_name.ok_or_else(|| Error::invalid("plugin_name must be provided for plugin backend"))
+        }
+        Some(given) => Ok(given),
+        None => plugin_name.ok_or_else(|| Error::invalid("backend type must be specified as a string")),
+    }
 }
 
 async fn disable_secret(part: &MountsPart, context: &Context, input: At) -> Result<Reply, Error> {
@@ -226,13 +214,9 @@ async fn read_tune(part: &MountsPart, context: &Context, kind: Kind, path: &str)
     let path = parse_path(path)?;
     let mount = part.mounts.at(&context.namespace.id, kind, &path).await?;
     let mount = mount.ok_or_else(|| Error::Invalid(format!("cannot fetch sysview for path \"{path}\"").into()))?;
-    let mut shown = config(&mount.settings.tuning, kind);
+    let mut shown = tuning::tuned(&mount.settings);
     shown.insert("default_lease_ttl".to_owned(), json!(mount.mount.default_lease_ttl.as_secs()));
     shown.insert("max_lease_ttl".to_owned(), json!(mount.mount.max_lease_ttl.as_secs()));
-    shown.insert("description".to_owned(), json!(mount.settings.description));
-    if !mount.settings.options.is_empty() {
-        shown.insert("options".to_owned(), json!(mount.settings.options));
-    }
     Ok(Reply::data(shown.into()).mirrored())
 }
 
@@ -249,16 +233,17 @@ async fn tune_auth(part: &MountsPart, context: &Context, input: Tune) -> Result<
 async fn tune(part: &MountsPart, context: &Context, kind: Kind, input: &Tune) -> Result<Reply, Error> {
     let path = parse_path(&input.path)?;
     let change = |settings: &mut Settings| {
+        input.check_tunable(settings)?;
         if let Some(description) = &input.description {
             check_description(description)?;
             settings.description.clone_from(description);
         }
         if let Some(options) = &input.options {
             check_options(settings, options)?;
-            settings.options.extend(options.clone());
         }
-        apply(input, settings)?;
-        part.check_ttls(&settings.tuning)
+        input.apply(settings)?;
+        // What another configuration of the server allowed must not stand in the way of other settings.
+        if input.has_ttl() { part.check_ttls(&settings.tuning) } else { Ok(()) }
     };
     part.mounts.tune(&context.namespace.id, kind, &path, change).await?;
     Ok(Reply::empty())
@@ -297,96 +282,25 @@ fn check_description(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes over what the caller gave.
-fn apply(input: &Tune, settings: &mut Settings) -> Result<(), Error> {
-    let tuning = &mut settings.tuning;
-    if let Some(text) = &input.default_lease_ttl {
-        tuning.default_lease_ttl_secs = parse_ttl("default_lease_ttl", text)?;
-    }
-    if let Some(text) = &input.max_lease_ttl {
-        tuning.max_lease_ttl_secs = parse_ttl("max_lease_ttl", text)?;
-    }
-    if let Some(text) = &input.listing_visibility {
-        if !matches!(text.as_str(), "" | "unauth" | "hidden") {
-            return Err(Error::invalid("invalid listing_visibility: must be \"unauth\", \"hidden\" or empty"));
-        }
-        tuning.listing_visibility.clone_from(text);
-    }
-    if let Some(text) = &input.token_type {
-        if !matches!(text.as_str(), "" | "default-service" | "default-batch" | "service" | "batch") {
-            let ours = "\"default-service\", \"default-batch\", \"service\" or \"batch\"";
-            return Err(Error::Invalid(format!("invalid token_type: must be {ours}").into()));
-        }
-        tuning.token_type.clone_from(text);
-    }
-    let lists = [
-        (&input.audit_non_hmac_request_keys, &mut tuning.audit_non_hmac_request_keys),
-        (&input.audit_non_hmac_response_keys, &mut tuning.audit_non_hmac_response_keys),
-        (&input.passthrough_request_headers, &mut tuning.passthrough_request_headers),
-        (&input.allowed_response_headers, &mut tuning.allowed_response_headers),
-    ];
-    for (given, kept) in lists {
-        if let Some(given) = given {
-            kept.clone_from(given);
-        }
-    }
-    Ok(())
-}
-
-/// A TTL in seconds; 0 for the server's own.
-fn parse_ttl(name: &str, text: &str) -> Result<u64, Error> {
-    if matches!(text, "" | "system") {
-        return Ok(0);
-    }
-    let invalid = |why: &str| Error::Invalid(format!("invalid {name}: {why}").into());
-    let ttl = std::time::Duration::coerce(Value::String(text.to_owned())).map_err(|why| invalid(&why.0))?;
-    if ttl.as_secs() > TTL_SECS_MAX {
-        return Err(invalid(&format!("longer than {TTL_SECS_MAX} seconds")));
-    }
-    Ok(ttl.as_secs())
-}
-
 /// A mount as clients know it.
 pub(super) fn show(settings: &Settings) -> Value {
-    let kind = if settings.kind == "auth" { Kind::Auth } else { Kind::Secrets };
     let options = if settings.options.is_empty() { Value::Null } else { json!(settings.options) };
-    json!({
+    let mut shown = json!({
         "type": settings.engine_type,
         "description": settings.description,
         "accessor": settings.accessor,
         "uuid": settings.uuid,
         "local": settings.is_local,
         "seal_wrap": settings.is_seal_wrap,
-        "external_entropy_access": false,
+        "external_entropy_access": settings.has_external_entropy_access,
         "options": options,
         "plugin_version": "",
         "running_plugin_version": "",
         "running_sha256": "",
-        "config": config(&settings.tuning, kind),
-    })
-}
-
-/// The `config` object: TTLs as set, 0 for the server's own.
-fn config(tuning: &Tuning, kind: Kind) -> Map<String, Value> {
-    let mut config = Map::new();
-    config.insert("default_lease_ttl".to_owned(), json!(tuning.default_lease_ttl_secs));
-    config.insert("max_lease_ttl".to_owned(), json!(tuning.max_lease_ttl_secs));
-    config.insert("force_no_cache".to_owned(), json!(tuning.force_no_cache));
-    if kind == Kind::Auth {
-        let token_type = if tuning.token_type.is_empty() { "default-service" } else { tuning.token_type.as_str() };
-        config.insert("token_type".to_owned(), json!(token_type));
+        "config": tuning::config(settings),
+    });
+    if let Some(shown) = shown.as_object_mut().filter(|_| !is_permanent(&settings.engine_type)) {
+        shown.insert("deprecation_status".to_owned(), json!("supported"));
     }
-    if !tuning.listing_visibility.is_empty() {
-        config.insert("listing_visibility".to_owned(), json!(tuning.listing_visibility));
-    }
-    let lists = [
-        ("audit_non_hmac_request_keys", &tuning.audit_non_hmac_request_keys),
-        ("audit_non_hmac_response_keys", &tuning.audit_non_hmac_response_keys),
-        ("passthrough_request_headers", &tuning.passthrough_request_headers),
-        ("allowed_response_headers", &tuning.allowed_response_headers),
-    ];
-    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-        config.insert(name.to_owned(), json!(list));
-    }
-    config
+    shown
 }
