@@ -1,11 +1,12 @@
 //! Mounts: which engine answers at which path. Mounts are entries of their own, loaded when they are first used, so
 //! start-up does not grow with them.
 //!
-//! What is loaded is kept per namespace and is valid for one revision of the namespace's epoch entry, which every
-//! change of a mount rewrites. A change therefore needs to tell nobody: the next request sees another epoch.
+//! What is loaded is valid for one revision of the namespace's epoch entry, which every change of a mount rewrites. A
+//! change therefore needs to tell nobody: the next request sees another epoch. A mount is found by as many keys as its
+//! path has segments, in one read, however many mounts there are.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use env::Env;
 use framework::view::COMMIT_TRIES;
@@ -18,12 +19,14 @@ use crate::tokens::Limits;
 
 pub(crate) mod change;
 pub(crate) mod entry;
+mod loaded;
 pub(crate) mod remount;
 pub(crate) mod sweep;
 
 pub(crate) use change::is_permanent;
 
 use entry::{AtEntry, LiveEntry, LiveState, Settings};
+use loaded::Loaded;
 
 /// The deepest mount path, in segments.
 pub(crate) const PATH_SEGMENTS_MAX: usize = 16;
@@ -31,10 +34,9 @@ pub(crate) const PATH_SEGMENTS_MAX: usize = 16;
 pub(crate) const PATH_BYTES_MAX: usize = 500;
 /// How many mounts one storage call of a list asks for.
 const LIST_PAGE: usize = 1_000;
-/// How many loaded mounts of one namespace are kept.
-const LOADED_MAX: usize = 10_000;
 
-/// Makes a mounted engine of one type; given the mount's options.
+/// Makes an engine of one type, given a mount's options. All mounts with the same options share what it makes, and it
+/// may be made anew at any time: it keeps nothing of a mount or of a request.
 pub type Make = fn(&BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error>;
 
 /// A pluggable engine that operators can enable.
@@ -56,16 +58,7 @@ pub(crate) struct Mounts {
     types: Vec<EngineType>,
     /// Engines that live in the core, by type: one of each for all namespaces.
     fixed: OnceLock<BTreeMap<&'static str, Arc<dyn Mounted>>>,
-    loaded: RwLock<HashMap<String, Loaded>>,
-}
-
-/// The mounts of one namespace that have been used since its epoch last changed.
-#[derive(Default)]
-struct Loaded {
-    epoch: Option<Revision>,
-    /// By path, without the `/` at the end, so that a part of a request path finds it as it is.
-    secret: HashMap<String, Arc<LiveMount>>,
-    auth: HashMap<String, Arc<LiveMount>>,
+    loaded: Loaded,
 }
 
 /// A mount that is alive, with its engine.
@@ -81,7 +74,7 @@ pub(crate) struct LiveMount {
 
 impl Mounts {
     pub(crate) fn new(store: Store, env: Env, limits: Limits, types: Vec<EngineType>) -> Self {
-        Self { store, env, limits, types, fixed: OnceLock::new(), loaded: RwLock::default() }
+        Self { store, env, limits, types, fixed: OnceLock::new(), loaded: Loaded::new() }
     }
 
     /// Names the engines that live in the core. They hold the core's services, this one among them.
@@ -104,7 +97,7 @@ impl Mounts {
         };
         let mut mount = None;
         if let Some(epoch) = self.epoch(ns).await? {
-            mount = self.loaded(ns, epoch, kind, path);
+            mount = candidates(path).find_map(|at| self.loaded.get(ns, epoch, kind, at));
             if mount.is_none() {
                 let keys = candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at)));
                 mount = self.look_up(ns, &keys.collect::<Result<Vec<_>, _>>()?).await?;
@@ -145,15 +138,33 @@ impl Mounts {
 
     /// The settings of all mounts of a kind by path.
     pub(crate) async fn list(&self, ns: &str, kind: Kind) -> Result<BTreeMap<String, Settings>, Error> {
+        let all = self.scan(ns, |settings| settings.kind() == kind).await?;
+        Ok(all.into_iter().map(|settings| (settings.path.clone(), settings)).collect())
+    }
+
+    /// The settings of all mounts, in no particular order.
+    pub(crate) async fn all(&self, ns: &str) -> Result<Vec<Settings>, Error> {
+        self.scan(ns, |_| true).await
+    }
+
+    /// The settings of the mounts that are shown before login. Anybody may ask for them, so that they are looked for
+    /// once after a change, and not for each who asks.
+    pub(crate) async fn listed(&self, ns: &str) -> Result<Arc<Vec<Settings>>, Error> {
+        let Some(epoch) = self.epoch(ns).await? else { return Ok(Arc::default()) };
+        let scan = async { self.scan(ns, Settings::is_listed).await.map(Arc::new) };
+        self.loaded.list(ns, epoch, scan).await
+    }
+
+    async fn scan(&self, ns: &str, is_wanted: impl Fn(&Settings) -> bool) -> Result<Vec<Settings>, Error> {
         let prefix = keys::prefix(&format!("ns/{ns}/mount/"))?;
         let mut range = KeyRange::prefix(&prefix);
-        let mut mounts = BTreeMap::new();
+        let mut mounts = Vec::new();
         loop {
             let (page, next) = self.store.page(range.clone(), LIST_PAGE).await?;
             for (key, opened) in page {
                 let settings = decode::<Settings>(&key, &opened)?.value;
-                if settings.kind == keys::kind_name(kind) {
-                    mounts.insert(settings.path.clone(), settings);
+                if is_wanted(&settings) {
+                    mounts.push(settings);
                 }
             }
             match next {
@@ -168,28 +179,11 @@ impl Mounts {
         Ok(epoch)
     }
 
-    fn loaded(&self, ns: &str, epoch: Revision, kind: Kind, path: &str) -> Option<Arc<LiveMount>> {
-        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
-        let loaded = loaded.get(ns).filter(|it| it.epoch == Some(epoch))?;
-        let mounts = loaded.by_kind(kind);
-        candidates(path).find_map(|at| mounts.get(at)).cloned()
-    }
-
     /// Keeps a loaded mount if the epoch is still the one from before it was read: then what was read is of it too.
     async fn keep(&self, ns: &str, epoch: Revision, mount: &Arc<LiveMount>) -> Result<(), Error> {
-        if self.epoch(ns).await? != Some(epoch) {
-            return Ok(());
+        if self.epoch(ns).await? == Some(epoch) {
+            self.loaded.insert(ns, epoch, mount);
         }
-        let mut all = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
-        let loaded = all.entry(ns.to_owned()).or_default();
-        if loaded.epoch != Some(epoch) {
-            *loaded = Loaded { epoch: Some(epoch), ..Loaded::default() };
-        }
-        let kept = loaded.by_kind_mut(mount.engine.kind());
-        if kept.len() >= LOADED_MAX {
-            kept.clear();
-        }
-        kept.insert(mount.settings.path.trim_end_matches('/').to_owned(), Arc::clone(mount));
         Ok(())
     }
 
@@ -214,14 +208,14 @@ impl Mounts {
             return Ok(engine);
         }
         match self.types.iter().find(|it| it.name == type_name) {
-            Some(it) => (it.make)(options),
+            Some(it) => self.loaded.engine(type_name, options, || (it.make)(options)),
             None => Err(Error::world("open a mount", format!("this server has no engine of the type \"{type_name}\""))),
         }
     }
 
     /// Drops what was loaded; the server is being sealed.
     pub(crate) fn forget(&self) {
-        self.loaded.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.loaded.clear();
     }
 }
 
@@ -229,22 +223,6 @@ impl LiveMount {
     /// The mount's own part of the storage.
     pub(crate) fn view(&self, store: &Store) -> View {
         View::new(store.barrier().clone(), self.data_prefix.clone(), vec![self.liveness.clone()])
-    }
-}
-
-impl Loaded {
-    fn by_kind(&self, kind: Kind) -> &HashMap<String, Arc<LiveMount>> {
-        match kind {
-            Kind::Secrets => &self.secret,
-            Kind::Auth => &self.auth,
-        }
-    }
-
-    fn by_kind_mut(&mut self, kind: Kind) -> &mut HashMap<String, Arc<LiveMount>> {
-        match kind {
-            Kind::Secrets => &mut self.secret,
-            Kind::Auth => &mut self.auth,
-        }
     }
 }
 

@@ -40,9 +40,9 @@ pub(crate) struct NewMount {
 }
 
 /// The stored parts of a new mount.
-struct Parts {
-    at: (Key, Vec<u8>),
-    fresh: [(Key, Vec<u8>); 2],
+pub(super) struct Parts {
+    pub(super) at: (Key, Vec<u8>),
+    pub(super) fresh: [(Key, Vec<u8>); 2],
 }
 
 impl Mounts {
@@ -231,7 +231,8 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
     Ok(entries)
 }
 
-fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error> {
+/// The entries of a new mount.
+pub(super) fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error> {
     let uuid = env.uuid();
     let [a, b, c, d] = env.random::<4>();
     let settings = Settings {

@@ -84,6 +84,11 @@ impl Settings {
         if self.kind == keys::kind_name(Kind::Auth) { Kind::Auth } else { Kind::Secrets }
     }
 
+    /// Whether the mount is shown before login.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.tuning.listing_visibility == "unauth"
+    }
+
     /// As handlers see it: the mount's own TTLs where it has any, the system's otherwise.
     pub(crate) fn mount(&self, uuid: &str, limits: Limits) -> Mount {
         let own = |secs: u64, other: Duration| if secs == 0 { other } else { Duration::from_secs(secs) };

@@ -50,22 +50,25 @@ fields! {
     }
 }
 
+/// With a token all about each mount that it may do something in or that is listed for everybody; without one the few
+/// facts that a login page needs, of the latter.
 async fn read_mounts(part: &MountsPart, context: &Context, _: Nothing) -> Result<Reply, Error> {
-    let token = part.token(context).await?;
-    let mut data = Map::new();
-    for (kind, name) in [(Kind::Secrets, "secret"), (Kind::Auth, "auth")] {
-        let mounts = part.mounts.list(&context.namespace.id, kind).await?;
-        let shown = mounts.into_iter().filter_map(|(path, settings)| {
-            let shown = match &token {
-                Some(token) if token.acl.has_any_below(&full_path(kind, &path)) => show(&settings),
-                _ if settings.tuning.listing_visibility == "unauth" => show_before_login(&settings),
-                _ => return None,
-            };
-            Some((path, shown))
-        });
-        data.insert(name.to_owned(), Value::Object(shown.collect()));
-    }
-    Ok(Reply::data(data.into()))
+    let ns = &context.namespace.id;
+    let mut seen = match part.token(context).await? {
+        Some(token) => {
+            let all = part.mounts.all(ns).await?;
+            let is_seen = |it: &Settings| it.is_listed() || token.acl.has_any_below(&full_path(it.kind(), &it.path));
+            all.into_iter().filter(is_seen).map(|it| (it.kind(), show(&it), it.path)).collect::<Vec<_>>()
+        }
+        None => {
+            let listed = part.mounts.listed(ns).await?;
+            listed.iter().map(|it| (it.kind(), show_before_login(it), it.path.clone())).collect()
+        }
+    };
+    let auth = seen.extract_if(.., |(kind, ..)| *kind == Kind::Auth).map(|(_, shown, path)| (path, shown));
+    let auth: Map<_, _> = auth.collect();
+    let secret: Map<_, _> = seen.into_iter().map(|(_, shown, path)| (path, shown)).collect();
+    Ok(Reply::data(json!({ "secret": secret, "auth": auth })))
 }
 
 /// A missing mount and a forbidden one are refused alike.
