@@ -25,6 +25,11 @@ fn key(parts: &[&str]) -> Result<Key, Error> {
         .map_err(|why| Error::Invalid(format!("name is too long to be stored: {why}").into()))
 }
 
+/// A version of the program that has run on this store; all of them start as the one without a name does.
+pub(crate) fn version(name: &str) -> Result<Key, Error> {
+    key(&["core/version/", name])
+}
+
 pub(crate) fn namespace_live(ns: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/live"])
 }

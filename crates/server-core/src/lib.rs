@@ -19,26 +19,31 @@ mod cidr;
 mod cluster;
 mod due;
 mod glob;
+mod in_flight;
 mod index;
 mod keys;
 mod mounts;
 mod node;
 mod policies;
+mod process;
 mod request;
 mod seals;
 mod store;
 mod sys;
 mod tokens;
 mod ttl;
+mod versions;
 mod wrapping;
 
 pub use mounts::{EngineType, Make};
 pub use node::Node;
+pub use process::{Host, LogLevels, Process};
 pub use seals::Initialized;
 pub use tokens::Limits;
 
 use browser::Browser;
 use cluster::Identity;
+use in_flight::InFlight;
 use index::Index;
 use mounts::Mounts;
 use policies::Policies;
@@ -46,7 +51,7 @@ use policies::password::PasswordPolicies;
 use request::Pipeline;
 use seals::Seals;
 use store::Store;
-use sys::{ExplainPart, MountsPart, SealPart, Sys};
+use sys::{ClusterPart, ConfigPart, ExplainPart, HostPart, LoggersPart, MountsPart, SealPart, Sys};
 use tokens::Tokens;
 use wrapping::Wrapping;
 
@@ -60,6 +65,8 @@ pub struct Parts {
     pub env: Env,
     /// What the node says of itself.
     pub node: Node,
+    /// What the core may see and turn of the program around it.
+    pub process: Process,
     /// The server's TTLs.
     pub limits: Limits,
     /// The cluster's name, if the operator chose one.
@@ -73,6 +80,7 @@ pub struct Core {
     seals: Arc<Seals>,
     pipeline: Pipeline,
     browser: Arc<Browser>,
+    in_flight: Arc<InFlight>,
 }
 
 /// Why a core could not be put together.
@@ -95,7 +103,7 @@ impl Core {
     /// # Errors
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
-        let Parts { barrier, device, env, node, limits, cluster_name, engines } = parts;
+        let Parts { barrier, device, env, node, process, limits, cluster_name, engines } = parts;
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
@@ -105,11 +113,13 @@ impl Core {
         let wrapping = Arc::new(wrapping);
         let cubbyhole = make(&engines, "cubbyhole")?;
         let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
+        let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let seals = Arc::new(Seals {
             control: SealControl::new(barrier, device),
             store: store.clone(),
             env: env.clone(),
             identity: identity.clone(),
+            node: Arc::clone(&node),
             tokens: Arc::clone(&tokens),
             policies: Arc::clone(&policies),
             mounts: Arc::clone(&mounts),
@@ -120,7 +130,7 @@ impl Core {
         let index = Index::new(store.barrier().clone(), env.clone(), identity);
         let browser = Arc::new(Browser::new(store.clone()));
         let sys = sys::engine(Sys {
-            seal: SealPart { seals: Arc::clone(&seals), node: Arc::new(node) },
+            seal: SealPart { seals: Arc::clone(&seals), node: Arc::clone(&node) },
             mounts: MountsPart {
                 mounts: Arc::clone(&mounts),
                 tokens: Arc::clone(&tokens),
@@ -132,9 +142,13 @@ impl Core {
             passwords: PasswordPolicies::new(store.clone(), env.clone()),
             explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
             browser: Arc::clone(&browser),
+            host: HostPart::new(Arc::clone(&process.host), Arc::clone(&in_flight), store.clone()),
+            cluster: ClusterPart { node, host: process.host, mounts: Arc::clone(&mounts) },
+            loggers: LoggersPart(process.logs),
+            config: ConfigPart(process.config),
         })?;
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
-        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping, index }, browser })
+        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping, index }, browser, in_flight })
     }
 
     /// Whether the store has been initialized.
@@ -190,6 +204,7 @@ impl Drop for Core {
 #[async_trait]
 impl Service for Core {
     async fn answer(&self, request: Request) -> Answer {
+        let _listed = self.in_flight.enter(&request);
         let request_id = request.id.clone();
         let is_change = request.operation.has_body() || request.operation == Operation::Delete;
         let (mount_type, result) = self.pipeline.handle(request).await;

@@ -142,6 +142,16 @@ impl Mounts {
         Ok(all.into_iter().map(|settings| (settings.path.clone(), settings)).collect())
     }
 
+    /// The engine types that this server has, those that are part of every namespace included.
+    pub(crate) fn types(&self) -> &[EngineType] {
+        &self.types
+    }
+
+    /// The engine that answers for a mount with these settings.
+    pub(crate) fn engine_of(&self, settings: &Settings) -> Result<Arc<dyn Mounted>, Error> {
+        self.make(&settings.engine_type, &settings.options)
+    }
+
     /// The settings of all mounts, in no particular order.
     pub(crate) async fn all(&self, ns: &str) -> Result<Vec<Settings>, Error> {
         self.scan(ns, |_| true).await

@@ -15,15 +15,18 @@ use crate::due::{Owner, Worker};
 use crate::keys::{self, ROOT_NAMESPACE};
 use crate::mounts::remount::Statuses;
 use crate::mounts::{Mounts, change};
+use crate::node::Node;
 use crate::policies::Policies;
 use crate::store::{Store, encode};
 use crate::tokens::{Tokens, create};
+use crate::versions;
 
 /// The seal with everything that opens and closes with it.
 pub(crate) struct Seals {
     pub(crate) control: SealControl,
     pub(crate) store: Store,
     pub(crate) env: Env,
+    pub(crate) node: Arc<Node>,
     pub(crate) identity: Arc<Identity>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) policies: Arc<Policies>,
@@ -145,6 +148,10 @@ impl Seals {
         if let Err(error) = self.identity.load(&self.store).await {
             self.lock_away().await;
             return Err(error);
+        }
+        // A node that serves is worth more than a complete history, and a full disk must not keep it sealed.
+        if let Err(error) = versions::record(&self.store, &self.env, &self.node).await {
+            tracing::warn!(%error, "the version could not be noted in the history");
         }
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());
         Ok(())

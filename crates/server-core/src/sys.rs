@@ -16,11 +16,15 @@ use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
 
 mod capabilities;
+mod cluster;
 mod config;
+mod config_state;
 mod decode_token;
 mod health;
+mod host;
 mod internal;
 mod keyring;
+mod loggers;
 mod mounts;
 mod policies;
 mod remount;
@@ -28,6 +32,11 @@ mod seal;
 mod tools;
 mod tuning;
 mod wrapping;
+
+pub(crate) use cluster::ClusterPart;
+pub(crate) use config_state::ConfigPart;
+pub(crate) use host::HostPart;
+pub(crate) use loggers::LoggersPart;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
 
@@ -41,6 +50,10 @@ pub(crate) struct Sys {
     pub(crate) browser: Arc<Browser>,
     pub(crate) explain: ExplainPart,
     pub(crate) passwords: PasswordPolicies,
+    pub(crate) host: HostPart,
+    pub(crate) cluster: ClusterPart,
+    pub(crate) loggers: LoggersPart,
+    pub(crate) config: ConfigPart,
 }
 
 /// For what explains why a request is allowed or refused.
@@ -80,6 +93,10 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
         .paths(config::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.browser.as_ref())))
+        .paths(host::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.host)))
+        .paths(cluster::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.cluster)))
+        .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))
+        .paths(config_state::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.config)))
         .paths(tools::paths().into_iter().map(|path| path.within(|_: &Sys| &())))
         .mount(sys)
 }

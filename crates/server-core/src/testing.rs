@@ -3,7 +3,7 @@
 //! For tests only: it panics where a test should fail.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,9 +22,10 @@ use serde_json::{Map, Value, json};
 use storage::memory::Memory;
 use storage::{Batch, Export, Item, Key, KeyRange, Outcome, Page, Position, Scan, Snapshot, Storage, Watch};
 use tokio::sync::watch;
+use tracing::level_filters::LevelFilter;
 
 use crate::due::{self, Places};
-use crate::{Core, EngineType, Limits, Node, Parts};
+use crate::{Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process};
 
 /// The cache of each barrier, in bytes.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
@@ -185,6 +186,11 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
             storage_type: "inmem",
             api_address: "http://127.0.0.1:8200".to_owned(),
         },
+        process: Process {
+            config: object(json!({ "cluster_name": "test" })),
+            host: Arc::new(Machine),
+            logs: Arc::new(Logs::default()),
+        },
         limits: LIMITS,
         cluster_name: None,
         engines: vec![
@@ -196,6 +202,48 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
         ],
     };
     Core::new(parts).expect("the tables are sound")
+}
+
+/// A machine that never changes.
+struct Machine;
+
+impl Host for Machine {
+    fn name(&self) -> String {
+        "machine".to_owned()
+    }
+
+    fn describe(&self) -> Map<String, Value> {
+        object(json!({ "memory": { "total": 1 } }))
+    }
+}
+
+/// Two loggers, configured to `info`.
+#[derive(Default)]
+struct Logs(Mutex<BTreeMap<&'static str, LevelFilter>>);
+
+const LOGGERS: [&str; 2] = ["one", "two"];
+
+impl LogLevels for Logs {
+    fn levels(&self) -> BTreeMap<&'static str, LevelFilter> {
+        let set = self.0.lock().expect("no test panics in here");
+        LOGGERS.into_iter().map(|name| (name, set.get(name).copied().unwrap_or(LevelFilter::INFO))).collect()
+    }
+
+    fn set(&self, logger: &str, level: Option<LevelFilter>) -> bool {
+        let Some(name) = LOGGERS.into_iter().find(|name| *name == logger) else { return false };
+        let mut set = self.0.lock().expect("no test panics in here");
+        match level {
+            Some(level) => drop(set.insert(name, level)),
+            None => drop(set.remove(name)),
+        }
+        true
+    }
+
+    fn set_all(&self, level: Option<LevelFilter>) {
+        for name in LOGGERS {
+            self.set(name, level);
+        }
+    }
 }
 
 /// Everything below a prefix, keys as text and values as they are stored.

@@ -13,7 +13,7 @@ use env::Env;
 use framework::Service;
 use http_api::{Listener, ListenerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server_core::{Core, Limits, Node, Parts};
+use server_core::{Core, Limits, LogLevels, Node, Parts, Process};
 use storage::Storage;
 use storage_embedded::Embedded;
 use tokio::sync::watch;
@@ -21,8 +21,10 @@ use tokio::sync::watch;
 mod arguments;
 mod dev;
 mod failure;
+mod host;
 mod log;
 mod plan;
+mod sanitized;
 mod signals;
 
 use arguments::Arguments;
@@ -67,7 +69,7 @@ fn report(failure: &Failure) -> ExitCode {
 
 fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     let plan = if arguments.is_dev { dev::plan(arguments)? } else { plan::from_files(arguments)? };
-    log::start(&plan.log);
+    let logs = log::start(&plan.log);
     let shortfalls = secret::harden_process();
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
@@ -78,7 +80,7 @@ fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
         for shortfall in shortfalls {
             tracing::warn!(error = %shortfall.source, "{}", shortfall.what);
         }
-        serve(program, arguments, plan).await
+        serve(program, arguments, plan, logs).await
     });
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
     result
@@ -101,11 +103,11 @@ struct Store {
     kind: &'static str,
 }
 
-async fn serve(program: &str, arguments: &Arguments, plan: Plan) -> Result<(), Failure> {
+async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<dyn LogLevels>) -> Result<(), Failure> {
     let env = Env::real();
     let signals = Signals::receive().map_err(Failure::Signals)?;
     let store = open_store(&plan.storage, &env).await?;
-    let core = Arc::new(build_core(&plan, &store, &env)?);
+    let core = Arc::new(build_core(&plan, &store, &env, logs)?);
     let mut listeners = Vec::new();
     for config in &plan.listeners {
         listeners.push(bind(config, &core, &env).await?);
@@ -159,7 +161,7 @@ async fn open_embedded(
     Embedded::open(path, options.clone(), env)
 }
 
-fn build_core(plan: &Plan, store: &Store, env: &Env) -> Result<Core, Failure> {
+fn build_core(plan: &Plan, store: &Store, env: &Env, logs: Arc<dyn LogLevels>) -> Result<Core, Failure> {
     let options = barrier::Options { cache_bytes: plan.cache_bytes, cache: CacheMode::SoleWriter };
     let barrier = Barrier::new(Arc::clone(&store.storage), env.clone(), options);
     let node = Node {
@@ -175,6 +177,7 @@ fn build_core(plan: &Plan, store: &Store, env: &Env) -> Result<Core, Failure> {
         device: plan.device(),
         env: env.clone(),
         node,
+        process: Process { config: sanitized::config(plan, store.kind), host: Arc::new(host::Linux), logs },
         limits,
         cluster_name: plan.cluster_name.clone(),
         engines: crate::builtin::engines(),

@@ -324,6 +324,7 @@ async fn the_openapi_document_shows_what_the_caller_may_see() {
     let root = paths(bench.root().read("sys/internal/specs/openapi").await).await;
     assert!(root.contains(&"/secret/{path}".to_owned()) && root.contains(&"/auth/token/create".to_owned()), "{root:?}");
     let about = json!({ "generic_mount_paths": true });
+    bench.mount("another").await;
     let generic = paths(bench.root().write("sys/internal/specs/openapi", about).await).await;
     assert!(generic.contains(&"/{kv_mount_path}/{path}".to_owned()), "{generic:?}");
 }

@@ -1,6 +1,7 @@
 //! `sys/internal/`: what user interfaces and the command line ask before they ask anything else, and the OpenAPI
 //! document of all that is mounted.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use framework::input::Nothing;
@@ -16,6 +17,9 @@ use crate::tokens::Resolved;
 
 pub(super) mod resultant_acl;
 
+/// The most mounts that one document describes: each adds all paths of its engine.
+const DOCUMENT_MOUNTS_MAX: usize = 500;
+
 pub(super) fn paths() -> Vec<Path<MountsPart>> {
     vec![
         Path::new("internal/ui/mounts", "The mounts that the caller may see; without a token those listed for login.")
@@ -25,6 +29,13 @@ pub(super) fn paths() -> Vec<Path<MountsPart>> {
             .param("path", Segment::Rest, "A path in the mount, or the mount path.")
             .unauthenticated()
             .read(read_mount, "Show the mount."),
+        Path::new("internal/ui/namespaces", "The namespaces that the caller may see, of which there are none.")
+            .unauthenticated()
+            .read(read_namespaces, "Show them."),
+        Path::new("internal/ui/feature-flags", "What user interfaces must do otherwise than usual: nothing.")
+            .while_sealed()
+            .root_only()
+            .read(read_flags, "Show the flags."),
         Path::new("internal/specs/openapi", "The OpenAPI document of everything mounted that the caller may see.")
             .unauthenticated()
             .read(read_openapi, "Show the document.")
@@ -92,32 +103,41 @@ async fn read_mount(part: &MountsPart, context: &Context, input: At) -> Result<R
     Ok(Reply::data(data))
 }
 
+/// Keys are left out when there is no namespace to show, as user interfaces expect.
+async fn read_namespaces(_: &MountsPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
+    Ok(Reply::data(json!({})))
+}
+
+async fn read_flags(_: &MountsPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
+    Ok(Reply::data(json!({ "feature_flags": [] })).bare())
+}
+
 async fn read_openapi(part: &MountsPart, context: &Context, input: Openapi) -> Result<Reply, Error> {
     let token = part.token(context).await?;
-    let ns = &context.namespace.id;
-    let mut engines: Vec<(String, String, Arc<dyn Mounted>)> = Vec::new();
-    for kind in [Kind::Secrets, Kind::Auth] {
-        for (path, settings) in part.mounts.list(ns, kind).await? {
-            let full = full_path(kind, &path);
-            let is_seen = token.as_ref().is_some_and(|token| token.acl.has_any_below(&full));
-            if !is_seen && settings.engine_type != "system" {
-                continue;
-            }
-            if let Some(mount) = part.mounts.at(ns, kind, &path).await? {
-                engines.push((full, settings.engine_type, Arc::clone(&mount.engine)));
-            }
-        }
+    let is_seen = |it: &Settings| {
+        let path = full_path(it.kind(), &it.path);
+        it.engine_type == "system" || token.as_ref().is_some_and(|token| token.acl.has_any_below(&path))
+    };
+    let mut seen = part.mounts.all(&context.namespace.id).await?;
+    seen.retain(is_seen);
+    seen.sort_by(|a, b| (a.kind() == Kind::Auth, &a.path).cmp(&(b.kind() == Kind::Auth, &b.path)));
+    if input.generic_mount_paths {
+        // Mounts that differ in nothing but their path are one there.
+        let mut known = BTreeSet::new();
+        seen.retain(|it| known.insert((it.engine_type.clone(), it.options.clone())));
     }
-    let names: Vec<_> = engines.iter().map(|(_, name, _)| format!("{name}_mount_path")).collect();
-    let sections: Vec<_> = engines
-        .iter()
-        .zip(&names)
-        .map(|((path, engine_type, engine), name)| {
-            let is_fixed = !input.generic_mount_paths || crate::mounts::is_permanent(engine_type);
-            section(
-                engine.as_ref(),
-                if is_fixed { MountPath::Fixed(path) } else { parameter(engine.as_ref(), path, name) },
-            )
+    if seen.len() > DOCUMENT_MOUNTS_MAX {
+        let text = format!("more than {DOCUMENT_MOUNTS_MAX} mounts to describe: ask with generic_mount_paths=true");
+        return Err(Error::Invalid(text.into()));
+    }
+    let engines = seen.iter().map(|it| part.mounts.engine_of(it)).collect::<Result<Vec<_>, Error>>()?;
+    let paths: Vec<_> = seen.iter().map(|it| full_path(it.kind(), &it.path)).collect();
+    let names: Vec<_> = seen.iter().map(|it| format!("{}_mount_path", it.engine_type)).collect();
+    let sections: Vec<_> = (seen.iter().zip(&engines).zip(paths.iter().zip(&names)))
+        .map(|((it, engine), (path, name))| {
+            let is_fixed = !input.generic_mount_paths || crate::mounts::is_permanent(&it.engine_type);
+            let engine = engine.as_ref();
+            section(engine, if is_fixed { MountPath::Fixed(path) } else { parameter(engine, path, name) })
         })
         .collect();
     Ok(Reply::data(openapi::document(&sections)).bare())

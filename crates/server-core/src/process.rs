@@ -1,0 +1,41 @@
+//! What the program around the core lets it see and turn of itself: its configuration without secrets, the machine, the
+//! log. Narrow on purpose: the core reads no file and knows no logging library's set-up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use tracing::level_filters::LevelFilter;
+
+/// What the composition root hands in.
+#[derive(Clone)]
+pub struct Process {
+    /// The configuration as `sys/config/state/sanitized` shows it: made from an allow-list, never from the files.
+    pub config: Map<String, Value>,
+    /// The machine.
+    pub host: Arc<dyn Host>,
+    /// The log.
+    pub logs: Arc<dyn LogLevels>,
+}
+
+/// The machine that the server runs on.
+pub trait Host: Send + Sync {
+    /// Its name in the network; empty when unknown.
+    fn name(&self) -> String;
+
+    /// Its processors, memory, disks and system, in the names that `sys/host-info` has: `cpu`, `cpu_times`, `disk`,
+    /// `host` and `memory`. What cannot be found out is left out. May block for as long as a disk takes to answer.
+    fn describe(&self) -> Map<String, Value>;
+}
+
+/// The levels of the log, which last as long as the process.
+pub trait LogLevels: Send + Sync {
+    /// The level of each logger.
+    fn levels(&self) -> BTreeMap<&'static str, LevelFilter>;
+
+    /// Gives one logger this level, or the configured one again with `None`. Tells whether there is such a logger.
+    fn set(&self, logger: &str, level: Option<LevelFilter>) -> bool;
+
+    /// The same for all loggers.
+    fn set_all(&self, level: Option<LevelFilter>);
+}
