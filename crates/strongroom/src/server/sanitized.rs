@@ -1,7 +1,7 @@
 //! The configuration as anybody may see it who may see `sys/config/state/sanitized`: in Vault's names, made from what
 //! the server really runs with. What is shown stands here by name; what is not here is not shown, new settings included.
 
-use http_api::ListenerConfig;
+use http_api::{Endpoint, ListenerConfig};
 use serde_json::{Map, Value, json};
 
 use super::plan::{Plan, SealPlan};
@@ -32,19 +32,27 @@ pub(super) fn config(plan: &Plan, storage_type: &str) -> Map<String, Value> {
 }
 
 fn listener(listener: &ListenerConfig) -> Value {
-    let config = json!({
-        "address": listener.address.to_string(),
+    let mut config = json!({
+        "address": listener.endpoint.to_string(),
         "tls_disable": listener.tls.is_none(),
         "max_request_size": listener.limits.body_bytes,
         "max_request_duration": listener.timeouts.request.as_secs(),
     });
-    json!({ "type": "tcp", "config": config })
+    let kind = match &listener.endpoint {
+        Endpoint::Tcp(_) => "tcp",
+        Endpoint::Unix(socket) => {
+            config["socket_mode"] = json!(format!("{:04o}", socket.mode));
+            "unix"
+        }
+    };
+    json!({ "type": kind, "config": config })
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
 
+    use http_api::UnixEndpoint;
     use secret::LockedKey;
 
     use super::*;
@@ -52,9 +60,11 @@ mod tests {
     #[test]
     fn what_is_shown_is_known_by_name_and_holds_no_key() {
         let address: SocketAddr = "127.0.0.1:8200".parse().expect("an address");
+        let mut socket = ListenerConfig::new(address);
+        socket.endpoint = Endpoint::Unix(UnixEndpoint::new("/run/strongroom.sock"));
         let plan = Plan {
             seal: SealPlan::Static(LockedKey::copy_of(&[7; 32])),
-            listeners: vec![ListenerConfig::new(address)],
+            listeners: vec![ListenerConfig::new(address), socket],
             cluster_name: Some("test".to_owned()),
             ..Plan::defaults()
         };
@@ -66,6 +76,12 @@ mod tests {
                 "config": {
                     "address": "127.0.0.1:8200", "tls_disable": true, "max_request_size": 33_554_432,
                     "max_request_duration": 90,
+                },
+            }, {
+                "type": "unix",
+                "config": {
+                    "address": "/run/strongroom.sock", "tls_disable": true, "max_request_size": 33_554_432,
+                    "max_request_duration": 90, "socket_mode": "0600",
                 },
             }],
             "log_format": "standard", "log_level": "info", "max_lease_ttl": 2_764_800, "pid_file": "",
