@@ -36,7 +36,7 @@ impl Connection {
     }
 
     pub fn list(&self, path: &str) -> Answer {
-        self.runtime.block_on(self.client.list(path))
+        self.runtime.block_on(self.client.list(path, &[]))
     }
 
     pub fn write(&self, path: &str, body: &Value) -> Answer {
@@ -57,7 +57,7 @@ impl Connection {
 
     /// The same for what has to be known before the command's own call: it is sent even if that one is only described.
     pub fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
-        self.runtime.block_on(self.client.sending().call(request))
+        self.runtime.block_on(self.client.asking().call(request))
     }
 
     pub fn send(&self, request: Request) -> Result<Reply, Error> {

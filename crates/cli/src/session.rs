@@ -87,7 +87,8 @@ impl<'t> Session<'t> {
         config.headers = headers(self.args.list("header"))?;
         config.token = self.token()?;
         let is_described = self.args.is_on("output-curl-string");
-        config.describe = is_described.then(|| format!("$({} print token)", self.terminal.program));
+        let shown = || client::Description::Curl(format!("$({} print token)", self.terminal.program));
+        config.describe = is_described.then(shown);
         Ok(config)
     }
 }

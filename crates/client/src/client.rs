@@ -1,5 +1,6 @@
 //! One method per kind of call, over one that sends, repeats and follows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use api::header;
@@ -11,9 +12,11 @@ use secret::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Description};
 use crate::error::{ApiError, Error};
-use crate::{REPLY_BYTES_MAX, curl, location, tls};
+use crate::index::Seen;
+use crate::pace::Pace;
+use crate::{REPLY_BYTES_MAX, curl, location, rights, tls};
 
 /// What one reply may hold. Its size is bounded by [`REPLY_BYTES_MAX`]; the depth is what the server accepts, and the
 /// envelope around it.
@@ -25,7 +28,7 @@ const REPLY_LIMITS: Limits = Limits {
     tokens: usize::MAX,
 };
 
-/// A caller of one server. Cheap to clone; connections are shared.
+/// A caller of one server. Cheap to clone; connections, the pace, and what was seen are shared.
 #[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
@@ -34,7 +37,10 @@ pub struct Client {
     namespace: Option<String>,
     retries: u32,
     retry_wait: Duration,
-    describe: Option<String>,
+    follow_redirects: bool,
+    pace: Option<Arc<Pace>>,
+    seen: Arc<Seen>,
+    describe: Option<Description>,
 }
 
 /// One call, before it is sent.
@@ -94,19 +100,24 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .timeout(config.timeout);
-        if let Some(proxy) = &config.proxy {
+        if let Some(socket) = address.socket {
+            builder = builder.unix_socket(socket).no_proxy();
+        } else if let Some(proxy) = &config.proxy {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| wrong("proxy", "expected a URL"))?;
             builder = builder.no_proxy().proxy(proxy);
-        } else if location::is_loopback(&address) {
+        } else if location::is_loopback(&address.url) {
             builder = builder.no_proxy();
         }
         Ok(Self {
             http: builder.build().map_err(Error::Build)?,
             headers: headers(config)?,
-            address,
+            address: address.url,
             namespace: config.namespace.clone(),
             retries: config.retries,
             retry_wait: config.retry_wait,
+            follow_redirects: config.follow_redirects,
+            pace: config.rate.map(|rate| Arc::new(Pace::new(rate))),
+            seen: Arc::default(),
             describe: config.describe.clone(),
         })
     }
@@ -123,10 +134,19 @@ impl Client {
         Ok(self)
     }
 
-    /// The same caller, and one that sends even if this one only describes.
+    /// The same caller, asking for no reply to be wrapped.
     #[must_use]
-    pub fn sending(&self) -> Self {
-        Self { describe: None, ..self.clone() }
+    pub fn unwrapped(&self) -> Self {
+        let mut unwrapped = self.clone();
+        unwrapped.headers.remove(header::WRAP_TTL);
+        unwrapped
+    }
+
+    /// The same caller for what has to be known before the call that matters: it sends even if this one only describes,
+    /// and asks for no wrapping, since nobody could read the answer then.
+    #[must_use]
+    pub fn asking(&self) -> Self {
+        Self { describe: None, ..self.unwrapped() }
     }
 
     /// Reads. `None` if nothing is there.
@@ -141,8 +161,20 @@ impl Client {
     ///
     /// # Errors
     /// When there is no answer, or a refusal.
-    pub async fn list(&self, path: &str) -> Result<Option<Envelope>, Error> {
-        self.logical(Request::new(Method::GET, path).query("list", "true")).await
+    pub async fn list(&self, path: &str, query: &[(String, String)]) -> Result<Option<Envelope>, Error> {
+        let mut request = Request::new(Method::GET, path).query("list", "true");
+        request.query.extend_from_slice(query);
+        self.logical(request).await
+    }
+
+    /// Lists everything below a path, at any depth; servers that know no `SCAN` refuse. `None` if there is nothing.
+    ///
+    /// # Errors
+    /// When there is no answer, or a refusal.
+    pub async fn scan(&self, path: &str, query: &[(String, String)]) -> Result<Option<Envelope>, Error> {
+        let mut request = Request::new(Method::GET, path).query("scan", "true");
+        request.query.extend_from_slice(query);
+        self.logical(request).await
     }
 
     /// Writes. `None` if the server has nothing to say about it.
@@ -213,12 +245,19 @@ impl Client {
     /// Sends, follows one redirect, and returns the answer whatever its status is.
     async fn send_anyway(&self, request: Request) -> Result<Reply, Error> {
         let url = self.url(&request)?;
-        if let Some(token) = &self.describe {
-            return Err(Error::Described(curl::line(&request, &url, &self.headers, token).into()));
+        match &self.describe {
+            Some(Description::Curl(token)) => {
+                return Err(Error::Described(curl::line(&request, &url, &self.headers, token).into()));
+            }
+            Some(Description::Policy) => return Err(Error::Described(rights::policy(&request).into())),
+            None => {}
         }
         let response = self.repeat(&request, &url).await?;
         if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
             return read_body(&request.method, &url, response).await;
+        }
+        if !self.follow_redirects {
+            return Err(Error::RedirectOff { method: request.method.clone(), url: Box::new(url) });
         }
         let target = response.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         let target = target.and_then(|location| url.join(location).ok()).filter(|target| may_follow(&url, target));
@@ -248,11 +287,19 @@ impl Client {
     }
 
     async fn attempt(&self, request: &Request, url: &Url) -> Result<reqwest::Response, reqwest::Error> {
+        if let Some(pace) = &self.pace {
+            wait(pace.take(tokio::time::Instant::now())).await;
+        }
         let mut builder = self.http.request(request.method.clone(), url.clone()).headers(self.headers.clone());
+        for state in self.seen.states() {
+            builder = builder.header(header::INDEX, state);
+        }
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, request.content_type).body(body.clone());
         }
-        builder.send().await
+        let response = builder.send().await?;
+        self.seen.learn(response.headers());
+        Ok(response)
     }
 
     fn url(&self, request: &Request) -> Result<Url, Error> {

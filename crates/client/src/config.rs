@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use secret::SecretString;
 
+use crate::pace::Rate;
+
 /// Where a server is looked for if nobody says.
 pub const ADDRESS_DEFAULT: &str = "https://127.0.0.1:8200";
 /// How long one attempt may take if nobody says.
@@ -22,7 +24,7 @@ const PREFIXES: [&str; 2] = ["BAO_", "VAULT_"];
 /// Where the server is and who calls.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `http://` or `https://`, with a path if the API is below one.
+    /// `http://` or `https://`, with a path if the API is below one; `unix://` and the path of a socket.
     pub address: String,
     /// Whose rights are used; `None` for unauthenticated calls.
     pub token: Option<SecretString>,
@@ -42,9 +44,21 @@ pub struct Config {
     pub retry_wait: Duration,
     /// A proxy's URL, in place of what `HTTP_PROXY` and its siblings say.
     pub proxy: Option<String>,
-    /// Sends nothing: each call ends in [`Error::Described`](crate::Error::Described), where this text stands for the
-    /// token.
-    pub describe: Option<String>,
+    /// Whether one redirect is followed, as far as the token may go there.
+    pub follow_redirects: bool,
+    /// How many calls are made in a second at most.
+    pub rate: Option<Rate>,
+    /// Sends nothing: each call ends in [`Error::Described`](crate::Error::Described).
+    pub describe: Option<Description>,
+}
+
+/// What a call that is not sent is turned into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Description {
+    /// A `curl` command line; the text, which a shell reads, stands for the token.
+    Curl(String),
+    /// The policy that allows the call.
+    Policy,
 }
 
 /// Whom to trust and how to prove who we are. Files are PEM.
@@ -52,7 +66,9 @@ pub struct Config {
 pub struct Tls {
     /// File with the only authorities to trust, in place of the system's.
     pub ca_cert: Option<PathBuf>,
-    /// Folder of such files; counts only without `ca_cert`.
+    /// The same as text; counts only without `ca_cert`.
+    pub ca_cert_text: Option<String>,
+    /// Folder of such files; counts only without the two above.
     pub ca_path: Option<PathBuf>,
     /// Our certificate chain.
     pub client_cert: Option<PathBuf>,
@@ -87,6 +103,8 @@ impl Default for Config {
             retries: RETRIES_DEFAULT,
             retry_wait: RETRY_WAIT,
             proxy: None,
+            follow_redirects: true,
+            rate: None,
             describe: None,
         }
     }
@@ -106,6 +124,7 @@ impl Config {
             proxy: text("PROXY_ADDR").or_else(|| text("HTTP_PROXY")),
             tls: Tls {
                 ca_cert: text("CACERT").map(PathBuf::from),
+                ca_cert_text: text("CACERT_BYTES"),
                 ca_path: text("CAPATH").map(PathBuf::from),
                 client_cert: text("CLIENT_CERT").map(PathBuf::from),
                 client_key: text("CLIENT_KEY").map(PathBuf::from),
@@ -114,11 +133,15 @@ impl Config {
             },
             ..Self::default()
         };
-        if let Some(address) = text("ADDR") {
+        // An agent that is named stands in front of the server.
+        if let Some(address) = text("AGENT_ADDR").or_else(|| text("ADDR")) {
             config.address = address;
         }
-        if let Some((name, value)) = variable(env, "SKIP_VERIFY") {
-            config.tls.skip_verify = boolean(&value).ok_or_else(|| wrong(name, "expected true or false"))?;
+        config.tls.skip_verify = switch(env, "SKIP_VERIFY")?;
+        config.follow_redirects = !switch(env, "DISABLE_REDIRECTS")?;
+        if let Some((name, value)) = variable(env, "RATE_LIMIT") {
+            let rate = value.parse().map_err(|problem: &str| wrong(name, problem))?;
+            config.rate = Some(rate);
         }
         if let Some((name, value)) = variable(env, "CLIENT_TIMEOUT") {
             config.timeout = api::duration::parse(&value).map_err(|error| wrong(name, &error.to_string()))?;
@@ -139,6 +162,12 @@ pub fn variable(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Option<(Str
         let name = format!("{prefix}{name}");
         env(&name).filter(|value| !value.is_empty()).map(|value| (name, value))
     })
+}
+
+/// A variable that is on or off, and off if nobody says.
+fn switch(env: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<bool, ConfigError> {
+    let Some((name, value)) = variable(env, name) else { return Ok(false) };
+    boolean(&value).ok_or_else(|| wrong(name, "expected true or false"))
 }
 
 /// Go's `ParseBool`.

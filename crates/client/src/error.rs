@@ -53,6 +53,14 @@ pub enum Error {
         /// What was called.
         url: Box<Url>,
     },
+    /// The server sends us elsewhere, and we were told not to go.
+    #[error("{method} \"{url}\": the server redirects, and redirects are switched off")]
+    RedirectOff {
+        /// What was called.
+        method: Method,
+        /// What was called.
+        url: Box<Url>,
+    },
     /// The reply says success in another language.
     #[error("{method} \"{url}\": the reply is not what this API answers")]
     Decode {
@@ -64,7 +72,8 @@ pub enum Error {
     /// The server refused.
     #[error(transparent)]
     Api(Box<ApiError>),
-    /// Nothing was sent, as asked for: the call as a `curl` command line. It holds what would be sent, but the token.
+    /// Nothing was sent, as asked for: the call as a `curl` command line, which holds what would be sent but the token, or
+    /// as the policy that it needs.
     #[error("{0}")]
     Described(Box<str>),
 }

@@ -9,14 +9,18 @@ mod client;
 mod config;
 mod curl;
 mod error;
+mod index;
 mod location;
+mod pace;
+mod rights;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tls;
 
 pub use client::{Client, Reply, Request};
-pub use config::{Config, ConfigError, Tls, variable};
+pub use config::{Config, ConfigError, Description, Tls, variable};
 pub use error::{ApiError, Error};
+pub use pace::Rate;
 pub use reqwest::Method;
 pub use tls::TlsError;
 

@@ -1,16 +1,43 @@
 //! Turns paths into URLs, without changing what they mean.
 
+use std::path::PathBuf;
+
 use reqwest::Url;
 
 use crate::Error;
 use crate::config::ConfigError;
 
-/// Reads the server's address.
-pub(crate) fn parse_address(address: &str) -> Result<Url, ConfigError> {
+/// How URLs start whose calls go to a socket: the host is only for the eye.
+const SOCKET_URL: &str = "http://localhost";
+
+/// Where the server is.
+#[derive(Debug, Clone)]
+pub(crate) struct Address {
+    /// What paths are appended to.
+    pub(crate) url: Url,
+    /// The Unix socket that all calls go to, in place of the URL's host.
+    pub(crate) socket: Option<PathBuf>,
+}
+
+/// Reads the server's address: `http://`, `https://`, or `unix://` and an absolute path.
+pub(crate) fn parse_address(address: &str) -> Result<Address, ConfigError> {
+    let Some(path) = address.trim().strip_prefix("unix://") else {
+        return Ok(Address { url: parse_url(address)?, socket: None });
+    };
+    if !path.starts_with('/') {
+        return Err(ConfigError {
+            name: "address".to_owned(),
+            problem: "expected the absolute path of a socket behind unix://".to_owned(),
+        });
+    }
+    Ok(Address { url: parse_url(SOCKET_URL)?, socket: Some(PathBuf::from(path)) })
+}
+
+fn parse_url(address: &str) -> Result<Url, ConfigError> {
     let wrong = |problem: &str| ConfigError { name: "address".to_owned(), problem: problem.to_owned() };
     let url = Url::parse(address.trim()).map_err(|_| wrong("expected a URL such as https://127.0.0.1:8200"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-        return Err(wrong("expected a URL that starts with http:// or https://"));
+        return Err(wrong("expected a URL that starts with http://, https:// or unix://"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("a URL with ? or # cannot be an address"));

@@ -40,6 +40,9 @@ pub enum TlsError {
     /// A file or folder has no usable certificate.
     #[error("no usable certificate in {}", .0.display())]
     NoCertificate(PathBuf),
+    /// The text of authorities has none.
+    #[error("no usable certificate in the PEM text of the authorities")]
+    NoCertificateInText,
     /// Only one of certificate and key is given.
     #[error("a client certificate needs its key and a client key its certificate: give both or none")]
     HalfIdentity,
@@ -104,6 +107,12 @@ fn roots(tls: &Tls) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &tls.ca_cert {
         trust(&mut roots, path, certificates(path)?)?;
+    } else if let Some(text) = &tls.ca_cert_text {
+        let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text.as_bytes()).collect();
+        let (added, _) = roots.add_parsable_certificates(found.map_err(|_| TlsError::NoCertificateInText)?);
+        if added == 0 {
+            return Err(TlsError::NoCertificateInText);
+        }
     } else if let Some(path) = &tls.ca_path {
         trust(&mut roots, path, folder(path)?)?;
     } else {

@@ -32,7 +32,7 @@ async fn every_request_says_who_calls() {
     };
     let client = Client::new(&config).expect("valid");
     client.read("secret/a", &[("version".to_owned(), "2".to_owned())]).await.expect("an answer");
-    client.list("secret").await.expect("an answer");
+    client.list("secret", &[("after".to_owned(), "a".to_owned())]).await.expect("an answer");
     client.write("secret/a", &json!({"k": "v"})).await.expect("an answer");
     client.patch("secret/a", &json!({"k": null})).await.expect("an answer");
     client.delete("secret/a", &[]).await.expect("an answer");
@@ -45,7 +45,7 @@ async fn every_request_says_who_calls() {
         lines,
         [
             "GET /v1/secret/a?version=2",
-            "GET /v1/secret?list=true",
+            "GET /v1/secret?list=true&after=a",
             "PUT /v1/secret/a",
             "PATCH /v1/secret/a",
             "DELETE /v1/secret/a",
@@ -219,4 +219,63 @@ async fn bad_settings_are_refused() {
         assert!(matches!(Client::new(&config).err(), Some(Error::Config(_))));
     }
     assert!(matches!(client(&server).read("a/../b", &[]).await, Err(Error::DotSegment)));
+}
+
+#[tokio::test]
+async fn what_was_seen_is_told_with_later_calls() {
+    let state = data_encoding::BASE64.encode(b"v1:c:7:0:aa");
+    let told = state.clone();
+    let server = Server::start(move |_| ok().header("X-Vault-Index", &told));
+    let client = client(&server);
+    client.write("x", &json!({})).await.expect("an answer");
+    // A clone is the same caller: it must not be answered with less.
+    client.clone().read("x", &[]).await.expect("an answer");
+    let received = server.received();
+    assert_eq!(received[0].header("x-vault-index"), None);
+    assert_eq!(received[1].header("x-vault-index"), Some(state.as_str()));
+}
+
+#[tokio::test]
+async fn redirects_can_be_switched_off() {
+    let server = Server::start(|_| Answer::new(307, "").header("Location", "/v1/again"));
+    let config = Config { follow_redirects: false, ..config(&server) };
+    let error = Client::new(&config).expect("valid").write("x", &json!({})).await.err().expect("refused");
+    assert!(matches!(error, Error::RedirectOff { .. }), "{error}");
+    assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
+async fn questions_are_sent_unwrapped() {
+    let server = Server::start(|_| ok());
+    let config =
+        Config { wrap_ttl: Some("60".to_owned()), describe: Some(crate::Description::Policy), ..config(&server) };
+    let client = Client::new(&config).expect("valid");
+    assert!(matches!(client.read("x", &[]).await, Err(Error::Described(_))));
+    client.asking().read("x", &[]).await.expect("an answer");
+    assert_eq!(server.received().len(), 1);
+    assert_eq!(server.received()[0].header("x-vault-wrap-ttl"), None);
+}
+
+#[tokio::test]
+async fn a_socket_is_called_like_any_server() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("vault.sock");
+    let listener = tokio::net::UnixListener::bind(&path).expect("a socket");
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a call");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("more of the head"));
+        }
+        let body = r#"{"data":{"a":1}}"#;
+        let reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        stream.write_all(reply.as_bytes()).await.expect("a listener");
+        String::from_utf8(head).expect("text")
+    });
+    let config = Config { address: format!("unix://{}", path.display()), ..Config::default() };
+    let client = Client::new(&config).expect("valid");
+    assert!(client.read("secret/a", &[]).await.expect("an answer").is_some());
+    let head = server.await.expect("no panic");
+    assert!(head.starts_with("GET /v1/secret/a HTTP/1.1\r\n"), "{head}");
 }

@@ -41,7 +41,28 @@ fn nonsense_is_refused_by_name() {
         ("VAULT_SKIP_VERIFY", "yes", "VAULT_SKIP_VERIFY: expected true or false"),
         ("BAO_MAX_RETRIES", "101", "BAO_MAX_RETRIES: expected a number from 0 to 100"),
         ("BAO_CLIENT_TIMEOUT", "-1", "BAO_CLIENT_TIMEOUT: duration is negative"),
+        ("VAULT_DISABLE_REDIRECTS", "no", "VAULT_DISABLE_REDIRECTS: expected true or false"),
+        (
+            "VAULT_RATE_LIMIT",
+            "0",
+            "VAULT_RATE_LIMIT: expected calls per second from 0.01 to 1000000, and perhaps a burst, as in 10 or 10:20",
+        ),
     ] {
         assert_eq!(config(&[(name, value)]).expect_err("refused"), problem);
     }
+}
+
+#[test]
+fn an_agent_that_is_named_is_called_in_place_of_the_server() {
+    let config = config(&[
+        ("BAO_ADDR", "http://server"),
+        ("VAULT_AGENT_ADDR", "http://agent"),
+        ("VAULT_DISABLE_REDIRECTS", "1"),
+        ("VAULT_RATE_LIMIT", "5:7"),
+        ("VAULT_CACERT_BYTES", "PEM"),
+    ])
+    .expect("valid");
+    assert_eq!((config.address.as_str(), config.follow_redirects), ("http://agent", false));
+    assert_eq!(config.rate, "5:7".parse().ok());
+    assert_eq!(config.tls.ca_cert_text.as_deref(), Some("PEM"));
 }

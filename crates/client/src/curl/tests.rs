@@ -2,14 +2,14 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::testing::{Answer, Server};
-use crate::{Client, Config, Error, Request};
+use crate::{Client, Config, Description, Error, Request};
 
 fn describing(server: &Server) -> Client {
     let config = Config {
         address: server.address.clone(),
         token: Some("hvs.secret".into()),
         namespace: Some("team/".to_owned()),
-        describe: Some("$(vault print token)".to_owned()),
+        describe: Some(Description::Curl("$(vault print token)".to_owned())),
         ..Config::default()
     };
     Client::new(&config).expect("a valid configuration")
@@ -31,7 +31,7 @@ async fn calls_are_described_and_not_sent() {
 
     let read = described(client.read("a b", &[]).await);
     assert_eq!(read, format!("curl {heads} {}", at("a%20b")));
-    let listed = described(client.list("a").await);
+    let listed = described(client.list("a", &[]).await);
     assert_eq!(listed, format!("curl {heads} '{}?list=true'", at("a")));
     let written = described(client.write("a", &json!({"k": "it's $HOME"})).await);
     let body = r#"-H 'content-type: application/json' -d '{"k":"it'\''s $HOME"}'"#;
@@ -45,6 +45,6 @@ async fn calls_are_described_and_not_sent() {
 #[tokio::test]
 async fn a_describing_client_can_be_made_to_send() {
     let server = Server::start(|_| Answer::new(204, ""));
-    describing(&server).sending().read("a", &[]).await.expect("an answer");
+    describing(&server).asking().read("a", &[]).await.expect("an answer");
     assert_eq!(server.received().len(), 1);
 }

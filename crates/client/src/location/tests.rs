@@ -11,18 +11,18 @@ fn paths_reach_the_server_as_they_are() {
         ("http://h", "x", vec![("list", "true"), ("q", "a&b")], "http://h/v1/x?list=true&q=a%26b"),
     ] {
         let query: Vec<_> = query.into_iter().map(|(k, v): (&str, &str)| (k.to_owned(), v.to_owned())).collect();
-        let address = parse_address(address).expect("an address");
+        let address = parse_address(address).expect("an address").url;
         assert_eq!(resolve(&address, path, &query).expect("a URL").as_str(), url);
     }
 }
 
 #[test]
 fn dot_segments_and_odd_addresses_are_refused() {
-    let address = parse_address("http://h").expect("an address");
+    let address = parse_address("http://h").expect("an address").url;
     for path in [".", "a/../b", "a/./b", ".."] {
         assert!(resolve(&address, path, &[]).is_err(), "{path}");
     }
-    for address in ["", "127.0.0.1:8200", "ftp://h", "unix:///run/x", "http://h?x=1", "http://h#x"] {
+    for address in ["", "127.0.0.1:8200", "ftp://h", "unix://run/x", "unix://", "http://h?x=1", "http://h#x"] {
         assert!(parse_address(address).is_err(), "{address}");
     }
 }
@@ -32,6 +32,13 @@ fn this_machine_is_recognized() {
     for (address, expected) in
         [("http://localhost:1", true), ("http://127.1.2.3", true), ("http://[::1]:1", true), ("http://vault", false)]
     {
-        assert_eq!(is_loopback(&parse_address(address).expect("an address")), expected);
+        assert_eq!(is_loopback(&parse_address(address).expect("an address").url), expected);
     }
+}
+
+#[test]
+fn a_socket_is_told_by_its_path() {
+    let address = parse_address(" unix:///run/vault.sock").expect("an address");
+    assert_eq!(address.socket.as_deref(), Some(std::path::Path::new("/run/vault.sock")));
+    assert_eq!(resolve(&address.url, "sys/health", &[]).expect("a URL").as_str(), "http://localhost/v1/sys/health");
 }

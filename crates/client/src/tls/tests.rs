@@ -98,6 +98,9 @@ async fn a_private_authority_a_client_certificate_and_another_name_work() {
     assert_eq!(call(&world, tls.clone()).await, Ok(true));
     let anybody = Tls { ca_cert: None, server_name: None, skip_verify: true, ..tls.clone() };
     assert_eq!(call(&world, anybody).await, Ok(true));
+    let text = std::fs::read_to_string(&world.ca).expect("readable");
+    let by_text = Tls { ca_cert: None, ca_cert_text: Some(text), ..tls.clone() };
+    assert_eq!(call(&world, by_text).await, Ok(true));
     let other_name = call(&world, Tls { server_name: None, ..tls.clone() }).await.expect_err("not 127.0.0.1's");
     assert!(other_name.contains("NotValidForName"), "{other_name}");
     let system_only = call(&world, Tls { ca_cert: None, ..tls }).await.expect_err("unknown authority");
@@ -112,6 +115,7 @@ async fn files_that_cannot_be_used_are_named() {
     for (tls, problem) in [
         (Tls { ca_cert: Some(folder.join("absent")), ..Tls::default() }, "could not read"),
         (Tls { ca_cert: Some(empty.clone()), ..Tls::default() }, "no usable certificate in"),
+        (Tls { ca_cert_text: Some("PEM".to_owned()), ..Tls::default() }, "in the PEM text"),
         (Tls { ca_path: Some(folder.join("absent")), ..Tls::default() }, "could not list"),
         (Tls { client_cert: Some(world.cert.clone()), ..Tls::default() }, "needs its key"),
         (Tls { client_cert: Some(world.cert.clone()), client_key: Some(empty), ..Tls::default() }, "could not read"),

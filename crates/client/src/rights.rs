@@ -1,0 +1,67 @@
+//! The policy that a call needs, for users who have to write one.
+
+use reqwest::Method;
+
+use crate::Request;
+
+/// Paths that need `sudo` beside the capability of the call: those of the usual API, whether this server has them or
+/// not. A `*` at the end stands for anything, and for nothing. A test holds it against the server's own list.
+const SUDO: &[&str] = &[
+    "auth/token/accessors",
+    "auth/token/revoke-orphan",
+    "sys/audit",
+    "sys/audit/*",
+    "sys/auth/*",
+    "sys/config/auditing/*",
+    "sys/config/cors",
+    "sys/config/ui/headers",
+    "sys/config/ui/headers/*",
+    "sys/internal/inspect/*",
+    "sys/leases",
+    "sys/leases/lookup/*",
+    "sys/leases/revoke-force/*",
+    "sys/leases/revoke-prefix/*",
+    "sys/plugins/catalog/*",
+    "sys/plugins/runtimes/catalog/*",
+    "sys/raw*",
+    "sys/remount",
+    "sys/revoke-force/*",
+    "sys/revoke-prefix/*",
+    "sys/rotate",
+    "sys/rotate/keyring",
+    "sys/seal",
+    "sys/step-down",
+];
+
+/// A policy that allows this call and nothing else.
+pub(crate) fn policy(request: &Request) -> String {
+    let path = request.path.trim_start_matches('/');
+    let asks = |name: &str| request.query.iter().any(|(key, value)| key == name && value == "true");
+    let mut rights = match request.method {
+        Method::GET if asks("list") => vec!["list"],
+        Method::GET if asks("scan") => vec!["scan"],
+        Method::PATCH => vec!["patch"],
+        Method::DELETE => vec!["delete"],
+        // A path may need either, depending on what is there already.
+        Method::PUT | Method::POST => vec!["create", "update"],
+        _ => vec!["read"],
+    };
+    if needs_sudo(path) {
+        rights.push("sudo");
+    }
+    let quote = |text: &str| serde_json::Value::from(text).to_string();
+    let rights: Vec<_> = rights.into_iter().map(quote).collect();
+    format!("path {} {{\n  capabilities = [{}]\n}}", quote(path), rights.join(", "))
+}
+
+fn needs_sudo(path: &str) -> bool {
+    let path = path.trim_end_matches('/');
+    let fits = |pattern: &&str| match pattern.strip_suffix('*') {
+        Some(prefix) => path.starts_with(prefix),
+        None => path == *pattern,
+    };
+    SUDO.iter().any(fits)
+}
+
+#[cfg(test)]
+mod tests;
