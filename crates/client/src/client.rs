@@ -1,5 +1,6 @@
 //! One method per kind of call, over one that sends, repeats and follows.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,7 @@ const REPLY_LIMITS: Limits = Limits {
 pub struct Client {
     http: reqwest::Client,
     address: Url,
+    socket: Option<PathBuf>,
     headers: HeaderMap,
     namespace: Option<String>,
     retries: u32,
@@ -100,8 +102,8 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .timeout(config.timeout);
-        if let Some(socket) = address.socket {
-            builder = builder.unix_socket(socket).no_proxy();
+        if let Some(socket) = &address.socket {
+            builder = builder.unix_socket(socket.as_path()).no_proxy();
         } else if let Some(proxy) = &config.proxy {
             let proxy = reqwest::Proxy::all(proxy).map_err(|_| wrong("proxy", "expected a URL"))?;
             builder = builder.no_proxy().proxy(proxy);
@@ -112,6 +114,7 @@ impl Client {
             http: builder.build().map_err(Error::Build)?,
             headers: headers(config)?,
             address: address.url,
+            socket: address.socket,
             namespace: config.namespace.clone(),
             retries: config.retries,
             retry_wait: config.retry_wait,
@@ -247,7 +250,9 @@ impl Client {
         let url = self.url(&request)?;
         match &self.describe {
             Some(Description::Curl(token)) => {
-                return Err(Error::Described(curl::line(&request, &url, &self.headers, token).into()));
+                return Err(Error::Described(
+                    curl::line(&request, &url, self.socket.as_deref(), &self.headers, token).into(),
+                ));
             }
             Some(Description::Policy) => return Err(Error::Described(rights::policy(&request).into())),
             None => {}

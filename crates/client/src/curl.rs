@@ -2,6 +2,8 @@
 //!
 //! The token never appears in it: the text that stands for it is put in double quotes, so that it may be a command.
 
+use std::path::Path;
+
 use api::header;
 use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
@@ -9,8 +11,11 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use crate::Request;
 
 /// The command line. `token` is shell text and stands where the token was.
-pub(crate) fn line(request: &Request, url: &Url, headers: &HeaderMap, token: &str) -> String {
+pub(crate) fn line(request: &Request, url: &Url, socket: Option<&Path>, headers: &HeaderMap, token: &str) -> String {
     let mut words = vec!["curl".to_owned()];
+    if let Some(socket) = socket {
+        words.extend(["--unix-socket".to_owned(), quote(&socket.to_string_lossy())]);
+    }
     if request.method.as_str() != "GET" {
         words.extend(["-X".to_owned(), request.method.to_string()]);
     }

@@ -43,6 +43,17 @@ async fn calls_are_described_and_not_sent() {
 }
 
 #[tokio::test]
+async fn a_socket_is_named_to_curl() {
+    let config = Config {
+        address: "unix:///run/my vault.sock".to_owned(),
+        describe: Some(Description::Curl("$TOKEN".to_owned())),
+        ..Config::default()
+    };
+    let line = described(Client::new(&config).expect("a valid configuration").read("a", &[]).await);
+    assert_eq!(line, "curl --unix-socket '/run/my vault.sock' -H 'x-vault-request: true' http://localhost/v1/a");
+}
+
+#[tokio::test]
 async fn a_describing_client_can_be_made_to_send() {
     let server = Server::start(|_| Answer::new(204, ""));
     describing(&server).asking().read("a", &[]).await.expect("an answer");
