@@ -35,8 +35,23 @@ impl Connection {
         self.runtime.block_on(self.client.read(path, query))
     }
 
-    pub fn list(&self, path: &str) -> Answer {
-        self.runtime.block_on(self.client.list(path, &[]))
+    /// The same for what has to be known before the command's own call; see [`Self::ask`].
+    pub fn ask_read(&self, path: &str, query: &[(String, String)]) -> Answer {
+        self.runtime.block_on(self.client.asking().read(path, query))
+    }
+
+    /// The same, not wrapped.
+    pub fn read_unwrapped(&self, path: &str) -> Answer {
+        self.runtime.block_on(self.client.unwrapped().read(path, &[]))
+    }
+
+    pub fn list(&self, path: &str, query: &[(String, String)]) -> Answer {
+        self.runtime.block_on(self.client.list(path, query))
+    }
+
+    /// Everything below a path, at any depth.
+    pub fn scan(&self, path: &str, query: &[(String, String)]) -> Answer {
+        self.runtime.block_on(self.client.scan(path, query))
     }
 
     pub fn write(&self, path: &str, body: &Value) -> Answer {
@@ -55,7 +70,8 @@ impl Connection {
         self.runtime.block_on(self.client.call(request))
     }
 
-    /// The same for what has to be known before the command's own call: it is sent even if that one is only described.
+    /// The same for what has to be known before the command's own call: it is sent even if that one is only described,
+    /// and is not wrapped.
     pub fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<T, Error> {
         self.runtime.block_on(self.client.asking().call(request))
     }

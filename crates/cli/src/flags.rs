@@ -63,6 +63,7 @@ impl Flag {
 /// Flags of every command.
 pub(crate) const GLOBAL: &[Flag] = &[
     Flag::text("address", "Address of the server. Also VAULT_ADDR or BAO_ADDR; default https://127.0.0.1:8200."),
+    Flag::text("agent-address", "Address of an agent, called in place of the server. Also VAULT_AGENT_ADDR."),
     Flag::text("ca-cert", "PEM file with the authorities to trust. Also VAULT_CACERT."),
     Flag::text("ca-path", "Folder of such files. Also VAULT_CAPATH."),
     Flag::text("client-cert", "PEM file with our own certificate. Also VAULT_CLIENT_CERT."),
@@ -72,9 +73,19 @@ pub(crate) const GLOBAL: &[Flag] = &[
     Flag::text("namespace", "Namespace that paths are relative to. Also VAULT_NAMESPACE.").alias("ns"),
     Flag::new("header", Kind::List, "Further header as name=value. Can be given several times."),
     Flag::new("wrap-ttl", Kind::Duration, "Wrap the reply into a single-use token that lives this long."),
+    Flag::new(
+        "mfa",
+        Kind::List,
+        "A proof for login MFA, as method[:passcode]. Can be given several times. Also VAULT_MFA.",
+    ),
+    Flag::switch("policy-override", "Override policies that allow to be overridden."),
+    Flag::switch("disable-redirects", "Follow no redirect of the server. Also VAULT_DISABLE_REDIRECTS."),
+    Flag::text("unlock-key", "The key that a locked namespace is unlocked with."),
+    Flag::switch("non-interactive", "Ask the user for nothing: fail where an answer is needed."),
     Flag::text("format", "Output format: table, json, yaml, or raw where it applies. Also VAULT_FORMAT."),
     Flag::text("field", "Print only this field, without a newline unless to a terminal."),
     Flag::switch("output-curl-string", "Send nothing: print the call as a curl command line instead."),
+    Flag::switch("output-policy", "Send nothing: print the policy that the call needs instead."),
 ];
 
 /// What a command was given.
@@ -211,7 +222,11 @@ fn split(arg: &str) -> Option<(&str, Option<&str>)> {
 fn find(own: &'static [Flag], shared: &'static [Flag], name: &str) -> Result<&'static Flag, Failure> {
     let named = |flag: &&Flag| flag.name == name || flag.alias == Some(name);
     let found = own.iter().chain(shared).find(named);
-    found.ok_or_else(|| Failure::usage(format!("flag provided but not defined: -{name}")))
+    found.ok_or_else(|| {
+        let near = hcl::nearest(name, own.iter().chain(shared).map(|flag| flag.name));
+        let near = near.map(|near| format!(" (did you mean -{near}?)")).unwrap_or_default();
+        Failure::usage(format!("flag provided but not defined: -{name}{near}"))
+    })
 }
 
 /// The value in its canonical form.

@@ -19,7 +19,10 @@ pub(crate) fn print_group(
     let depth = group.split_whitespace().count();
     let unknown = words.iter().skip(depth).find(|word| !word.starts_with('-'));
     if let Some(word) = unknown {
-        text.push_str(&format!("There is no command \"{word}\".\n\n"));
+        let known = entries(&group, others);
+        let near = hcl::nearest(word, known.iter().map(|(name, _)| name.as_str()));
+        let near = near.map(|near| format!(" Did you mean \"{near}\"?")).unwrap_or_default();
+        text.push_str(&format!("There is no command \"{word}\".{near}\n\n"));
     }
     let spaced = if group.is_empty() { String::new() } else { format!("{group} ") };
     text.push_str(&format!("Usage: {} {spaced}<command> [options] [args]\n\nCommands:\n", terminal.program));

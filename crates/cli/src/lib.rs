@@ -19,6 +19,7 @@ mod session;
 mod table;
 mod terminal;
 mod token_file;
+mod token_store;
 mod yaml;
 
 use failure::Failure;
@@ -55,9 +56,11 @@ pub fn run(args: Vec<OsString>, others: &[OtherCommand]) -> ExitCode {
 /// Keeps a token for later commands, as `login` does; nothing happens where nobody knows where home is.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// When the file cannot be written, or the user's token helper does not take it.
 pub fn store_token(token: &secret::SecretString) -> std::io::Result<()> {
-    token_file::path(&|name| std::env::var(name).ok()).map_or(Ok(()), |path| token_file::write(&path, token))
+    let env: terminal::Environment = Box::new(|name| std::env::var(name).ok());
+    let store = token_store::Store::find(&env).map_err(|failure| std::io::Error::other(failure.message))?;
+    store.map_or(Ok(()), |store| store.write(token)).map_err(|failure| std::io::Error::other(failure.message))
 }
 
 /// Prints to standard output; nobody listening is no error.
@@ -82,10 +85,7 @@ pub fn program_name(path: &std::ffi::OsStr) -> String {
 
 /// Flags may stand before the command's words too; they are moved behind them.
 fn dispatch(terminal: &mut Terminal, args: &[String], others: &[OtherCommand]) -> u8 {
-    let outcome = match flags::split_leading(args) {
-        Ok((leading, rest)) => choose(terminal, &leading, rest, others),
-        Err(failure) => Err(failure),
-    };
+    let outcome = flags::split_leading(args).and_then(|(leading, rest)| choose(terminal, &leading, rest, others));
     outcome.unwrap_or_else(|failure| report(terminal, &failure))
 }
 

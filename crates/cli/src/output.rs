@@ -1,5 +1,7 @@
 //! Prints what the server answers: as tables for people, as JSON or YAML for programs, or one field alone.
 
+use std::collections::BTreeSet;
+
 use api::reply::{Auth, Envelope, WrapInfo};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -24,7 +26,8 @@ pub(crate) enum Format {
 impl Format {
     pub fn parse(name: &str) -> Result<Self, Failure> {
         match name.to_ascii_lowercase().as_str() {
-            "table" | "" => Ok(Self::Table),
+            // Elsewhere, pretty is a table of one kind of reply that this server has none of.
+            "table" | "pretty" | "" => Ok(Self::Table),
             "json" => Ok(Self::Json),
             "yaml" | "yml" => Ok(Self::Yaml),
             "raw" => Ok(Self::Raw),
@@ -47,6 +50,12 @@ pub(crate) fn print_reply(session: &mut Session<'_>, reply: &Envelope) -> Result
         session.terminal.out(&table::with_header(&["Key", "Value"], rows))?;
     }
     Ok(0)
+}
+
+/// Prints a wrapped reply; what a command would have shown of it can be seen only by whoever unwraps it. `None` if it
+/// is not wrapped.
+pub(crate) fn print_wrapped(session: &mut Session<'_>, reply: Option<&Envelope>) -> Result<Option<u8>, Failure> {
+    reply.filter(|reply| reply.wrap_info.is_some()).map(|reply| print_reply(session, reply)).transpose()
 }
 
 /// Prints the entries of an object.
@@ -74,10 +83,49 @@ pub(crate) fn print_keys(session: &mut Session<'_>, path: &str, reply: Option<&E
         }
         return Err(Failure::absent(format!("No value found at {path}")));
     };
+    if is_detailed(session)
+        && let Some(reply) = reply
+    {
+        return print_detailed(session, reply, keys);
+    }
     if let Some(reply) = reply.filter(|_| session.format == Format::Table) {
         warn(session, reply);
     }
     print_list(session, keys)
+}
+
+/// Whether a list is wanted with what is known about each name.
+pub(crate) fn is_detailed(session: &Session<'_>) -> bool {
+    let is_on = |(_, value): (String, String)| matches!(value.to_ascii_lowercase().as_str(), "1" | "t" | "true");
+    let from_env = || client::variable(&session.terminal.env, "DETAILED").is_some_and(is_on);
+    session.args.switch("detailed").unwrap_or_else(from_env)
+}
+
+/// Prints a list with what the server tells about each name in `key_info`. Programs get the whole reply.
+fn print_detailed(session: &mut Session<'_>, reply: &Envelope, keys: &[Value]) -> Result<u8, Failure> {
+    if session.format != Format::Table {
+        return print_structure(session, reply);
+    }
+    warn(session, reply);
+    let infos = reply.data.as_ref().and_then(|data| data.get("key_info")).and_then(Value::as_object);
+    let Some(infos) = infos.filter(|infos| !infos.is_empty()) else { return print_list(session, keys) };
+    let info = |name: &str| infos.get(name).and_then(Value::as_object);
+    let titles: BTreeSet<&str> =
+        infos.values().filter_map(Value::as_object).flat_map(|info| info.keys()).map(String::as_str).collect();
+    let mut names: Vec<String> = keys.iter().map(display).collect();
+    names.sort();
+    let row = |name: String| {
+        let info = info(&name);
+        let cells = titles.iter().map(|title| {
+            let value = info.and_then(|info| info.get(*title)).filter(|value| !value.is_null());
+            value.map(display).unwrap_or_default()
+        });
+        let cells: Vec<_> = cells.collect();
+        [vec![name], cells].concat()
+    };
+    let header: Vec<&str> = std::iter::once("Keys").chain(titles.iter().copied()).collect();
+    session.terminal.out(&table::with_header(&header, names.into_iter().map(row).collect()))?;
+    Ok(0)
 }
 
 /// Prints texts, one to a line, under the header that lists have.
@@ -229,13 +277,21 @@ fn wrap_rows(info: &WrapInfo) -> Vec<Vec<String>> {
         row("wrapping_token:", &info.token),
         row("wrapping_accessor:", &info.accessor),
         row("wrapping_token_ttl:", seconds(info.ttl)),
-        row("wrapping_token_creation_time:", &info.creation_time),
+        row("wrapping_token_creation_time:", spoken_time(&info.creation_time)),
         row("wrapping_token_creation_path:", &info.creation_path),
     ];
     if !info.wrapped_accessor.is_empty() {
         rows.push(row("wrapped_accessor:", &info.wrapped_accessor));
     }
     rows
+}
+
+/// A time as Go prints it, which is what tables of the usual command line have; a field alone stays as it came.
+fn spoken_time(time: &str) -> String {
+    match time.strip_suffix('Z').and_then(|utc| utc.split_once('T')) {
+        Some((date, clock)) => format!("{date} {clock} +0000 UTC"),
+        None => time.to_owned(),
+    }
 }
 
 fn row(key: &str, value: impl Into<String>) -> Vec<String> {

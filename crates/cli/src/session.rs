@@ -1,15 +1,16 @@
 //! What one command works with: its arguments, its terminal, and the way to the server.
 
-use client::Config;
+use client::{Config, Description};
 use secret::SecretString;
 
 use crate::Failure;
 use crate::connection::Connection;
+use crate::data;
 use crate::failure::chain;
 use crate::flags::Args;
 use crate::output::Format;
 use crate::terminal::Terminal;
-use crate::{data, token_file};
+use crate::token_store::Store;
 
 pub(crate) struct Session<'t> {
     pub terminal: &'t mut Terminal,
@@ -29,6 +30,11 @@ impl<'t> Session<'t> {
     /// The way to the server, as the caller that environment, flags and token file say.
     pub fn connect(&self) -> Result<Connection, Failure> {
         Connection::new(&self.config()?)
+    }
+
+    /// The same for a question whose answer is not worth waiting for longer.
+    pub fn connect_within(&self, timeout: std::time::Duration) -> Result<Connection, Failure> {
+        Connection::new(&Config { timeout, retries: 0, describe: None, wrap_ttl: None, ..self.config()? })
     }
 
     /// Where the server is.
@@ -52,9 +58,19 @@ impl<'t> Session<'t> {
         if let Some((_, token)) = client::variable(&self.terminal.env, "TOKEN") {
             return Ok(Some(SecretString::new(token)));
         }
-        let Some(path) = token_file::path(&self.terminal.env) else { return Ok(None) };
-        token_file::read(&path)
-            .map_err(|error| Failure::usage(format!("Could not read the token file {}: {error}", path.display())))
+        match Store::find(&self.terminal.env)? {
+            Some(store) => store.read(),
+            None => Ok(None),
+        }
+    }
+
+    /// Asks the user for something without showing what is typed.
+    pub fn ask(&self, prompt: &str) -> Result<SecretString, Failure> {
+        if self.args.is_on("non-interactive") {
+            let wanted = prompt.trim_end_matches([':', ' ']).trim_end_matches("(will be hidden").trim_end_matches(" (");
+            return Err(Failure::usage(format!("-non-interactive forbids to ask for: {wanted}")));
+        }
+        self.terminal.ask(prompt)
     }
 
     /// Prints `Success! …`, or whatever the line is, in table format only: the other formats are for programs.
@@ -72,7 +88,7 @@ impl<'t> Session<'t> {
             config.retries = 0;
         }
         let text = |name| self.args.text(name).map(str::to_owned);
-        if let Some(address) = text("address") {
+        if let Some(address) = text("agent-address").or_else(|| text("address")) {
             config.address = address;
         }
         let tls = &mut config.tls;
@@ -85,11 +101,35 @@ impl<'t> Session<'t> {
         config.namespace = text("namespace").or(config.namespace).and_then(|namespace| canonical(&namespace));
         config.wrap_ttl = text("wrap-ttl").or(config.wrap_ttl);
         config.headers = headers(self.args.list("header"))?;
+        config.headers.extend(self.proofs().into_iter().map(|proof| (api::header::MFA.to_owned(), proof)));
+        if self.args.is_on("policy-override") {
+            config.headers.push((api::header::POLICY_OVERRIDE.to_owned(), SecretString::from("true")));
+        }
+        config.follow_redirects = !self.args.switch("disable-redirects").unwrap_or(!config.follow_redirects);
         config.token = self.token()?;
-        let is_described = self.args.is_on("output-curl-string");
-        let shown = || client::Description::Curl(format!("$({} print token)", self.terminal.program));
-        config.describe = is_described.then(shown);
+        config.describe = self.description()?;
         Ok(config)
+    }
+
+    /// The proofs for login MFA: of the flags, else of the environment, where commas divide them.
+    fn proofs(&self) -> Vec<SecretString> {
+        let given = self.args.list("mfa");
+        if !given.is_empty() {
+            return given.iter().map(|proof| SecretString::from(proof.as_str())).collect();
+        }
+        let proofs = client::variable(&self.terminal.env, "MFA").map(|(_, proofs)| proofs).unwrap_or_default();
+        let proofs = proofs.split(',').map(str::trim).filter(|proof| !proof.is_empty());
+        proofs.map(SecretString::from).collect()
+    }
+
+    /// What calls are turned into in place of being sent.
+    fn description(&self) -> Result<Option<Description>, Failure> {
+        match (self.args.is_on("output-curl-string"), self.args.is_on("output-policy")) {
+            (false, false) => Ok(None),
+            (true, false) => Ok(Some(Description::Curl(format!("$({} print token)", self.terminal.program)))),
+            (false, true) => Ok(Some(Description::Policy)),
+            (true, true) => Err(Failure::usage("-output-curl-string and -output-policy cannot be used together")),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The command's surroundings: its streams, its environment and the user's answers. Tests put their own in place.
 
 use std::io::{IsTerminal, Read, Write};
+use std::time::Duration;
 
 use secret::SecretString;
 
@@ -14,6 +15,11 @@ pub(crate) type Environment = Box<dyn Fn(&str) -> Option<String>>;
 /// Shows a prompt, and takes the answer without showing it.
 pub(crate) type Ask = Box<dyn Fn(&str) -> std::io::Result<SecretString>>;
 
+/// As many random letters and digits.
+pub(crate) type Letters = Box<dyn Fn(usize) -> String>;
+/// Lets time pass between two questions to the server.
+pub(crate) type Pause = Box<dyn Fn(Duration)>;
+
 pub(crate) struct Terminal {
     /// How the user calls us.
     pub program: String,
@@ -24,6 +30,8 @@ pub(crate) struct Terminal {
     /// Whether a human looks at `stdout`.
     pub is_terminal: bool,
     pub ask: Ask,
+    pub pause: Pause,
+    pub letters: Letters,
 }
 
 impl Terminal {
@@ -37,6 +45,8 @@ impl Terminal {
             stderr: Box::new(std::io::stderr()),
             is_terminal: std::io::stdout().is_terminal(),
             ask: Box::new(|prompt| rpassword::prompt_password(prompt).map(SecretString::new)),
+            pause: Box::new(pause),
+            letters: Box::new(|count| env::Env::real().base62(count)),
         }
     }
 
@@ -76,6 +86,11 @@ impl Terminal {
     pub fn read_stdin(&mut self) -> Result<String, String> {
         read_text(&mut self.stdin)
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a command waits for a server elsewhere; tests wait for nothing")]
+fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }
 
 /// All of `reader` as text, at most [`INPUT_BYTES_MAX`].

@@ -10,7 +10,9 @@ use client::testing::{Answer, Received, Server};
 use crate::{OtherCommand, Terminal, dispatch};
 
 mod goldens;
+mod logins;
 mod merges;
+mod wrapped;
 
 const OTHERS: &[OtherCommand] = &[OtherCommand { name: "server", summary: "Run the server" }];
 
@@ -51,18 +53,18 @@ impl Write for Buffer {
 }
 
 /// How a command ended.
-struct Ended {
-    code: u8,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Ended {
+    pub code: u8,
+    pub stdout: String,
+    pub stderr: String,
 }
 
 impl Stage {
-    fn at(server: &Server) -> Self {
+    pub fn at(server: &Server) -> Self {
         Self::default().env("VAULT_ADDR", &server.address).env("VAULT_TOKEN", "hvs.test")
     }
 
-    fn env(mut self, name: &str, value: &str) -> Self {
+    pub fn env(mut self, name: &str, value: &str) -> Self {
         self.env.insert(name.to_owned(), value.to_owned());
         self
     }
@@ -86,11 +88,13 @@ impl Stage {
             stderr: Box::new(output.stderr.clone()),
             is_terminal: self.is_terminal,
             ask: Box::new(move |_| answer.clone().map(Into::into).ok_or_else(|| std::io::Error::other("no terminal"))),
+            pause: Box::new(|_| {}),
+            letters: Box::new(|count| "x".repeat(count)),
         };
         (terminal, output)
     }
 
-    fn run(&self, line: &str) -> Ended {
+    pub fn run(&self, line: &str) -> Ended {
         let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
         let (mut terminal, output) = self.terminal();
         let code = dispatch(&mut terminal, &args, OTHERS);
@@ -98,7 +102,7 @@ impl Stage {
     }
 }
 
-fn reply(data: &str) -> Answer {
+pub(crate) fn reply(data: &str) -> Answer {
     let start =
         r#"{"request_id":"r-1","lease_id":"","renewable":false,"lease_duration":0,"wrap_info":null,"warnings":null"#;
     Answer::new(200, &format!(r#"{start},"auth":null,"data":{data}}}"#))
@@ -112,21 +116,36 @@ fn refusal(status: u16, text: &str) -> Answer {
 fn flags_and_environment_reach_the_server() {
     let server = Server::start(|_| reply(r#"{"a":1}"#));
     let stage = Stage::at(&server).env("VAULT_NAMESPACE", "env").env("BAO_TOKEN", "hvs.bao");
-    for line in ["read -ns=/team/ -header X-A=b -wrap-ttl 5m /secret/a/ version=2", "-ns team read secret/a"] {
+    for line in [
+        "read -ns=/team/ -header X-A=b -wrap-ttl 5m -policy-override -mfa=totp:1 -mfa=duo /secret/a/ version=2",
+        "-ns team read secret/a",
+    ] {
         assert_eq!(stage.run(line).code, 0, "{line}");
     }
     let received = server.received();
     assert_eq!(received[0].line(), "GET /v1/secret/a?version=2");
-    for (name, value) in
-        [("x-vault-namespace", "team/"), ("x-a", "b"), ("x-vault-wrap-ttl", "5m"), ("x-vault-token", "hvs.bao")]
-    {
+    for (name, value) in [
+        ("x-vault-namespace", "team/"),
+        ("x-a", "b"),
+        ("x-vault-wrap-ttl", "5m"),
+        ("x-vault-token", "hvs.bao"),
+        ("x-vault-policy-override", "true"),
+    ] {
         assert_eq!(received[0].header(name), Some(value), "{name}");
     }
+    let proofs: Vec<_> = received[0].headers.iter().filter(|(name, _)| name == "x-vault-mfa").collect();
+    assert_eq!(proofs.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>(), ["totp:1", "duo"]);
     assert_eq!(received[1].header("x-vault-namespace"), Some("team/"));
     assert_eq!(stage.run("read secret/a").code, 0);
     assert_eq!(server.received()[2].header("x-vault-namespace"), Some("env/"));
+    let proved = stage.clone().env("VAULT_MFA", "totp:1, duo").run("read secret/a");
+    assert_eq!(proved.code, 0);
+    let last = server.received().pop().expect("a call");
+    let proofs: Vec<_> =
+        last.headers.iter().filter(|(name, _)| name == "x-vault-mfa").map(|(_, value)| value).collect();
+    assert_eq!(proofs, ["totp:1", "duo"]);
     assert_eq!(stage.run("read -ns=root secret/a").code, 0);
-    assert_eq!(server.received()[3].header("x-vault-namespace"), None);
+    assert_eq!(server.received()[4].header("x-vault-namespace"), None);
 }
 
 #[test]
@@ -263,6 +282,41 @@ fn management_commands_send_what_they_were_told() {
         ("auth tune -description=x userpass", "PUT /v1/sys/auth/userpass/tune", r#"{"description":"x"}"#),
         ("auth disable userpass", "DELETE /v1/sys/auth/userpass", ""),
         ("policy delete Team", "DELETE /v1/sys/policies/acl/team", ""),
+        (
+            "secrets enable -path=t -external-entropy-access -delegated-auth-accessors=a,b -trim-request-trailing-slashes kv",
+            "PUT /v1/sys/mounts/t",
+            r#"{"config":{"delegated_auth_accessors":["a","b"],"trim_request_trailing_slashes":true},"description":"","external_entropy_access":true,"local":false,"seal_wrap":false,"type":"kv"}"#,
+        ),
+        (
+            "auth tune -user-lockout-threshold=3 -user-lockout-duration=10m -user-lockout-counter-reset-duration=5m \
+             -user-lockout-disable=false -token-type=batch userpass",
+            "PUT /v1/sys/auth/userpass/tune",
+            r#"{"token_type":"batch","user_lockout_config":{"lockout_counter_reset":"5m","lockout_disable":false,"lockout_duration":"10m","lockout_threshold":"3"}}"#,
+        ),
+        (
+            "secrets tune -audit-non-hmac-request-keys=a -audit-non-hmac-request-keys=b,c -options=max_versions=3 team",
+            "PUT /v1/sys/mounts/team/tune",
+            r#"{"audit_non_hmac_request_keys":["a","b","c"],"options":{"max_versions":"3"}}"#,
+        ),
+        ("kv enable-versioning team/", "PUT /v1/sys/mounts/team/tune", r#"{"options":{"version":"2"}}"#),
+        ("token revoke -mode=path auth/userpass/", "PUT /v1/sys/leases/revoke-prefix/auth/userpass", "{}"),
+        ("lease revoke -sync a/b", "PUT /v1/sys/leases/revoke", r#"{"lease_id":"a/b","sync":true}"#),
+        ("lease revoke -prefix a/", "PUT /v1/sys/leases/revoke-prefix/a", r#"{"sync":false}"#),
+        ("lease revoke -prefix -force a", "PUT /v1/sys/leases/revoke-force/a", "{}"),
+        (
+            "audit enable -path=log -description=x file file_path=/a",
+            "PUT /v1/sys/audit/log",
+            r#"{"description":"x","local":false,"options":{"file_path":"/a"},"type":"file"}"#,
+        ),
+        ("audit disable log/", "DELETE /v1/sys/audit/log", ""),
+        ("namespace delete team/", "DELETE /v1/sys/namespaces/team", ""),
+        ("namespace lock", "PUT /v1/sys/namespaces/api-lock/lock", "{}"),
+        ("namespace unlock -unlock-key=k team", "PUT /v1/sys/namespaces/api-lock/unlock/team", r#"{"unlock_key":"k"}"#),
+        ("operator rekey -cancel -nonce=n", "DELETE /v1/sys/rekey/init", r#"{"nonce":"n"}"#),
+        ("operator rekey -cancel -verify -target=recovery", "DELETE /v1/sys/rekey-recovery-key/verify", ""),
+        ("operator rekey -backup-delete", "DELETE /v1/sys/rekey/backup", ""),
+        ("operator generate-root -cancel", "DELETE /v1/sys/generate-root/attempt", ""),
+        ("operator generate-root -cancel -recovery-token", "DELETE /v1/sys/generate-recovery-token/attempt", ""),
         ("token revoke hvs.x", "PUT /v1/auth/token/revoke", r#"{"token":"hvs.x"}"#),
         ("token revoke -self", "PUT /v1/auth/token/revoke-self", "{}"),
         ("token revoke -accessor a", "PUT /v1/auth/token/revoke-accessor", r#"{"accessor":"a"}"#),
@@ -286,6 +340,8 @@ fn tokens_are_made_as_asked() {
     let ended = stage.run("token create -policy=a -policy=b -ttl=1h -orphan -metadata=k=v -field=token");
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "hvs.child"));
     assert_eq!(stage.run("token create -role=r -renewable=false -use-limit=2").code, 0);
+    let line = "token create -type=batch -entity-alias=a -period=1h -explicit-max-ttl=2h -no-default-policy";
+    assert_eq!(stage.run(line).code, 0);
     assert_eq!(stage.stdin("hvs.in\n").run("token renew -increment=5m -").code, 0);
     let sent: Vec<_> =
         server.received().iter().map(|received| format!("{} {}", received.line(), received.body)).collect();
@@ -294,6 +350,7 @@ fn tokens_are_made_as_asked() {
         [
             r#"PUT /v1/auth/token/create {"meta":{"k":"v"},"no_parent":true,"policies":["a","b"],"renewable":true,"ttl":"1h"}"#,
             r#"PUT /v1/auth/token/create/r {"num_uses":2,"renewable":false}"#,
+            r#"PUT /v1/auth/token/create {"entity_alias":"a","explicit_max_ttl":"2h","no_default_policy":true,"period":"1h","type":"batch"}"#,
             r#"PUT /v1/auth/token/renew {"increment":"5m","token":"hvs.in"}"#,
         ]
     );
@@ -304,7 +361,8 @@ fn wrong_calls_end_with_1_and_send_nothing() {
     for (line, message) in [
         ("read", "Not enough arguments (expected 1, got 0)"),
         ("status extra", "Too many arguments (expected 0, got 1)"),
-        ("read -nope x", "flag provided but not defined: -nope"),
+        ("read -nope x", "flag provided but not defined: -nope\n"),
+        ("kv get -versoin=1 x", "flag provided but not defined: -versoin (did you mean -version?)"),
         ("read -format=xml x", "Invalid output format"),
         ("read /", "The path must not be empty"),
         ("write x", "Must supply data or use -force"),
@@ -318,6 +376,21 @@ fn wrong_calls_end_with_1_and_send_nothing() {
         ("token revoke -self hvs.x", "Give either a token"),
         ("token revoke -mode=all hvs.x", "Invalid mode"),
         ("token lookup -accessor", "-accessor needs the accessor"),
+        ("token capabilities -accessor secret/a", "-accessor needs the accessor"),
+        ("lease revoke -force a", "-force needs -prefix"),
+        ("secrets move a", "Not enough arguments"),
+        ("auth move / b", "The source and the destination"),
+        ("policy explain -token=a -accessor=b x", "Give either -token or -accessor"),
+        ("policy explain /", "The path must not be empty"),
+        ("namespace patch team", "Nothing to change"),
+        ("operator rekey -target=all", "Invalid target"),
+        ("operator rekey -init -pgp-keys=/nowhere/at/all", "Could not read the PGP key /nowhere/at/all"),
+        ("operator generate-root -decode=YQ", "Missing one-time password"),
+        ("operator generate-root -init -otp=a -pgp-key=b", "Give either -otp or -pgp-key"),
+        ("operator unseal -non-interactive", "-non-interactive forbids to ask for: Unseal Key"),
+        ("login -non-interactive -method=userpass username=bob", "-non-interactive forbids to ask for: Password"),
+        ("read -output-policy -output-curl-string a", "-output-curl-string and -output-policy cannot be used together"),
+        ("read -address=unix://run/x a", "address: expected the absolute path of a socket"),
         ("policy write name /nowhere/at/all", "Could not read /nowhere/at/all"),
         ("operator unseal", "Could not ask for it"),
         ("read -header=x-vault-token=y a", "-header cannot set headers that start with X-Vault-"),

@@ -5,11 +5,11 @@ use api::reply::Envelope;
 use client::{Method, Request};
 use serde_json::{Map, Value, json};
 
-use super::logical::found;
+use super::logical::{self, Depth, found};
 use super::{Command, MANY};
 use crate::connection::Connection;
 use crate::flags::{Flag, Kind};
-use crate::output::{Format, print_field, print_keys, print_map, print_reply, warn};
+use crate::output::{Format, print_field, print_map, print_reply, warn};
 use crate::session::{Session, sanitize};
 use crate::{Failure, data, table};
 
@@ -50,8 +50,18 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_max: 1,
         summary: "List the names of secrets",
         help: "",
-        flags: &[MOUNT],
-        run: list,
+        flags: logical::MOUNT_LIST_FLAGS,
+        run: |session| list(session, Depth::One),
+    },
+    Command {
+        words: "kv scan",
+        arguments: "[PATH]",
+        arguments_min: 0,
+        arguments_max: 1,
+        summary: "List the names of all secrets below a path, at any depth",
+        help: "",
+        flags: logical::MOUNT_LIST_FLAGS,
+        run: |session| list(session, Depth::Any),
     },
     Command {
         words: "kv delete",
@@ -225,15 +235,10 @@ fn print_versioned(
     }
 }
 
-fn list(session: &mut Session<'_>) -> Result<u8, Failure> {
+fn list(session: &mut Session<'_>, depth: Depth) -> Result<u8, Failure> {
     let connection = session.connect()?;
     let path = Place::find(session, &connection)?.path("metadata");
-    let reply = connection.list(&path);
-    let reply = reply.map_err(|error| Failure::api(&format!("Error listing {path}"), &error))?;
-    match reply {
-        Some(reply) if reply.wrap_info.is_some() => print_reply(session, &reply),
-        reply => print_keys(session, &path, reply.as_ref()),
-    }
+    logical::list_at(session, &connection, &path, depth)
 }
 
 fn delete(session: &mut Session<'_>) -> Result<u8, Failure> {

@@ -101,7 +101,7 @@ fn merge_here(
     changes: Map<String, Value>,
     cas: Option<i64>,
 ) -> Result<Option<Envelope>, Failure> {
-    let Version { mut data, number } = version_of(connection.read(path, &[]), path)?.ok_or_else(|| absent(path))?;
+    let Version { mut data, number } = version_of(connection.ask_read(path, &[]), path)?.ok_or_else(|| absent(path))?;
     for (key, value) in changes {
         if value.is_null() {
             data.remove(&key);
@@ -123,10 +123,10 @@ fn rollback(session: &mut Session<'_>) -> Result<u8, Failure> {
     let path = place.path("data");
     let failed = |error: client::Error| Failure::api(&format!("Error reading {path}"), &error);
     // The latest version may be a deleted one: its number is all that is needed.
-    let latest = connection.read(&path, &[]).map_err(failed)?.ok_or_else(|| absent(&path))?;
+    let latest = connection.ask_read(&path, &[]).map_err(failed)?.ok_or_else(|| absent(&path))?;
     let latest = field(&latest, "metadata").and_then(|metadata| metadata.get("version")).cloned();
     let query = [("version".to_owned(), wanted.to_string())];
-    let Some(Version { data, .. }) = version_of(connection.read(&path, &query), &path)? else {
+    let Some(Version { data, .. }) = version_of(connection.ask_read(&path, &query), &path)? else {
         return Err(Failure::absent(format!("Version {wanted} of {path} is not there, or is deleted")));
     };
     let body = json!({ "data": data, "options": { "cas": latest.ok_or_else(|| absent(&path))? } });

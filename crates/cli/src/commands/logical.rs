@@ -1,20 +1,36 @@
-//! `read`, `write`, `patch`, `list`, `delete`, `unwrap` and `path-help`: calls on any path, as they are.
+//! `read`, `write`, `patch`, `list`, `scan`, `delete`, `unwrap` and `path-help`: calls on any path, as they are.
 
 use api::reply::Envelope;
 use client::{Method, Request};
 use secret::SecretString;
-use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Command, MANY};
-use crate::connection::Answer;
-use crate::flags::Flag;
-use crate::output::{Format, print_keys, print_reply, print_structure, warn};
+use crate::connection::{Answer, Connection};
+use crate::flags::{Flag, Kind};
+use crate::output::{Format, print_field, print_keys, print_reply, print_structure, warn};
 use crate::session::{Session, sanitize};
 use crate::{Failure, data};
 
 const DATA_HELP: &str = "Data is given as key=value; key=@file takes a file's content and key=- standard input. A \
     single - takes a JSON object from standard input, @file one from a file.";
+
+const DETAILED: Flag = Flag::switch("detailed", "With what the server tells about each name. Also VAULT_DETAILED.");
+const AFTER: Flag = Flag::text("after", "Begin behind this name.");
+const LIMIT: Flag = Flag::new("limit", Kind::Number, "How many names at most.");
+
+/// What lists take, wherever they are.
+pub(super) const LIST_FLAGS: &[Flag] = &[DETAILED, AFTER, LIMIT];
+
+/// The same for an engine of its own path.
+pub(super) const MOUNT_LIST_FLAGS: &[Flag] = &[super::kv::MOUNT, DETAILED, AFTER, LIMIT];
+
+/// How far down a list goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    One,
+    Any,
+}
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -54,8 +70,18 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_max: 1,
         summary: "List the names under a path",
         help: "",
-        flags: &[],
-        run: list,
+        flags: LIST_FLAGS,
+        run: |session| list(session, Depth::One),
+    },
+    Command {
+        words: "scan",
+        arguments: "PATH",
+        arguments_min: 1,
+        arguments_max: 1,
+        summary: "List all names below a path, at any depth",
+        help: "",
+        flags: LIST_FLAGS,
+        run: |session| list(session, Depth::Any),
     },
     Command {
         words: "delete",
@@ -73,7 +99,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_min: 0,
         arguments_max: 1,
         summary: "Unwrap what a wrapping token holds",
-        help: "Without an argument the token of the caller is the wrapping token. A - takes it from standard input.",
+        help: "Without an argument, the token in use is the wrapping token. A - takes it from standard input.",
         flags: &[],
         run: unwrap,
     },
@@ -157,13 +183,28 @@ fn print_change(session: &mut Session<'_>, path: &str, reply: Answer) -> Result<
     }
 }
 
-fn list(session: &mut Session<'_>) -> Result<u8, Failure> {
+fn list(session: &mut Session<'_>, depth: Depth) -> Result<u8, Failure> {
     let path = session.path(0)?;
-    let reply = session.connect()?.list(&path);
-    let reply = reply.map_err(|error| Failure::api(&format!("Error listing {path}"), &error))?;
-    match reply {
+    let connection = session.connect()?;
+    list_at(session, &connection, &path, depth)
+}
+
+/// Prints the names at a path.
+pub(super) fn list_at(
+    session: &mut Session<'_>,
+    connection: &Connection,
+    path: &str,
+    depth: Depth,
+) -> Result<u8, Failure> {
+    let flag = |name: &str| session.args.text(name).map(|value| (name.to_owned(), value.to_owned()));
+    let query: Vec<_> = [flag("after"), flag("limit")].into_iter().flatten().collect();
+    let (reply, doing) = match depth {
+        Depth::One => (connection.list(path, &query), "listing"),
+        Depth::Any => (connection.scan(path, &query), "scanning"),
+    };
+    match reply.map_err(|error| Failure::api(&format!("Error {doing} {path}"), &error))? {
         Some(reply) if reply.wrap_info.is_some() => print_reply(session, &reply),
-        reply => print_keys(session, &path, reply.as_ref()),
+        reply => print_keys(session, path, reply.as_ref()),
     }
 }
 
@@ -182,11 +223,16 @@ fn unwrap(session: &mut Session<'_>) -> Result<u8, Failure> {
         Some(token) => Some(SecretString::new(data_or_stdin(session, token)?)),
         None => None,
     };
-    let connection = match token {
-        Some(token) => session.connect_as(&token)?,
-        None => session.connect()?,
+    let own = session.token()?;
+    let (connection, body) = match token {
+        None => (session.connect()?, json!({})),
+        // Whoever has a token unwraps by it, so that the audit log tells who it was.
+        Some(token) if own.as_ref().is_some_and(|own| own.expose() != token.expose()) => {
+            (session.connect()?, json!({"token": token.into_exposed()}))
+        }
+        Some(token) => (session.connect_as(&token)?, json!({})),
     };
-    let reply = connection.write("sys/wrapping/unwrap", &json!({}));
+    let reply = connection.write("sys/wrapping/unwrap", &body);
     match reply.map_err(|error| Failure::api("Error unwrapping", &error))? {
         Some(reply) => print_reply(session, &reply),
         None => session.tell("Successfully unwrapped. There was no data in the wrapped secret."),
@@ -203,11 +249,6 @@ pub(super) fn data_or_stdin(session: &mut Session<'_>, argument: String) -> Resu
     Ok(text.trim().to_owned())
 }
 
-#[derive(Deserialize)]
-struct Help {
-    help: String,
-}
-
 fn path_help(session: &mut Session<'_>) -> Result<u8, Failure> {
     // A slash at the end asks for a mount's own help.
     let path = session.args.argument(0).unwrap_or_default().trim().trim_start_matches('/').to_owned();
@@ -215,7 +256,15 @@ fn path_help(session: &mut Session<'_>) -> Result<u8, Failure> {
         return Err(Failure::usage("The path must not be empty"));
     }
     let request = Request::new(Method::GET, &path).query("help", "1");
-    let help: Help = session.connect()?.call(request).map_err(|error| Failure::api("Error retrieving help", &error))?;
-    session.terminal.out(&help.help)?;
+    let help: Value =
+        session.connect()?.call(request).map_err(|error| Failure::api("Error retrieving help", &error))?;
+    if let Some(name) = session.args.text("field").map(str::to_owned) {
+        return print_field(session, &name, help.get(&name).cloned());
+    }
+    if session.format != Format::Table {
+        return print_structure(session, &help);
+    }
+    let text = help.get("help").and_then(Value::as_str);
+    session.terminal.out(text.ok_or_else(|| Failure::absent(format!("The server has no help for {path}")))?)?;
     Ok(0)
 }

@@ -11,12 +11,15 @@ use super::{Command, MANY};
 use crate::flags::Flag;
 use crate::output::{Format, print_field, print_reply};
 use crate::session::{Session, sanitize};
-use crate::{Failure, data, help, token_file};
+use crate::token_store::Store;
+use crate::{Failure, data, help};
+
+mod mfa;
 
 /// Methods whose login path ends in the user's name and that take a password.
-const PASSWORD_METHODS: &[&str] = &["userpass", "ldap", "radius"];
+pub(super) const PASSWORD_METHODS: &[&str] = &["userpass", "ldap", "radius"];
 /// Methods that take all their data at `login`.
-const DATA_METHODS: &[&str] = &["approle", "jwt", "kubernetes", "cert"];
+pub(super) const DATA_METHODS: &[&str] = &["approle", "jwt", "kubernetes", "cert"];
 /// The columns of the text behind a login.
 const WIDTH: usize = 80;
 
@@ -53,7 +56,13 @@ fn login(session: &mut Session<'_>) -> Result<u8, Failure> {
         let hint = format!("Methods: token, {}, {}.", PASSWORD_METHODS.join(", "), DATA_METHODS.join(", "));
         return Err(Failure::usage(format!("Unknown auth method: {method}")).hint(hint));
     };
-    keep_and_print(session, &reply)
+    match reply.auth.as_ref().and_then(|auth| auth.mfa_requirement.as_ref()) {
+        Some(requirement) => {
+            let proved = mfa::prove(session, requirement)?;
+            keep_and_print(session, &proved.unwrap_or(reply))
+        }
+        None => keep_and_print(session, &reply),
+    }
 }
 
 /// A token is its own proof: asking who it is shows whether it is good.
@@ -65,13 +74,15 @@ fn by_token(session: &mut Session<'_>) -> Result<Envelope, Failure> {
     };
     let token = match given {
         Some(argument) => SecretString::new(data_or_stdin(session, argument)?),
-        None => session.terminal.ask("Token (will be hidden): ")?,
+        None => session.ask("Token (will be hidden): ")?,
     };
     let token = SecretString::from(token.expose().trim());
     if token.expose().is_empty() {
         return Err(Failure::usage("A token must be passed to auth"));
     }
-    let reply = session.connect_as(&token)?.read("auth/token/lookup-self", &[]);
+    let connection = session.connect_as(&token)?;
+    // Nobody could tell from a wrapped reply whether the token is good.
+    let reply = connection.read_unwrapped("auth/token/lookup-self");
     let reply = reply.map_err(|error| Failure::api("Error authenticating: error looking up token", &error))?;
     let data = reply.and_then(|reply| reply.data);
     let data = data.ok_or_else(|| Failure::absent("Error authenticating: the server knows no such token"))?;
@@ -116,7 +127,7 @@ fn by_password(session: &mut Session<'_>, path: &str) -> Result<Envelope, Failur
         })?,
     };
     if !data.contains_key("password") {
-        let password = session.terminal.ask("Password (will be hidden): ")?;
+        let password = session.ask("Password (will be hidden): ")?;
         data.insert("password".to_owned(), Value::from(password.into_exposed()));
     }
     send(session, &format!("auth/{path}/login/{username}"), data)
@@ -153,12 +164,11 @@ fn keep_and_print(session: &mut Session<'_>, reply: &Envelope) -> Result<u8, Fai
 }
 
 fn keep(session: &mut Session<'_>, auth: &Auth) -> Result<(), Failure> {
-    let path = token_file::path(&session.terminal.env);
-    let path =
-        path.ok_or_else(|| Failure::usage("Could not keep the token: HOME is not set").hint("Use -no-store."))?;
-    token_file::write(&path, &SecretString::from(auth.client_token.as_str())).map_err(|error| {
-        Failure::usage(format!("Could not keep the token in {}: {error}", path.display())).hint("Use -no-store.")
-    })?;
+    let store = Store::find(&session.terminal.env)?;
+    let store =
+        store.ok_or_else(|| Failure::usage("Could not keep the token: HOME is not set").hint("Use -no-store."))?;
+    let token = SecretString::from(auth.client_token.as_str());
+    store.write(&token).map_err(|failure| failure.hint("Use -no-store."))?;
     if let Some((name, _)) = client::variable(&session.terminal.env, "TOKEN") {
         session.terminal.err(&format!(
             "WARNING! {name} is set in the environment, and wins over the token that is kept now. Unset it to use this one.\n"

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::{Command, tune};
 use crate::flags::Flag;
-use crate::output::{Format, print_structure};
+use crate::output::{Format, is_detailed, print_structure, print_wrapped};
 use crate::session::{Session, sanitize};
 use crate::{Failure, table};
 
-const DETAILED: Flag = Flag::switch("detailed", "Show everything that is known.");
+const DETAILED: Flag = Flag::switch("detailed", "Show everything that is known. Also VAULT_DETAILED.");
 
 pub(super) const COMMANDS: &[Command] = &[
     Command {
@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_max: 1,
         summary: "Enable a secrets engine",
         help: "For example \"{program} secrets enable -path=team -version=2 kv\".",
-        flags: tune::ENABLE_FLAGS,
+        flags: tune::SECRETS_ENABLE,
         run: |session| enable(session, &SECRETS),
     },
     Command {
@@ -51,7 +51,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_max: 1,
         summary: "Enable an auth method",
         help: "",
-        flags: tune::ENABLE_FLAGS,
+        flags: tune::AUTH_ENABLE,
         run: |session| enable(session, &AUTH),
     },
     Command {
@@ -85,6 +85,15 @@ pub(super) struct Side {
     is_auth: bool,
 }
 
+impl Side {
+    /// A path as `sys/remount` takes it; `None` if it is empty.
+    pub fn with_prefix(&self, path: &str) -> Option<String> {
+        let path = if self.is_auth { path.strip_prefix("auth/").unwrap_or(path) } else { path };
+        let prefix = if self.is_auth { "auth/" } else { "" };
+        (!path.is_empty()).then(|| format!("{prefix}{path}/"))
+    }
+}
+
 pub(super) static SECRETS: Side = Side { api: "sys/mounts", noun: "secrets engine", is_auth: false };
 pub(super) static AUTH: Side = Side { api: "sys/auth", noun: "auth method", is_auth: true };
 
@@ -99,6 +108,9 @@ fn enable(session: &mut Session<'_>, side: &Side) -> Result<u8, Failure> {
     body.insert("description".to_owned(), json!(session.args.text("description").unwrap_or_default()));
     body.insert("local".to_owned(), json!(session.args.is_on("local")));
     body.insert("seal_wrap".to_owned(), json!(session.args.is_on("seal-wrap")));
+    if session.args.is_on("external-entropy-access") {
+        body.insert("external_entropy_access".to_owned(), json!(true));
+    }
     body.insert("config".to_owned(), Value::Object(tune::config(&session.args)));
     if let Some(options) = tune::options(&session.args)? {
         body.insert("options".to_owned(), options);
@@ -123,13 +135,16 @@ fn disable(session: &mut Session<'_>, side: &Side) -> Result<u8, Failure> {
 fn list(session: &mut Session<'_>, side: &Side) -> Result<u8, Failure> {
     let what = format!("Error listing {}s", side.noun);
     let reply = session.connect()?.read(side.api, &[]).map_err(|error| Failure::api(&what, &error))?;
+    if let Some(code) = print_wrapped(session, reply.as_ref())? {
+        return Ok(code);
+    }
     let data = reply.and_then(|reply| reply.data).unwrap_or_else(|| json!({}));
     if session.format != Format::Table {
         return print_structure(session, &data);
     }
     let mounts: BTreeMap<String, Mount> = serde_json::from_value(data)
         .map_err(|_| Failure::absent(format!("{what}: the reply is not what this API answers")))?;
-    let text = if session.args.is_on("detailed") { detailed(&mounts, side) } else { simple(&mounts, side) };
+    let text = if is_detailed(session) { detailed(&mounts, side) } else { simple(&mounts, side) };
     session.terminal.out(&text)?;
     Ok(0)
 }

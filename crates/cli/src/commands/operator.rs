@@ -9,7 +9,7 @@ use super::logical::data_or_stdin;
 use super::{Command, status};
 use crate::connection::Connection;
 use crate::flags::Flag;
-use crate::output::{Format, display, print_structure};
+use crate::output::{Format, display, print_field, print_structure, print_wrapped};
 use crate::session::Session;
 use crate::{Failure, table};
 
@@ -59,6 +59,16 @@ pub(super) const COMMANDS: &[Command] = &[
         run: key_status,
     },
     Command {
+        words: "operator members",
+        arguments: "",
+        arguments_min: 0,
+        arguments_max: 0,
+        summary: "List the nodes of the cluster",
+        help: "",
+        flags: &[],
+        run: members,
+    },
+    Command {
         words: "operator rotate",
         arguments: "",
         arguments_min: 0,
@@ -70,13 +80,25 @@ pub(super) const COMMANDS: &[Command] = &[
     },
 ];
 
+/// Titles, and the fields of `sys/ha-status` below them.
+const MEMBER_COLUMNS: [(&str, &str); 8] = [
+    ("Host Name", "hostname"),
+    ("API Address", "api_address"),
+    ("Cluster Address", "cluster_address"),
+    ("Active Node", "active_node"),
+    ("Version", "version"),
+    ("Upgrade Version", "upgrade_version"),
+    ("Redundancy Zone", "redundancy_zone"),
+    ("Last Echo", "last_echo"),
+];
+
 fn unseal(session: &mut Session<'_>) -> Result<u8, Failure> {
     let body = if session.args.is_on("reset") {
         json!({"reset": true})
     } else {
         let key = match session.args.argument(0).map(str::to_owned) {
             Some(argument) => data_or_stdin(session, argument)?,
-            None => session.terminal.ask("Unseal Key (will be hidden): ")?.into_exposed(),
+            None => session.ask("Unseal Key (will be hidden): ")?.into_exposed(),
         };
         json!({"key": key.trim(), "migrate": session.args.is_on("migrate")})
     };
@@ -115,6 +137,9 @@ fn rotate(session: &mut Session<'_>) -> Result<u8, Failure> {
 fn print_key_status(session: &mut Session<'_>, connection: &Connection) -> Result<u8, Failure> {
     let reply = connection.read("sys/key-status", &[]);
     let reply = reply.map_err(|error| Failure::api("Error reading key status", &error))?;
+    if let Some(code) = print_wrapped(session, reply.as_ref())? {
+        return Ok(code);
+    }
     let Some(data) = reply.and_then(|reply| reply.data) else {
         return Err(Failure::absent("Error reading key status: the reply has none"));
     };
@@ -126,6 +151,28 @@ fn print_key_status(session: &mut Session<'_>, connection: &Connection) -> Resul
     let rows = [("Key Term", field("term")), ("Install Time", time), ("Encryption Count", field("encryptions"))];
     let rows = rows.into_iter().map(|(key, value)| vec![key.to_owned(), value]).collect();
     session.terminal.out(&table::columns(rows))?;
+    Ok(0)
+}
+
+fn members(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let reply = session.connect()?.read("sys/ha-status", &[]);
+    let reply = reply.map_err(|error| Failure::api("Error listing members", &error))?;
+    if let Some(code) = print_wrapped(session, reply.as_ref())? {
+        return Ok(code);
+    }
+    let data = reply.and_then(|reply| reply.data).ok_or_else(|| Failure::absent("The server tells of no members"))?;
+    if let Some(name) = session.args.text("field").map(str::to_owned) {
+        return print_field(session, &name, data.get(&name).cloned());
+    }
+    if session.format != Format::Table {
+        return print_structure(session, &data);
+    }
+    let nodes = data.get("nodes").and_then(Value::as_array).into_iter().flatten();
+    let cell = |node: &Value, name: &str| node.get(name).filter(|value| !value.is_null()).map(display);
+    let row =
+        |node: &Value| MEMBER_COLUMNS.iter().map(|(_, name)| cell(node, name).unwrap_or_default()).collect::<Vec<_>>();
+    let header = MEMBER_COLUMNS.map(|(title, _)| title);
+    session.terminal.out(&table::with_header(&header, nodes.map(row).collect()))?;
     Ok(0)
 }
 

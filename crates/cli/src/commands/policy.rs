@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Command;
-use crate::output::{Format, display, print_field, print_structure};
+use crate::output::{Format, display, print_field, print_structure, print_wrapped};
 use crate::session::{Session, sanitize};
 use crate::{Failure, data};
 
@@ -51,8 +51,11 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn list(session: &mut Session<'_>) -> Result<u8, Failure> {
-    let reply = session.connect()?.list("sys/policies/acl");
+    let reply = session.connect()?.list("sys/policies/acl", &[]);
     let reply = reply.map_err(|error| Failure::api("Error listing policies", &error))?;
+    if let Some(code) = print_wrapped(session, reply.as_ref())? {
+        return Ok(code);
+    }
     let keys = reply.and_then(|reply| reply.data).and_then(|mut data| data.get_mut("keys").map(Value::take));
     let keys = keys.unwrap_or_else(|| json!([]));
     if session.format != Format::Table {
@@ -68,6 +71,9 @@ fn read(session: &mut Session<'_>) -> Result<u8, Failure> {
     let name = name(session)?;
     let reply = session.connect()?.read(&format!("sys/policies/acl/{name}"), &[]);
     let reply = reply.map_err(|error| Failure::api(&format!("Error reading policy named {name}"), &error))?;
+    if let Some(code) = print_wrapped(session, reply.as_ref())? {
+        return Ok(code);
+    }
     let data = reply.and_then(|reply| reply.data);
     let Some(text) = data.as_ref().and_then(|data| data.get("policy")).and_then(Value::as_str) else {
         return Err(Failure::absent(format!("No policy named: {name}")));

@@ -3,12 +3,13 @@
 use api::reply::Envelope;
 use serde_json::{Map, Value, json};
 
-use super::Command;
 use super::logical::data_or_stdin;
+use super::{Command, MANY};
 use crate::flags::{Flag, Kind};
-use crate::output::{display, print_reply, print_structure};
+use crate::output::{Format, display, print_reply, print_structure, print_wrapped};
 use crate::session::{Session, sanitize};
-use crate::{Failure, data};
+use crate::token_store::Store;
+use crate::{Failure, data, table};
 
 const ACCESSOR: Flag = Flag::switch("accessor", "The argument is the accessor of a token, not the token itself.");
 
@@ -80,11 +81,11 @@ pub(super) const COMMANDS: &[Command] = &[
     },
     Command {
         words: "token capabilities",
-        arguments: "[TOKEN] PATH",
+        arguments: "[TOKEN | ACCESSOR] PATH...",
         arguments_min: 1,
-        arguments_max: 2,
-        summary: "Show what a token may do on a path",
-        help: "Without a token, the one in use.",
+        arguments_max: MANY,
+        summary: "Show what a token may do on paths",
+        help: "Without a token, the one in use: one argument is a path, of several the first is the token.",
         flags: &[ACCESSOR],
         run: capabilities,
     },
@@ -94,7 +95,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_min: 0,
         arguments_max: 0,
         summary: "Print the token that commands use",
-        help: "It comes from the environment, else from the file that \"{program} login\" writes.",
+        help: "It comes from the environment, else from the file that \"{program} login\" writes, or from the token helper.",
         flags: &[],
         run: print_token,
     },
@@ -136,7 +137,9 @@ fn settings(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
         put(field, args.text(flag).map(Value::from));
     }
     put("num_uses", args.number("use-limit").map(Value::from));
-    put("renewable", Some(Value::from(args.switch("renewable").unwrap_or(true))));
+    // A batch token never is; saying that it shall be is left to the user.
+    let renewable = args.switch("renewable").or_else(|| (args.text("type") != Some("batch")).then_some(true));
+    put("renewable", renewable.map(Value::from));
     put("no_parent", args.switch("orphan").map(Value::from));
     put("no_default_policy", args.switch("no-default-policy").map(Value::from));
     let meta = data::parse_pairs(args.list("metadata"))?;
@@ -199,33 +202,53 @@ fn revoke(session: &mut Session<'_>) -> Result<u8, Failure> {
     };
     let reply = session.connect()?.write(&path, &body);
     reply.map_err(|error| Failure::api("Error revoking token", &error))?;
+    if is_self && client::variable(&session.terminal.env, "TOKEN").is_none() {
+        // The kept token was the one in use, and is worth nothing now.
+        Store::find(&session.terminal.env)?.map_or(Ok(()), |store| store.erase())?;
+    }
     session.tell("Success! Revoked token (if it existed)")
 }
 
 fn capabilities(session: &mut Session<'_>) -> Result<u8, Failure> {
     let by_accessor = session.args.is_on("accessor");
     let (endpoint, body) = match session.args.positional.as_slice() {
-        [accessor, path] if by_accessor => {
-            ("sys/capabilities-accessor", json!({"accessor": accessor, "paths": [path]}))
+        [] | [_] if by_accessor => return Err(no_accessor()),
+        [accessor, paths @ ..] if by_accessor => {
+            ("sys/capabilities-accessor", json!({"accessor": accessor, "paths": paths}))
         }
-        [_] if by_accessor => return Err(no_accessor()),
-        [token, path] => ("sys/capabilities", json!({"token": token, "paths": [path]})),
-        // One argument: more or fewer were refused before.
-        arguments => ("sys/capabilities-self", json!({"paths": arguments})),
+        [token, paths @ ..] if !paths.is_empty() => ("sys/capabilities", json!({"token": token, "paths": paths})),
+        paths => ("sys/capabilities-self", json!({"paths": paths})),
     };
     let reply = session.connect()?.write(endpoint, &body);
     let reply = reply.map_err(|error| Failure::api("Error listing capabilities", &error))?;
-    let found = reply.and_then(|reply| reply.data).and_then(|mut data| data.get_mut("capabilities").map(Value::take));
-    let Some(Value::Array(mut found)) = found else {
+    if let Some(code) = print_wrapped(session, reply.as_ref())? {
+        return Ok(code);
+    }
+    let Some(Value::Object(mut data)) = reply.and_then(|reply| reply.data) else {
         return Err(Failure::absent("Error listing capabilities: the reply has none"));
     };
-    found.sort_by_key(display);
-    if session.format != crate::output::Format::Table {
-        return print_structure(session, &found);
+    // One path is answered twice, under its own name too.
+    let one = data.remove("capabilities");
+    if session.format != Format::Table {
+        return match one {
+            Some(one) => print_structure(session, &sorted(&one)),
+            None => print_structure(session, &data),
+        };
     }
-    let names: Vec<_> = found.iter().map(display).collect();
-    session.terminal.out(&names.join(", "))?;
+    match one {
+        Some(one) => session.terminal.out(&sorted(&one).join(", "))?,
+        None => {
+            let rows = data.iter().map(|(path, rights)| vec![path.clone(), sorted(rights).join(", ")]).collect();
+            session.terminal.out(&table::with_header(&["Path", "Capabilities"], rows))?;
+        }
+    }
     Ok(0)
+}
+
+fn sorted(rights: &Value) -> Vec<String> {
+    let mut rights: Vec<_> = rights.as_array().into_iter().flatten().map(display).collect();
+    rights.sort();
+    rights
 }
 
 fn print_token(session: &mut Session<'_>) -> Result<u8, Failure> {

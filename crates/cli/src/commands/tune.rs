@@ -1,4 +1,4 @@
-//! `secrets tune` and `auth tune`, and the settings that `enable` takes too.
+//! `secrets tune`, `auth tune` and `kv enable-versioning`, and the settings that `enable` takes too.
 
 use serde_json::{Map, Value, json};
 
@@ -27,6 +27,19 @@ const CONFIG: &[(&str, &str, Field)] = &[
     ("audit-non-hmac-response-keys", "audit_non_hmac_response_keys", Field::Texts),
     ("passthrough-request-headers", "passthrough_request_headers", Field::Texts),
     ("allowed-response-headers", "allowed_response_headers", Field::Texts),
+    ("delegated-auth-accessors", "delegated_auth_accessors", Field::Texts),
+    ("allowed-managed-keys", "allowed_managed_keys", Field::Texts),
+    ("identity-token-key", "identity_token_key", Field::Text),
+    ("trim-request-trailing-slashes", "trim_request_trailing_slashes", Field::Switch),
+    ("plugin-name", "plugin_name", Field::Text),
+];
+
+/// The same for `user_lockout_config`.
+const LOCKOUT: &[(&str, &str, Field)] = &[
+    ("user-lockout-threshold", "lockout_threshold", Field::Text),
+    ("user-lockout-duration", "lockout_duration", Field::Text),
+    ("user-lockout-counter-reset-duration", "lockout_counter_reset", Field::Text),
+    ("user-lockout-disable", "lockout_disable", Field::Switch),
 ];
 
 const DESCRIPTION: Flag = Flag::text("description", "What it is for.");
@@ -47,26 +60,88 @@ const OPTIONS: Flag =
     Flag::new("options", Kind::List, "An option of the engine as key=value. Can be given several times.");
 const VERSION: Flag = Flag::new("version", Kind::Number, "Version of a key-value engine: 1 or 2.");
 
-pub(super) const ENABLE_FLAGS: &[Flag] = &[
-    Flag::text("path", "Where to mount it. Default: its type."),
+const DELEGATED: Flag =
+    Flag::new("delegated-auth-accessors", Kind::List, "Accessors of auth methods that the engine may log in to.");
+const MANAGED_KEYS: Flag = Flag::new("allowed-managed-keys", Kind::List, "Managed keys that the engine may use.");
+const TOKEN_KEY: Flag = Flag::text("identity-token-key", "Key that the engine's identity tokens are signed with.");
+const TRIM: Flag = Flag::switch("trim-request-trailing-slashes", "Take a slash at the end of a path for none.");
+const THRESHOLD: Flag = Flag::text("user-lockout-threshold", "After how many failed logins a user is locked out.");
+const LOCKED_FOR: Flag = Flag::new("user-lockout-duration", Kind::Duration, "How long a user is locked out.");
+const FORGOTTEN_AFTER: Flag =
+    Flag::new("user-lockout-counter-reset-duration", Kind::Duration, "After how long failed logins are forgotten.");
+const NO_LOCKOUT: Flag = Flag::switch("user-lockout-disable", "Whether nobody is locked out here.");
+const PATH: Flag = Flag::text("path", "Where to mount it. Default: its type.");
+const PLUGIN_NAME: Flag = Flag::text("plugin-name", "Name of the engine, if the type is plugin.");
+const LOCAL: Flag = Flag::switch("local", "Keep it from other clusters.");
+const SEAL_WRAP: Flag = Flag::switch("seal-wrap", "Wrap its values with the seal.");
+const ENTROPY: Flag = Flag::switch("external-entropy-access", "Let it use the seal's randomness.");
+const NO_CACHE: Flag = Flag::switch("force-no-cache", "Pass caches by.");
+
+pub(super) const SECRETS_ENABLE: &[Flag] = &[
+    PATH,
     DESCRIPTION,
     VERSION,
     OPTIONS,
     DEFAULT_TTL,
     MAX_TTL,
     VISIBILITY,
-    TOKEN_TYPE,
+    PLUGIN_NAME,
     PLUGIN_VERSION,
-    Flag::switch("local", "Keep it from other clusters."),
-    Flag::switch("seal-wrap", "Wrap its values with the seal."),
-    Flag::switch("force-no-cache", "Pass caches by."),
+    LOCAL,
+    SEAL_WRAP,
+    ENTROPY,
+    NO_CACHE,
     REQUEST_KEYS,
     RESPONSE_KEYS,
     REQUEST_HEADERS,
     RESPONSE_HEADERS,
+    DELEGATED,
+    MANAGED_KEYS,
+    TOKEN_KEY,
+    TRIM,
 ];
 
-const TUNE_FLAGS: &[Flag] = &[
+pub(super) const AUTH_ENABLE: &[Flag] = &[
+    PATH,
+    DESCRIPTION,
+    VERSION,
+    OPTIONS,
+    DEFAULT_TTL,
+    MAX_TTL,
+    VISIBILITY,
+    TOKEN_TYPE,
+    PLUGIN_NAME,
+    PLUGIN_VERSION,
+    LOCAL,
+    SEAL_WRAP,
+    ENTROPY,
+    REQUEST_KEYS,
+    RESPONSE_KEYS,
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    TOKEN_KEY,
+    TRIM,
+];
+
+const SECRETS_TUNE: &[Flag] = &[
+    DESCRIPTION,
+    VERSION,
+    OPTIONS,
+    DEFAULT_TTL,
+    MAX_TTL,
+    VISIBILITY,
+    PLUGIN_VERSION,
+    REQUEST_KEYS,
+    RESPONSE_KEYS,
+    REQUEST_HEADERS,
+    RESPONSE_HEADERS,
+    DELEGATED,
+    MANAGED_KEYS,
+    TOKEN_KEY,
+    TRIM,
+];
+
+const AUTH_TUNE: &[Flag] = &[
     DESCRIPTION,
     VERSION,
     OPTIONS,
@@ -79,6 +154,12 @@ const TUNE_FLAGS: &[Flag] = &[
     RESPONSE_KEYS,
     REQUEST_HEADERS,
     RESPONSE_HEADERS,
+    TOKEN_KEY,
+    TRIM,
+    THRESHOLD,
+    LOCKED_FOR,
+    FORGOTTEN_AFTER,
+    NO_LOCKOUT,
 ];
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -89,7 +170,7 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_max: 1,
         summary: "Change the settings of a secrets engine",
         help: "",
-        flags: TUNE_FLAGS,
+        flags: SECRETS_TUNE,
         run: |session| tune(session, &SECRETS),
     },
     Command {
@@ -99,13 +180,22 @@ pub(super) const COMMANDS: &[Command] = &[
         arguments_max: 1,
         summary: "Change the settings of an auth method",
         help: "",
-        flags: TUNE_FLAGS,
+        flags: AUTH_TUNE,
         run: |session| tune(session, &AUTH),
+    },
+    Command {
+        words: "kv enable-versioning",
+        arguments: "PATH",
+        arguments_min: 1,
+        arguments_max: 1,
+        summary: "Let a key-value engine keep versions",
+        help: "What it holds becomes the first version of each secret. There is no way back.",
+        flags: &[],
+        run: enable_versioning,
     },
 ];
 
 fn tune(session: &mut Session<'_>, side: &Side) -> Result<u8, Failure> {
-    let path = session.path(0)?;
     let mut body = config(&session.args);
     if let Some(description) = session.args.text("description") {
         body.insert("description".to_owned(), json!(description));
@@ -113,6 +203,20 @@ fn tune(session: &mut Session<'_>, side: &Side) -> Result<u8, Failure> {
     if let Some(options) = options(&session.args)? {
         body.insert("options".to_owned(), options);
     }
+    let lockout = given(&session.args, LOCKOUT);
+    if !lockout.is_empty() {
+        body.insert("user_lockout_config".to_owned(), Value::Object(lockout));
+    }
+    send(session, side, body)
+}
+
+fn enable_versioning(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let body = Map::from_iter([("options".to_owned(), json!({"version": "2"}))]);
+    send(session, &SECRETS, body)
+}
+
+fn send(session: &mut Session<'_>, side: &Side, body: Map<String, Value>) -> Result<u8, Failure> {
+    let path = session.path(0)?;
     let reply = session.connect()?.write(&format!("{}/{path}/tune", side.api), &Value::Object(body));
     let failed = |error: client::Error| Failure::api(&format!("Error tuning {} {path}/", side.noun), &error);
     if let Some(reply) = reply.map_err(failed)? {
@@ -123,6 +227,11 @@ fn tune(session: &mut Session<'_>, side: &Side) -> Result<u8, Failure> {
 
 /// The settings that were given; the rest stays as it is.
 pub(super) fn config(args: &Args) -> Map<String, Value> {
+    given(args, CONFIG)
+}
+
+/// The fields whose flags were given.
+fn given(args: &Args, fields: &[(&str, &str, Field)]) -> Map<String, Value> {
     let value = |flag: &str, field: &Field| match field {
         Field::Text => args.text(flag).map(Value::from),
         Field::Switch => args.switch(flag).map(Value::from),
@@ -132,7 +241,7 @@ pub(super) fn config(args: &Args) -> Map<String, Value> {
         }
     };
     let given = |(flag, name, field): &(&str, &str, Field)| Some(((*name).to_owned(), value(flag, field)?));
-    CONFIG.iter().filter_map(given).collect()
+    fields.iter().filter_map(given).collect()
 }
 
 /// The engine's own options, `-version` among them, as texts.

@@ -7,7 +7,7 @@ use client::testing::{Answer, Received, Server};
 use super::{Stage, refusal, reply};
 
 /// Runs the lines one after the other, and compares everything that they print.
-fn check(name: &str, stage: &Stage, server: &Server, lines: &[&str]) {
+pub(super) fn check(name: &str, stage: &Stage, server: &Server, lines: &[&str]) {
     let mut text = String::new();
     for line in lines {
         let ended = stage.run(line);
@@ -26,7 +26,7 @@ fn check(name: &str, stage: &Stage, server: &Server, lines: &[&str]) {
     assert_eq!(text, expected, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
 }
 
-fn serve(answer: impl Fn(&str, &Received) -> Answer + Send + 'static) -> Server {
+pub(super) fn serve(answer: impl Fn(&str, &Received) -> Answer + Send + 'static) -> Server {
     Server::start(move |request| answer(&request.line(), request))
 }
 
@@ -42,6 +42,7 @@ fn help_is_as_written() {
         "kv put -help",
         "nonsense",
         "kv nonsense",
+        "kv destory",
         "",
         "version",
         "-version",
@@ -134,9 +135,16 @@ fn logical_commands_are_as_written() {
         "GET /v1/warned" => Answer::new(404, r#"{"warnings":["Invalid path for a versioned K/V secrets engine."]}"#),
         "GET /v1/denied" => refusal(403, "1 error occurred:\\n\\t* permission denied\\n\\n"),
         "GET /v1/names?list=true" => reply(r#"{"keys":["b","a/","c"]}"#),
+        "GET /v1/names?scan=true" => reply(r#"{"keys":["a/x","a/y/z","b","c"]}"#),
+        "GET /v1/names?list=true&after=b&limit=1" => reply(r#"{"keys":["c"]}"#),
+        "GET /v1/entities?list=true" => {
+            reply(r#"{"keys":["e2","e1"],"key_info":{"e1":{"name":"one","aliases":[]},"e2":{"name":"two"}}}"#)
+        }
         "GET /v1/plain?help=1" => Answer::new(200, r#"{"help":"Request: plain","see_also":null}"#),
         "PUT /v1/echo" => reply(r#"{"version":1}"#),
-        "GET /v1/missing" | "GET /v1/missing?list=true" => Answer::new(404, r#"{"errors":[]}"#),
+        "GET /v1/missing" | "GET /v1/missing?list=true" | "GET /v1/missing?scan=true" => {
+            Answer::new(404, r#"{"errors":[]}"#)
+        }
         _ => Answer::new(204, ""),
     });
     let lines = [
@@ -154,6 +162,12 @@ fn logical_commands_are_as_written() {
         "read denied",
         "list names",
         "list -format=json names",
+        "list -after=b -limit=1 names",
+        "scan names",
+        "scan missing",
+        "list -detailed entities",
+        "list -detailed -format=json entities",
+        "list -detailed names",
         "list missing",
         "list -format=json missing",
         "write quiet k=v",
@@ -161,6 +175,7 @@ fn logical_commands_are_as_written() {
         "write echo k=v",
         "delete quiet",
         "path-help plain",
+        "path-help -format=json plain",
         "unwrap hvs.wrap",
     ];
     check("logical", &Stage::at(&server), &server, &lines);
@@ -190,6 +205,8 @@ fn kv_commands_are_as_written() {
                 "deletion_time":"2026-01-03T03:04:05Z","destroyed":false,"version":2}}}"#,
         ),
         "GET /v1/secret/metadata?list=true" => reply(r#"{"keys":["app","team/"]}"#),
+        "GET /v1/secret/metadata?scan=true" => reply(r#"{"keys":["app","team/a","team/b/c"]}"#),
+        "GET /v1/secret/metadata/team?scan=true" => reply(r#"{"keys":["a","b/c"]}"#),
         "GET /v1/secret/metadata/app" => reply(
             r#"{"cas_required":false,"created_time":"2026-01-02T03:04:05Z","current_version":10,"custom_metadata":{"owner":"me"},
                 "delete_version_after":"0s","max_versions":0,"oldest_version":2,"updated_time":"2026-01-02T03:04:05Z",
@@ -216,6 +233,8 @@ fn kv_commands_are_as_written() {
         "kv get secret/absent",
         "kv list secret",
         "kv list -format=yaml secret/",
+        "kv scan secret",
+        "kv scan -mount=secret -format=json team",
         "kv delete secret/app",
         "kv undelete -versions=1 secret/app",
         "kv destroy -versions=1 secret/app",
@@ -237,6 +256,7 @@ fn token_and_login_are_as_written() {
         "GET /v1/auth/token/lookup-self" => {
             reply(r#"{"accessor":"acc","policies":["root"],"ttl":0,"type":"service","expire_time":null,"meta":null}"#)
         }
+        "PUT /v1/sys/capabilities" => reply(r#"{"secret/a":["update","read"],"secret/b":["deny"]}"#),
         "PUT /v1/sys/capabilities-self" => reply(r#"{"capabilities":["update","read"],"secret/a":["update","read"]}"#),
         line if line.starts_with("PUT /v1/auth/") && !line.contains("revoke") => Answer::new(200, auth),
         _ => Answer::new(204, ""),
@@ -249,6 +269,8 @@ fn token_and_login_are_as_written() {
         "token revoke hvs.child",
         "token capabilities secret/a",
         "token capabilities -format=json secret/a",
+        "token capabilities hvs.child secret/a secret/b",
+        "token capabilities -format=json hvs.child secret/a secret/b",
         "login hvs.root",
         "login -no-store hvs.root",
         "login -method=userpass username=bob password=p",
@@ -274,10 +296,30 @@ fn policies_and_mounts_are_as_written() {
         mount("cubbyhole", "per-token private storage", "null"),
         mount("kv", "", r#"{"version":"2"}"#)
     );
-    let methods = format!(r#"{{"token/":{}}}"#, mount("token", "token based credentials", "null"));
-    let server = serve(move |line, _| match line {
+    let methods = format!(
+        r#"{{"kerberos/":{},"people/":{},"token/":{}}}"#,
+        mount("kerberos", "", "null"),
+        mount("ldap", "", "null"),
+        mount("token", "token based credentials", "null")
+    );
+    let mut asked = 0;
+    let server = Server::start(move |request| match request.line().as_str() {
         "GET /v1/sys/policies/acl?list=true" => reply(r#"{"keys":["default","root"]}"#),
         "GET /v1/sys/policies/acl/team" => reply(r#"{"name":"team","policy":"path \"a\" {\n}\n"}"#),
+        "PUT /v1/sys/policies/explain" if request.body.contains("secret/data/a") => reply(
+            r#"{"allowed":true,"sudo":false,"reason":"the rule grants read","would_allow":[],"policies":["default","dev"],
+                "rule":{"policy":"dev","path":"secret/data/*","line":3,"capabilities":["read","list"]}}"#,
+        ),
+        "PUT /v1/sys/policies/explain" => reply(
+            r#"{"allowed":false,"sudo":false,"reason":"no rule is about this path","rule":null,"policies":["default"],
+                "would_allow":["a rule for secret/data/b with create or update","membership of dev"]}"#,
+        ),
+        "PUT /v1/sys/remount" => reply(r#"{"migration_id":"m-1"}"#),
+        "GET /v1/sys/remount/status/m-1" => {
+            asked += 1;
+            let status = ["in-progress", "success", "failure"][(asked - 1).min(2)];
+            reply(&format!(r#"{{"migration_id":"m-1","migration_info":{{"status":"{status}"}}}}"#))
+        }
         "GET /v1/sys/mounts" => reply(&mounts),
         "GET /v1/sys/auth" => reply(&methods),
         line if line.starts_with("GET") => Answer::new(404, r#"{"errors":[]}"#),
@@ -290,6 +332,10 @@ fn policies_and_mounts_are_as_written() {
         "policy read -format=json team",
         "policy read absent",
         "policy write team -",
+        "policy explain secret/data/a",
+        "policy explain -operation=update -accessor=acc secret/data/b data={}",
+        "policy explain -format=json secret/data/a",
+        "policy explain -field=allowed secret/data/a",
         "policy delete team",
         "secrets list",
         "secrets list -detailed",
@@ -297,10 +343,18 @@ fn policies_and_mounts_are_as_written() {
         "secrets enable -path=team kv-v2",
         "secrets disable team",
         "secrets tune -description=x team",
+        "secrets move team other/team",
+        "secrets move -format=json team other",
+        "kv enable-versioning team",
         "auth list",
         "auth list -detailed",
         "auth enable userpass",
         "auth disable userpass",
+        "auth help userpass",
+        "auth help token/",
+        "auth help people",
+        "auth help kerberos",
+        "auth help nowhere",
         "auth tune -max-lease-ttl=1h userpass",
     ];
     check("policy-and-mounts", &stage(&server), &server, &lines);
