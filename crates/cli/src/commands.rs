@@ -5,6 +5,9 @@ use crate::flags::Flag;
 use crate::session::Session;
 use crate::terminal::Terminal;
 
+mod auth_help;
+mod explain;
+mod history;
 mod initialize;
 mod kv;
 mod kv_metadata;
@@ -15,6 +18,7 @@ mod mounts;
 mod operator;
 mod policy;
 mod policy_format;
+mod remount;
 mod status;
 mod token;
 mod tune;
@@ -64,8 +68,12 @@ static TABLES: &[&[Command]] = &[
     token::COMMANDS,
     policy::COMMANDS,
     policy_format::COMMANDS,
+    explain::COMMANDS,
     mounts::COMMANDS,
+    remount::COMMANDS,
+    auth_help::COMMANDS,
     tune::COMMANDS,
+    history::COMMANDS,
     initialize::COMMANDS,
     operator::COMMANDS,
     VERSION,
