@@ -5,19 +5,25 @@ use crate::flags::Flag;
 use crate::session::Session;
 use crate::terminal::Terminal;
 
+mod audit;
 mod auth_help;
 mod explain;
+mod generate_root;
 mod history;
 mod initialize;
 mod kv;
 mod kv_metadata;
 mod kv_patch;
+mod leases;
 mod logical;
 mod login;
 mod mounts;
+mod namespaces;
 mod operator;
+mod pgp;
 mod policy;
 mod policy_format;
+mod rekey;
 mod remount;
 mod status;
 mod token;
@@ -48,9 +54,12 @@ pub(crate) struct Command {
 
 /// What the first words of longer commands are about.
 pub(crate) const GROUPS: &[(&str, &str)] = &[
+    ("audit", "Manage audit devices"),
     ("auth", "Manage auth methods"),
     ("kv", "Work with key-value secrets, versioned or not"),
     ("kv metadata", "Work with what is known about a versioned secret"),
+    ("lease", "Work with leases of dynamic secrets"),
+    ("namespace", "Manage namespaces"),
     ("operator", "Initialize, unseal and look after the server"),
     ("policy", "Manage policies"),
     ("print", "Print what commands work with"),
@@ -73,9 +82,14 @@ static TABLES: &[&[Command]] = &[
     remount::COMMANDS,
     auth_help::COMMANDS,
     tune::COMMANDS,
+    leases::COMMANDS,
+    audit::COMMANDS,
+    namespaces::COMMANDS,
     history::COMMANDS,
     initialize::COMMANDS,
     operator::COMMANDS,
+    rekey::COMMANDS,
+    generate_root::COMMANDS,
     VERSION,
 ];
 

@@ -12,6 +12,7 @@ use crate::{OtherCommand, Terminal, dispatch};
 mod goldens;
 mod logins;
 mod merges;
+mod operating;
 mod wrapped;
 
 const OTHERS: &[OtherCommand] = &[OtherCommand { name: "server", summary: "Run the server" }];

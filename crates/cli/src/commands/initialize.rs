@@ -5,7 +5,7 @@ use client::{Method, Request};
 use serde::Serialize;
 use serde_json::json;
 
-use super::Command;
+use super::{Command, pgp};
 use crate::Failure;
 use crate::failure::EXIT_API;
 use crate::flags::{Flag, Kind};
@@ -31,6 +31,10 @@ pub(super) const COMMANDS: &[Command] = &[Command {
         Flag::new("key-threshold", Kind::Number, "How many of them are needed. Default 3.").alias("t"),
         Flag::new("recovery-shares", Kind::Number, "How many recovery keys there are, with auto-unseal. Default 5."),
         Flag::new("recovery-threshold", Kind::Number, "How many of them are needed. Default 3."),
+        pgp::KEYS,
+        Flag::new("recovery-pgp-keys", Kind::List, "The same for the recovery keys."),
+        Flag::text("root-token-pgp-key", "The same, one file, for the first token."),
+        Flag::new("stored-shares", Kind::Number, "Has no effect; for scripts of old."),
         Flag::switch("status", "Only tell whether the server is initialized."),
     ],
     run: initialize,
@@ -63,13 +67,22 @@ fn initialize(session: &mut Session<'_>) -> Result<u8, Failure> {
     }
     let connection = session.connect()?;
     let failed = |error: client::Error| Failure::api("Error initializing", &error);
-    let seal: SealStatus = connection.call(Request::new(Method::GET, "sys/seal-status")).map_err(failed)?;
+    let seal: SealStatus = connection.ask(Request::new(Method::GET, "sys/seal-status")).map_err(failed)?;
     let (prefix, kind) = if seal.recovery_seal { ("recovery", "recovery") } else { ("key", "secret") };
     let sharing = Sharing {
         shares: session.args.number(&format!("{prefix}-shares")).unwrap_or(SHARES_DEFAULT),
         threshold: session.args.number(&format!("{prefix}-threshold")).unwrap_or(THRESHOLD_DEFAULT),
     };
-    let body = json!({format!("{kind}_shares"): sharing.shares, format!("{kind}_threshold"): sharing.threshold});
+    let mut body = json!({format!("{kind}_shares"): sharing.shares, format!("{kind}_threshold"): sharing.threshold});
+    for (flag, field) in [("pgp-keys", "pgp_keys"), ("recovery-pgp-keys", "recovery_pgp_keys")] {
+        let keys = pgp::read_all(session.args.list(flag))?;
+        if !keys.is_empty() {
+            body[field] = json!(keys);
+        }
+    }
+    if let Some(file) = session.args.text("root-token-pgp-key") {
+        body["root_token_pgp_key"] = json!(pgp::read(file)?);
+    }
     let reply: InitReply = connection.call(Request::new(Method::PUT, "sys/init").json(&body)).map_err(failed)?;
     let is_auto = seal.recovery_seal;
     if session.format != Format::Table {
