@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 mod commands;
+mod completion;
 mod connection;
 mod data;
 mod failure;
@@ -83,9 +84,16 @@ pub fn program_name(path: &std::ffi::OsStr) -> String {
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "strongroom".to_owned())
 }
 
-/// Flags may stand before the command's words too; they are moved behind them.
+/// Flags may stand before the command's words too; they are moved behind them. A shell that wants to know how a line
+/// may go on says so in the environment.
 fn dispatch(terminal: &mut Terminal, args: &[String], others: &[OtherCommand]) -> u8 {
-    let outcome = flags::split_leading(args).and_then(|(leading, rest)| choose(terminal, &leading, rest, others));
+    if let Some(line) = completion::requested(terminal) {
+        return completion::print(terminal, &line, others).unwrap_or_else(|failure| failure.code);
+    }
+    let outcome = match completion::setup(terminal, args) {
+        Some(outcome) => outcome,
+        None => flags::split_leading(args).and_then(|(leading, rest)| choose(terminal, &leading, rest, others)),
+    };
     outcome.unwrap_or_else(|failure| report(terminal, &failure))
 }
 
