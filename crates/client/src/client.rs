@@ -228,11 +228,12 @@ impl Client {
         Err(Error::Api(Box::new(ApiError::new(method, url, self.namespace.clone(), &reply))))
     }
 
-    /// The rule of the usual clients: a 404 with data or warnings is an answer, any other is “nothing there”.
+    /// The rule of the usual clients: to a question, a 404 with data or warnings is an answer, and any other is “nothing
+    /// there”. To what was to change something it is a refusal: nothing was changed.
     async fn logical(&self, request: Request) -> Result<Option<Envelope>, Error> {
         let (method, url) = (request.method.clone(), self.url(&request)?);
         let reply = self.send_anyway(request).await?;
-        if reply.status == StatusCode::NOT_FOUND {
+        if reply.status == StatusCode::NOT_FOUND && method == Method::GET {
             let envelope = decode::<Envelope>(&reply.body);
             return Ok(envelope.filter(|envelope| envelope.data.is_some() || envelope.warnings.is_some()));
         }

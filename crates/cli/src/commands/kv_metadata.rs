@@ -1,6 +1,5 @@
 //! `kv metadata`: what a versioned engine knows about a secret beside its values.
 
-use client::{Method, Request};
 use serde_json::{Map, Value, json};
 
 use super::Command;
@@ -127,11 +126,9 @@ fn patch(session: &mut Session<'_>) -> Result<u8, Failure> {
     let place = Place::find(session, &connection)?;
     place.expect_versions("Metadata")?;
     let path = place.path("metadata");
-    // A 404 and a 204 both bring nothing: only the plain call tells them apart.
-    let request =
-        Request { content_type: api::header::MERGE_PATCH, ..Request::new(Method::PATCH, &path).json(&body.into()) };
-    match connection.send(request) {
-        Ok(_) => session.tell(&format!("Success! Data written to: {path}")),
+    match connection.patch(&path, &body.into()) {
+        Ok(Some(reply)) => print_reply(session, &reply),
+        Ok(None) => session.tell(&format!("Success! Data written to: {path}")),
         Err(error) if error.status() == Some(404) => Err(Failure::absent(format!("No value found at {path}"))),
         Err(error) => Err(Failure::api(&format!("Error writing data to {path}"), &error)),
     }

@@ -82,16 +82,13 @@ fn patch(session: &mut Session<'_>) -> Result<u8, Failure> {
                 Err(error) if method == Method::Either && matches!(error.status(), Some(403 | 405)) => {
                     merge_here(&connection, &path, changes, cas)?
                 }
+                // There is no version to merge into, or it is a deleted one.
+                Err(error) if error.status() == Some(404) => return Err(absent(&path)),
                 reply => reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))?,
             }
         }
     };
-    // A deleted version is described as well, but no version was made then.
-    let is_written = |reply: &Envelope| reply.wrap_info.is_some() || field(reply, "version").is_some();
-    match reply.filter(is_written) {
-        Some(reply) => print_written(session, &path, Some(reply)),
-        None => Err(absent(&path)),
-    }
+    print_written(session, &path, reply)
 }
 
 /// Reads, merges the top level, and writes over the version that was read.

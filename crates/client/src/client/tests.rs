@@ -84,6 +84,19 @@ async fn a_404_is_nothing_unless_it_brings_data_or_warnings() {
 }
 
 #[tokio::test]
+async fn a_404_to_a_change_is_a_refusal() {
+    for body in [r#"{"errors":["no handler for route"]}"#, r#"{"errors":[]}"#, r#"{"data":{"a":1},"warnings":["w"]}"#] {
+        let server = Server::start(move |_| Answer::new(404, body));
+        let client = client(&server);
+        for outcome in
+            [client.write("x", &json!({})).await, client.patch("x", &json!({})).await, client.delete("x", &[]).await]
+        {
+            assert_eq!(outcome.err().expect("nothing was changed").status(), Some(404), "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_empty_success_is_nothing() {
     let server = Server::script(vec![Answer::new(204, "")]);
     assert!(client(&server).write("x", &json!({})).await.expect("an answer").is_none());
