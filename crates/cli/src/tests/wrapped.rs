@@ -66,7 +66,7 @@ fn no_command_loses_what_was_wrapped() {
         "version-history",
         "login -method=userpass username=u password=p",
     ] {
-        let server = Server::start(|request| answer(request));
+        let server = Server::start(answer);
         let ended = Stage::at(&server).run(&format!("{line} -wrap-ttl=5m"));
         assert_eq!(ended.code, 0, "{line}: {}", ended.stderr);
         assert!(ended.stdout.contains("hvs.wrap"), "{line}: {}", ended.stdout);
@@ -75,7 +75,7 @@ fn no_command_loses_what_was_wrapped() {
 
 #[test]
 fn a_token_that_is_logged_in_with_is_not_wrapped() {
-    let server = Server::start(|request| answer(request));
+    let server = Server::start(answer);
     let ended = Stage::at(&server).run("login -no-store -token-only -wrap-ttl=5m hvs.mine");
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "hvs.mine"), "{}", ended.stderr);
 }
@@ -96,6 +96,10 @@ fn whoever_has_a_token_unwraps_by_it() {
     assert_eq!(unwrap(own(), "unwrap hvs.own"), (token("hvs.own"), "{}".to_owned()));
     assert_eq!(unwrap(own(), "unwrap"), (token("hvs.own"), "{}".to_owned()));
     assert_eq!(unwrap(Stage::default(), "unwrap hvs.wrap"), (token("hvs.wrap"), "{}".to_owned()));
+    let old = Server::start(|_| Answer::new(404, r#"{"errors":["no handler for route"]}"#));
+    assert_eq!(Stage::at(&old).run("unwrap hvs.wrap").code, 2, "a server that does not unwrap");
+    let empty = Server::start(|_| Answer::new(204, ""));
+    assert!(Stage::at(&empty).run("unwrap hvs.wrap").stdout.starts_with("Successfully unwrapped"));
     let piped = unwrap(own().stdin("hvs.piped\n"), "unwrap -");
     assert_eq!(piped, (token("hvs.own"), r#"{"token":"hvs.piped"}"#.to_owned()));
 }
