@@ -2,9 +2,7 @@
 //!
 //! The protocol is the usual one of Go programs: the shell runs the program with `COMP_LINE`, the line so far, and
 //! `COMP_POINT`, where the cursor is in it; the program prints one candidate to a line. It must be quick and quiet: what
-//! would take longer than [`ASK_TIMEOUT`], or fails, is no candidate.
-
-use std::time::Duration;
+//! takes too long, or fails, is no candidate.
 
 use crate::commands::{self, Command};
 use crate::flags::{self, Flag, GLOBAL, Kind};
@@ -15,9 +13,6 @@ mod install;
 mod names;
 
 pub(crate) use install::setup;
-
-/// How long the server may take to tell a name.
-const ASK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The line that a shell asks about, up to the cursor.
 pub(crate) fn requested(terminal: &Terminal) -> Option<String> {
@@ -44,18 +39,19 @@ fn candidates(terminal: &mut Terminal, line: &str, others: &[OtherCommand]) -> V
         return Vec::new();
     }
     let args = words.split_off(1);
-    let (plain, pending) = plain_words(&args);
-    let command = commands::find(&plain);
-    let mut found = match (pending, command) {
-        (Some(flag), _) => names::of_flag(terminal, &args, flag),
-        (None, Some((command, _))) if partial.starts_with('-') => flag_names(command.flags),
-        (None, None) if partial.starts_with('-') => flag_names(&[]),
-        (None, Some((command, behind))) => {
+    let (plain, pending) = plain_words(&args, others);
+    let other = plain.first().and_then(|word| others.iter().find(|other| other.name == word));
+    let mut found = match (pending, commands::find(&plain), other) {
+        (Some(flag), ..) => names::of_flag(terminal, &args, flag, &partial),
+        (None, Some((command, _)), _) if partial.starts_with('-') => flag_names(command.flags, GLOBAL),
+        (None, None, Some(other)) if partial.starts_with('-') => flag_names(other.flags, &[]),
+        (None, None, None) if partial.starts_with('-') => flag_names(&[], GLOBAL),
+        (None, Some((command, behind)), _) => {
             let deeper = next_words(command.words, &[]);
-            let names = names::of_argument(terminal, &args, command, behind.len());
+            let names = names::of_argument(terminal, &args, command, behind.len(), &partial);
             [deeper, names].concat()
         }
-        (None, None) => next_words(&plain.join(" "), if plain.is_empty() { others } else { &[] }),
+        (None, None, _) => next_words(&plain.join(" "), if plain.is_empty() { others } else { &[] }),
     };
     found.retain(|candidate| candidate.starts_with(&partial));
     found.sort();
@@ -64,7 +60,7 @@ fn candidates(terminal: &mut Terminal, line: &str, others: &[OtherCommand]) -> V
 }
 
 /// The arguments that are no flags, and the flag that the next argument is the value of.
-fn plain_words(args: &[String]) -> (Vec<String>, Option<&'static Flag>) {
+fn plain_words(args: &[String], others: &[OtherCommand]) -> (Vec<String>, Option<&'static Flag>) {
     let mut plain = Vec::new();
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {
@@ -73,9 +69,11 @@ fn plain_words(args: &[String]) -> (Vec<String>, Option<&'static Flag>) {
             plain.push(arg.clone());
             continue;
         };
-        let own = commands::find(&plain).map_or::<&[Flag], _>(&[], |(command, _)| command.flags);
+        let other = others.iter().filter(|other| plain.first().is_some_and(|word| word == other.name));
+        let own = commands::find(&plain).map(|(command, _)| command.flags).into_iter().flatten();
+        let own = own.chain(other.flat_map(|other| other.flags));
         let named = |flag: &&Flag| flag.name == name || flag.alias == Some(name);
-        let flag = own.iter().chain(GLOBAL).find(named);
+        let flag = own.chain(GLOBAL).find(named);
         if let Some(flag) = flag.filter(|flag| flag.kind != Kind::Switch)
             && rest.next().is_none()
         {
@@ -92,8 +90,8 @@ fn next_words(group: &str, others: &[OtherCommand]) -> Vec<String> {
     words.chain(others.iter().map(|other| other.name.to_owned())).collect()
 }
 
-fn flag_names(own: &[Flag]) -> Vec<String> {
-    own.iter().chain(GLOBAL).map(|flag| format!("-{}", flag.name)).collect()
+fn flag_names(own: &[Flag], shared: &[Flag]) -> Vec<String> {
+    own.iter().chain(shared).map(|flag| format!("-{}", flag.name)).collect()
 }
 
 /// The surroundings of a question to the server: those of the line, as far as it can be read.

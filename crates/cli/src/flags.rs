@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::Failure;
 
 /// One flag of a command.
+#[derive(Debug)]
 pub struct Flag {
     /// Without the dash.
     pub name: &'static str,
@@ -20,7 +21,7 @@ pub struct Flag {
 }
 
 /// What a flag takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing, or `=true` or `=false`.
     Switch,

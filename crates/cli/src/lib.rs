@@ -37,6 +37,8 @@ pub struct OtherCommand {
     pub name: &'static str,
     /// What it does, in one line.
     pub summary: &'static str,
+    /// Its flags, which shells complete.
+    pub flags: &'static [flags::Flag],
 }
 
 /// Runs the command that `args` name. The first of them is how the program was called, as in `std::env::args_os`;

@@ -10,6 +10,9 @@ use crate::failure::Failure;
 /// The most that is read from standard input or a file, in bytes: the server takes no longer body.
 pub(crate) const INPUT_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
+/// A user who waits longer for a shell takes it for stuck.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Looks up environment variables by name.
 pub(crate) type Environment = Box<dyn Fn(&str) -> Option<String>>;
 /// Shows a prompt, and takes the answer without showing it.
@@ -32,6 +35,8 @@ pub(crate) struct Terminal {
     pub ask: Ask,
     pub pause: Pause,
     pub letters: Letters,
+    /// How long the server may take to tell a name that a line could go on with.
+    pub patience: Duration,
 }
 
 impl Terminal {
@@ -47,6 +52,7 @@ impl Terminal {
             ask: Box::new(|prompt| rpassword::prompt_password(prompt).map(SecretString::new)),
             pause: Box::new(pause),
             letters: Box::new(|count| env::Env::real().base62(count)),
+            patience: PATIENCE,
         }
     }
 

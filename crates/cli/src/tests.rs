@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use client::testing::{Answer, Received, Server};
 
+use crate::flags::Flag;
 use crate::{OtherCommand, Terminal, dispatch};
 
 mod goldens;
@@ -15,7 +17,8 @@ mod merges;
 mod operating;
 mod wrapped;
 
-const OTHERS: &[OtherCommand] = &[OtherCommand { name: "server", summary: "Run the server" }];
+const OTHERS: &[OtherCommand] =
+    &[OtherCommand { name: "server", summary: "Run the server", flags: &[Flag::switch("dev", "For development.")] }];
 
 /// The surroundings of a command under test.
 #[derive(Default, Clone)]
@@ -91,6 +94,7 @@ impl Stage {
             ask: Box::new(move |_| answer.clone().map(Into::into).ok_or_else(|| std::io::Error::other("no terminal"))),
             pause: Box::new(|_| {}),
             letters: Box::new(|count| "x".repeat(count)),
+            patience: Duration::from_secs(60),
         };
         (terminal, output)
     }

@@ -10,8 +10,11 @@ pub mod config;
 mod server;
 
 /// Commands that are not the client's.
-const OWN_COMMANDS: &[cli::OtherCommand] =
-    &[cli::OtherCommand { name: "server", summary: "Start a server, for development or from a configuration file" }];
+const OWN_COMMANDS: &[cli::OtherCommand] = &[cli::OtherCommand {
+    name: "server",
+    summary: "Start a server, for development or from a configuration file",
+    flags: server::FLAGS,
+}];
 
 /// Runs the command that `args` name; the first of them is how the program was called. Started under another name
 /// (`vault`, `bao`, by a link), it is that command: help and hints print that name.

@@ -28,6 +28,7 @@ mod sanitized;
 mod signals;
 
 use arguments::Arguments;
+pub(crate) use arguments::FLAGS;
 use failure::Failure;
 use plan::{Plan, SealPlan, StoragePlan};
 use signals::Signals;

@@ -76,7 +76,9 @@ fn list(session: &mut Session<'_>) -> Result<u8, Failure> {
     if let Some(code) = print_wrapped(session, reply.as_ref())? {
         return Ok(code);
     }
-    let data = reply.and_then(|reply| reply.data).unwrap_or_else(|| json!({}));
+    // No device is an empty object; nothing at all is a server without audit devices.
+    let data = reply.and_then(|reply| reply.data);
+    let data = data.ok_or_else(|| Failure::absent("Error listing audits: the server has nothing at sys/audit"))?;
     if session.format != Format::Table {
         return print_structure(session, &data);
     }

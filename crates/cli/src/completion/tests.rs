@@ -25,6 +25,8 @@ fn words_and_flags_are_completed() {
         ("vault read -format y", vec!["yaml"]),
         ("vault login -method ", vec!["approle", "cert", "jwt", "kubernetes", "ldap", "radius", "token", "userpass"]),
         ("vault ser", vec!["server"]),
+        ("vault server -", vec!["-dev"]),
+        ("vault server ", vec![]),
         ("vault nonsense ", vec![]),
         ("vault token create -ttl ", vec![]),
         ("vau", vec![]),
@@ -35,6 +37,18 @@ fn words_and_flags_are_completed() {
     // What is behind the cursor does not count.
     let stage = stage.env("COMP_POINT", "9");
     assert_eq!(complete(&stage, "vault pol delete x"), ["policy"]);
+}
+
+#[test]
+fn files_are_completed_where_one_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("dev.hcl"), "").expect("writable");
+    std::fs::create_dir(folder.path().join("deep")).expect("writable");
+    let at = |name: &str| format!("{}/{name}", folder.path().display());
+    for command in ["policy fmt", "policy write dev", "read -ca-cert", "operator init -pgp-keys"] {
+        let line = format!("vault {command} {}", at("de"));
+        assert_eq!(complete(&Stage::default(), &line), [at("deep/"), at("dev.hcl")], "{line}");
+    }
 }
 
 #[test]
@@ -52,7 +66,7 @@ fn names_are_asked_from_the_server() {
         ("vault auth disable ", vec!["userpass/"]),
         ("vault policy read d", vec!["default", "dev"]),
         ("vault token create -policy de", vec!["default", "dev"]),
-        ("vault policy write dev ", vec![]),
+        ("vault write secret/a ", vec![]),
     ] {
         assert_eq!(complete(&stage, line), expected, "{line:?}");
     }

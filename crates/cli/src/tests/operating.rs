@@ -52,7 +52,9 @@ fn leases_audit_devices_and_namespaces_are_as_written() {
     let bodies = server.received().into_iter().filter(|call| call.line() == "PATCH /v1/sys/namespaces/team");
     assert_eq!(bodies.map(|call| call.body).collect::<Vec<_>>(), [r#"{"custom_metadata":{"owner":"me","x":null}}"#]);
     let none = serve(|_, _| reply("{}"));
-    assert_eq!(Stage::at(&none).run("audit list").code, 2);
+    assert_eq!(Stage::at(&none).run("audit list").stderr, "No audit devices are enabled.\n");
+    let without = serve(|_, _| refusal(404, "unsupported path"));
+    assert!(Stage::at(&without).run("audit list").stderr.starts_with("Error listing audits"));
 }
 
 #[test]

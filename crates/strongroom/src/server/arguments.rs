@@ -30,7 +30,7 @@ pub(super) enum Asked {
     Run(Arguments),
 }
 
-const FLAGS: &[Flag] = &[
+pub(crate) const FLAGS: &[Flag] = &[
     Flag::new(
         "config",
         Kind::List,
