@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
     flags: &[
         Flag::text("token", "Whose request it is; - takes the token from standard input. Default: the one in use."),
         Flag::text("accessor", "The same, by the token's accessor."),
-        Flag::text("operation", "create, read, update, patch, delete, list, scan or sudo. Default read."),
+        Flag::text("operation", "create, read, update, patch, delete, list or scan. Default read."),
         Flag::new("request-wrap-ttl", Kind::Duration, "The wrapping that the request asks for."),
     ],
     run: explain,
