@@ -29,6 +29,10 @@ const REPLY_LIMITS: Limits = Limits {
     tokens: usize::MAX,
 };
 
+/// How often a call is repeated, whatever the settings say, when the node that answers has not seen what we have: it did
+/// nothing, and another node or the next moment is enough.
+const BEHIND_REPEATS: u32 = 2;
+
 /// A caller of one server. Cheap to clone; connections, the pace, and what was seen are shared.
 #[derive(Clone)]
 pub struct Client {
@@ -283,7 +287,9 @@ impl Client {
                 // Nothing was sent yet, so that repeating it is safe for writes too.
                 Err(error) => error.is_connect(),
             };
-            if !again || repeats >= self.retries {
+            let is_behind = outcome.as_ref().is_ok_and(|response| response.status() == StatusCode::PRECONDITION_FAILED);
+            let most = if is_behind && !self.seen.is_empty() { self.retries.max(BEHIND_REPEATS) } else { self.retries };
+            if !again || repeats >= most {
                 let (method, url) = (request.method.clone(), Box::new(url.clone()));
                 return outcome.map_err(|source| Error::Send { method, url, source: source.without_url() });
             }

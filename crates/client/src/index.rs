@@ -33,6 +33,10 @@ impl Seen {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.states().is_empty()
+    }
+
     /// What a call has to tell.
     pub(crate) fn states(&self) -> Vec<HeaderValue> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()

@@ -249,6 +249,23 @@ async fn what_was_seen_is_told_with_later_calls() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_behind_is_asked_again_even_without_repeats() {
+    let state = data_encoding::BASE64.encode(b"v1:c:7:0:aa");
+    let behind = || Answer::new(412, r#"{"errors":["not there yet"]}"#);
+    let server = Server::script(vec![ok().header("X-Vault-Index", &state), behind(), behind(), ok(), behind()]);
+    let client = Client::new(&Config { retries: 0, ..config(&server) }).expect("valid");
+    client.write("x", &json!({})).await.expect("an answer");
+    assert!(client.read("x", &[]).await.expect("the third attempt").is_some());
+    assert_eq!(server.received().len(), 4);
+
+    // Whoever told no state is refused for another reason.
+    let server = Server::start(move |_| behind());
+    let client = Client::new(&Config { retries: 0, ..config(&server) }).expect("valid");
+    assert_eq!(client.read("x", &[]).await.err().expect("a refusal").status(), Some(412));
+    assert_eq!(server.received().len(), 1);
+}
+
+#[tokio::test]
 async fn redirects_can_be_switched_off() {
     let server = Server::start(|_| Answer::new(307, "").header("Location", "/v1/again"));
     let config = Config { follow_redirects: false, ..config(&server) };
