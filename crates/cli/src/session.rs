@@ -29,12 +29,18 @@ impl<'t> Session<'t> {
 
     /// The way to the server, as the caller that environment, flags and token file say.
     pub fn connect(&self) -> Result<Connection, Failure> {
+        Connection::new(&Config { token: self.token()?, ..self.config()? })
+    }
+
+    /// The way to the server as nobody, to log in. The kept token is not looked for: it may be what is broken.
+    pub fn connect_as_nobody(&self) -> Result<Connection, Failure> {
         Connection::new(&self.config()?)
     }
 
     /// The same for a question whose answer is not worth waiting for longer.
     pub fn connect_within(&self, timeout: std::time::Duration) -> Result<Connection, Failure> {
-        Connection::new(&Config { timeout, retries: 0, describe: None, wrap_ttl: None, ..self.config()? })
+        let token = self.token()?;
+        Connection::new(&Config { token, timeout, retries: 0, describe: None, wrap_ttl: None, ..self.config()? })
     }
 
     /// Where the server is.
@@ -44,7 +50,7 @@ impl<'t> Session<'t> {
 
     /// The way to the server with a token of its own.
     pub fn connect_as(&self, token: &SecretString) -> Result<Connection, Failure> {
-        Connection::new(&Config { token: None, ..self.config()? })?.with_token(token)
+        self.connect_as_nobody()?.with_token(token)
     }
 
     /// The positional argument at `index` as a path: without spaces and slashes around it.
@@ -81,6 +87,7 @@ impl<'t> Session<'t> {
         Ok(0)
     }
 
+    /// Everything but the token.
     fn config(&self) -> Result<Config, Failure> {
         let mut config = Config::from_env(&self.terminal.env).map_err(|error| Failure::usage(chain(&error)))?;
         // A human sees the refusal and can repeat the command.
@@ -88,6 +95,7 @@ impl<'t> Session<'t> {
             config.retries = 0;
         }
         let text = |name| self.args.text(name).map(str::to_owned);
+        config.token = None;
         if let Some(address) = text("agent-address").or_else(|| text("address")) {
             config.address = address;
         }
@@ -106,7 +114,6 @@ impl<'t> Session<'t> {
             config.headers.push((api::header::POLICY_OVERRIDE.to_owned(), SecretString::from("true")));
         }
         config.follow_redirects = !self.args.switch("disable-redirects").unwrap_or(!config.follow_redirects);
-        config.token = self.token()?;
         config.describe = self.description()?;
         Ok(config)
     }

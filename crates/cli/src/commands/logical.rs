@@ -224,13 +224,13 @@ fn unwrap(session: &mut Session<'_>) -> Result<u8, Failure> {
         None => None,
     };
     let own = session.token()?;
-    let (connection, body) = match token {
-        None => (session.connect()?, json!({})),
+    let (connection, body) = match (token, own) {
         // Whoever has a token unwraps by it, so that the audit log tells who it was.
-        Some(token) if own.as_ref().is_some_and(|own| own.expose() != token.expose()) => {
-            (session.connect()?, json!({"token": token.into_exposed()}))
+        (Some(token), Some(own)) if own.expose() != token.expose() => {
+            (session.connect_as(&own)?, json!({"token": token.into_exposed()}))
         }
-        Some(token) => (session.connect_as(&token)?, json!({})),
+        (Some(token), _) | (None, Some(token)) => (session.connect_as(&token)?, json!({})),
+        (None, None) => return Err(Failure::usage("There is no token to unwrap: give it as the argument")),
     };
     let reply = connection.write("sys/wrapping/unwrap", &body);
     match reply.map_err(|error| Failure::api("Error unwrapping", &error))? {

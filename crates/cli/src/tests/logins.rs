@@ -44,6 +44,17 @@ fn without_a_user_the_requirement_is_printed() {
 }
 
 #[test]
+fn a_login_needs_no_kept_token_and_sends_none() {
+    let home = tempfile::tempdir().expect("a folder");
+    std::fs::write(home.path().join(".vault"), "token_helper = \"/nowhere/at/all\"").expect("writable");
+    let server = server(r#"{"auth":{"client_token":"hvs.new","lease_duration":60}}"#);
+    let stage = Stage::default().env("VAULT_ADDR", &server.address).env("HOME", home.path().to_str().expect("a text"));
+    assert_eq!(stage.run(LINE).code, 0);
+    assert_eq!(stage.env("VAULT_TOKEN", "hvs.old").run(LINE).code, 0);
+    assert!(server.received().iter().all(|call| call.header("x-vault-token").is_none()));
+}
+
+#[test]
 fn a_kept_token_that_revokes_itself_is_forgotten() {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join(".vault-token");

@@ -96,6 +96,7 @@ fn whoever_has_a_token_unwraps_by_it() {
     assert_eq!(unwrap(own(), "unwrap hvs.own"), (token("hvs.own"), "{}".to_owned()));
     assert_eq!(unwrap(own(), "unwrap"), (token("hvs.own"), "{}".to_owned()));
     assert_eq!(unwrap(Stage::default(), "unwrap hvs.wrap"), (token("hvs.wrap"), "{}".to_owned()));
+    assert_eq!(Stage::default().run("unwrap").code, 1, "there is nothing to unwrap");
     let old = Server::start(|_| Answer::new(404, r#"{"errors":["no handler for route"]}"#));
     assert_eq!(Stage::at(&old).run("unwrap hvs.wrap").code, 2, "a server that does not unwrap");
     let empty = Server::start(|_| Answer::new(204, ""));

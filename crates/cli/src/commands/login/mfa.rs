@@ -31,7 +31,7 @@ pub(super) fn prove(session: &mut Session<'_>, requirement: &Value) -> Result<Op
         String::new()
     };
     let body = json!({"mfa_request_id": factor.request, "mfa_payload": {factor.id: [passcode]}});
-    let reply = session.connect()?.write("sys/mfa/validate", &body);
+    let reply = session.connect_as_nobody()?.write("sys/mfa/validate", &body);
     let reply = reply.map_err(|error| Failure::api("Error authenticating: the second proof", &error))?;
     reply.map(Some).ok_or_else(|| Failure::absent("Error authenticating: the reply has no token"))
 }
