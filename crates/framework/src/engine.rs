@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use env::BoxFuture;
 use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::error::Error;
 use crate::input::Input;
-use crate::path::{Access, OperationSpec, Path, PathSpec};
+use crate::path::{Access, Handler, OperationSpec, Path, PathSpec};
 use crate::reply::Reply;
 use crate::request::Operation;
 use crate::router::{Router, TableError};
+use crate::view::Due;
 
 /// Which of the pluggable kinds an engine is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,7 +31,10 @@ pub struct Engine<S> {
     type_name: &'static str,
     help: &'static str,
     paths: Vec<Path<S>>,
+    on_due: Option<OnDue<S>>,
 }
+
+type OnDue<S> = Box<dyn for<'a> Fn(&'a S, &'a Context, Due) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
 
 /// Where a request leads within a mounted engine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -84,6 +89,12 @@ pub trait Mounted: Send + Sync {
         operation: Operation,
         data: Map<String, Value>,
     ) -> Result<Reply, Error>;
+
+    /// Does what is due; see [`Engine::on_due`].
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has none.
+    async fn due(&self, context: &Context, due: Due) -> Result<(), Error>;
 }
 
 struct Ready<S> {
@@ -97,19 +108,30 @@ impl<S: Send + Sync + 'static> Engine<S> {
     /// A secrets engine of this type.
     #[must_use]
     pub fn secrets(type_name: &'static str, help: &'static str) -> Self {
-        Self { kind: Kind::Secrets, type_name, help, paths: Vec::new() }
+        Self { kind: Kind::Secrets, type_name, help, paths: Vec::new(), on_due: None }
     }
 
     /// An auth method of this type.
     #[must_use]
     pub fn auth(type_name: &'static str, help: &'static str) -> Self {
-        Self { kind: Kind::Auth, type_name, help, paths: Vec::new() }
+        Self { kind: Kind::Auth, type_name, help, paths: Vec::new(), on_due: None }
     }
 
     /// Adds rows to the table.
     #[must_use]
     pub fn paths(mut self, paths: impl IntoIterator<Item = Path<S>>) -> Self {
         self.paths.extend(paths);
+        self
+    }
+
+    /// What is done about a line that the engine has put into the due index: all of it, or a bounded part. The line is
+    /// taken away in the same commit as the last of the work; as long as it stays, the hook is called again, at once
+    /// after a success and a little later after an error. Several nodes may call it for the same line at once.
+    ///
+    /// The context has the mount's view and nobody as its caller.
+    #[must_use]
+    pub fn on_due(mut self, hook: impl for<'a> Handler<'a, S, Due, ()> + 'static) -> Self {
+        self.on_due = Some(Box::new(move |state, context, due| Box::pin(hook.call(state, context, due))));
         self
     }
 
@@ -187,6 +209,13 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         let mut reply = call(&self.state, context, Input::new(route.params.clone(), data)).await?;
         warn(&mut reply, &ignored, &replaced);
         Ok(reply)
+    }
+
+    async fn due(&self, context: &Context, due: Due) -> Result<(), Error> {
+        match &self.engine.on_due {
+            Some(hook) => hook(&self.state, context, due).await,
+            None => Err(Error::world("do what is due", "the engine puts nothing off")),
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub use input::{FieldSet, Input};
 pub use path::{Access, Path, Segment};
 pub use reply::{Auth, Data, Header, Lease, RawBody, Reply, Shape, Status, WrapInfo};
 pub use request::{Answer, HeaderSource, Operation, Request, Service, WrapFormat};
-pub use view::{Stored, View};
+pub use view::{Due, Stored, View};
 
 /// A future that is boxed so that handlers of different types fit into one table.
 pub use env::BoxFuture;

@@ -14,19 +14,25 @@ use env::simulated::SimulatedClock;
 use serde_json::{Map, Value, json};
 use storage::counting::Counting;
 use storage::memory::Memory;
-use storage::{Key, Revision, Storage};
+use storage::{Key, KeyRange, Revision, Scan, Storage};
 
 use crate::context::{Caller, Connection, Context, Headers, Mount, Namespace};
 use crate::engine::Mounted;
 use crate::error::Error;
 use crate::reply::{Data, Reply, Shape, Status};
 use crate::request::Operation;
-use crate::view::{CommitError, View};
+use crate::view::{CommitError, Due, View, from_barrier, to_stored};
 
 /// Where the mount of a harness keeps its entries.
 const PREFIX: &str = "ns/root/data/11111111-2222-4333-8444-555555555555/";
 /// The liveness entry of that mount.
 static LIVENESS: Key = Key::constant("ns/root/mount-live/11111111-2222-4333-8444-555555555555");
+/// Where the lines of the due index are.
+const DUE: &str = "due/00/";
+/// How many lines one look at the due index takes.
+const DUE_LINES: usize = 100;
+/// How often the due index is looked at before its work counts as endless.
+const DUE_LOOKS_MAX: usize = 10_000;
 /// The seed of every harness: the same session gives the same random bytes.
 const SEED: u64 = 1;
 
@@ -136,7 +142,50 @@ impl Harness {
     /// The mount's part of the storage, to look behind the engine.
     #[must_use]
     pub fn view(&self) -> View {
-        View::new(self.barrier.clone(), self.prefix.clone(), self.liveness.clone())
+        let due =
+            |at, id: &str| Key::new(format!("{DUE}{at:016x}/{id}").into_bytes()).map_err(|_| Error::invalid("long"));
+        View::new(self.barrier.clone(), self.prefix.clone(), self.liveness.clone()).with_due(Arc::new(due))
+    }
+
+    /// The keys of the lines in the due index, due or not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn due_lines(&self) -> Result<Vec<(Key, Revision)>, Error> {
+        let page = self.barrier.scan(&Scan::prefix(&Key::constant(DUE), DUE_LINES).keys_only()).await;
+        let items = page.map_err(from_barrier)?.items.into_iter();
+        Ok(items
+            .filter_map(|item| match item {
+                barrier::Item::Key(key, revision) => Some((key, revision)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Calls the engine for everything that is due by now, until nothing is.
+    ///
+    /// # Errors
+    /// The first that the engine or the store gives.
+    ///
+    /// # Panics
+    /// When there is no end to it.
+    pub async fn settle(&self) -> Result<(), Error> {
+        let now = to_stored(self.env.now().into()).saturating_add(1);
+        let end = Key::new(format!("{DUE}{now:016x}").into_bytes()).map_err(|_| Error::invalid("long"))?;
+        let range = KeyRange { start: Key::constant(DUE), end: Some(end) };
+        for look in 0.. {
+            assert!(look < DUE_LOOKS_MAX, "what is due does not come to an end");
+            let page = self.barrier.scan(&Scan::range(range.clone(), DUE_LINES)).await.map_err(from_barrier)?;
+            if page.items.is_empty() {
+                return Ok(());
+            }
+            for item in page.items {
+                if let barrier::Item::Entry(key, line) = item {
+                    self.engine.due(&self.context(""), Due::new(key, line.revision, line.value)).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Marks the mount as going away, as the core does before it sweeps: every commit through older views fails.

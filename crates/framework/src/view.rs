@@ -9,10 +9,14 @@ use secret::SecretBytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use storage::{Expectation, Key, KeyRange, Scan};
+use storage::{Expectation, Key, KeyRange, READ_KEYS_MAX, Scan};
 pub use storage::{Receipt, Revision};
 
 use crate::error::Error;
+
+mod due;
+
+pub use due::{Due, DueKey};
 
 /// How often a handler reads and commits again after another writer was faster.
 pub const COMMIT_TRIES: usize = 20;
@@ -29,6 +33,7 @@ pub struct View {
     barrier: Barrier,
     prefix: String,
     liveness: Vec<(Key, Revision)>,
+    due: Option<DueKey>,
 }
 
 /// A stored entry, opened.
@@ -105,7 +110,7 @@ impl View {
     /// The part of the storage below `prefix`, alive as long as every entry of `liveness` is at its revision.
     #[must_use]
     pub fn new(barrier: Barrier, prefix: impl Into<String>, liveness: Vec<(Key, Revision)>) -> Self {
-        Self { barrier, prefix: prefix.into(), liveness }
+        Self { barrier, prefix: prefix.into(), liveness, due: None }
     }
 
     /// The storage key of a name in this view.
@@ -187,6 +192,60 @@ impl View {
         Ok(named.collect())
     }
 
+    /// Any number of entries, each as of a moment no older than the call, in the order asked for.
+    ///
+    /// # Errors
+    /// When a name is too long or the storage fails.
+    pub async fn get_list(&self, names: &[String]) -> Result<Vec<Option<Stored>>, Error> {
+        let mut entries = Vec::with_capacity(names.len());
+        for names in names.chunks(READ_KEYS_MAX) {
+            let keys = names.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
+            let found = self.barrier.read(&keys).await.map_err(from_barrier)?;
+            entries.extend(found.into_iter().map(|found| found.map(|value| Stored { value })));
+        }
+        Ok(entries)
+    }
+
+    /// One page of names from `start` up to and without `end`, with their revisions.
+    ///
+    /// # Errors
+    /// When a name is too long or the storage fails.
+    pub async fn names_between(&self, start: &str, end: &str, limit: usize) -> Result<Vec<(String, Revision)>, Error> {
+        let range = KeyRange { start: self.key(start)?, end: Some(self.key(end)?) };
+        let page = self.barrier.scan(&Scan::range(range, limit).keys_only()).await.map_err(from_barrier)?;
+        let named = page.items.into_iter().filter_map(|item| match item {
+            Item::Key(key, revision) => Some((name_behind(&key, self.prefix.len())?, revision)),
+            Item::Entry(..) | Item::Folder(_) | Item::Unreadable { .. } => None,
+        });
+        Ok(named.collect())
+    }
+
+    /// One page of entries from `start` up to and without `end`, and the name that the next page starts with. What
+    /// does not open is an error: nothing is passed over.
+    ///
+    /// # Errors
+    /// When a name is too long, the storage fails or an entry is damaged.
+    pub async fn entries_between(
+        &self,
+        start: &str,
+        end: &str,
+        limit: usize,
+    ) -> Result<(Vec<(String, Stored)>, Option<String>), Error> {
+        let range = KeyRange { start: self.key(start)?, end: Some(self.key(end)?) };
+        let page = self.barrier.scan(&Scan::range(range, limit)).await.map_err(from_barrier)?;
+        let mut entries = Vec::with_capacity(page.items.len());
+        for item in page.items {
+            match item {
+                Item::Entry(key, value) => {
+                    entries.extend(name_behind(&key, self.prefix.len()).map(|name| (name, Stored { value })));
+                }
+                Item::Unreadable { why, .. } => return Err(from_barrier(why)),
+                Item::Key(..) | Item::Folder(_) => {}
+            }
+        }
+        Ok((entries, page.next.and_then(|next| name_behind(&next, self.prefix.len()))))
+    }
+
     /// Changes to be filled and committed.
     #[must_use]
     pub fn changes(&self) -> ViewChanges<'_> {
@@ -234,6 +293,15 @@ impl ViewChanges<'_> {
     #[must_use]
     pub fn expect_at(self, name: &str, revision: Revision) -> Self {
         self.with(name, |changes, key| changes.expect(Expectation::At(key, revision)))
+    }
+
+    /// Whether one more write of a name stays within the bounds of a commit; `value_bytes` is the length of its value,
+    /// `None` for a removal. A name that is too long does not fit.
+    #[must_use]
+    pub fn fits(&self, name: &str, value_bytes: Option<usize>) -> bool {
+        // The liveness entries are expected as well, when it comes to the commit.
+        let is_roomy = self.changes.expectations() + self.view.liveness.len() < storage::EXPECTATIONS_MAX;
+        is_roomy && self.view.key(name).is_ok_and(|key| self.changes.fits(&key, value_bytes))
     }
 
     /// Makes all changes or none.

@@ -121,6 +121,11 @@ pub(crate) fn due(nanos: i64, ns: &str, kind: &str, id: &str) -> Result<Key, Err
     key(&[&format!("due/{shard:02x}/{:016x}/", nanos.max(0)), ns, "/", kind, "/", id])
 }
 
+/// A line of the due index that an engine has put there; see [`crate::mounts::due`].
+pub(crate) fn due_engine(nanos: i64, ns: &str, uuid: &str, id: &str) -> Result<Key, Error> {
+    due(nanos, ns, crate::mounts::due::DUE_KIND, &[uuid, "/", id].concat())
+}
+
 /// The first key of a shard of the due index.
 pub(crate) fn due_shard(shard: u8) -> Result<Key, Error> {
     key(&[&format!("due/{shard:02x}/")])

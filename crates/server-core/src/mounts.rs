@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use env::Env;
-use framework::view::COMMIT_TRIES;
+use framework::view::{COMMIT_TRIES, DueKey};
 use framework::{Error, Kind, Mount, Mounted, View};
 use storage::{Key, KeyRange, Revision};
 
@@ -18,6 +18,7 @@ use crate::store::{Found, Store, decode};
 use crate::tokens::Limits;
 
 pub(crate) mod change;
+pub(crate) mod due;
 pub(crate) mod entry;
 mod loaded;
 pub(crate) mod remount;
@@ -70,6 +71,7 @@ pub(crate) struct LiveMount {
     pub(crate) mount: Arc<Mount>,
     pub(crate) liveness: (Key, Revision),
     data_prefix: String,
+    due_key: DueKey,
 }
 
 impl Mounts {
@@ -210,7 +212,12 @@ impl Mounts {
         let mount = Arc::new(settings.mount(uuid, self.limits));
         let data_prefix = keys::mount_data(ns, uuid);
         let liveness = (live_key, live.revision);
-        Ok(Some(Arc::new(LiveMount { uuid: uuid.to_owned(), settings, engine, mount, liveness, data_prefix })))
+        let (owner, uuid) = (ns.to_owned(), uuid.to_owned());
+        let due_key: DueKey = {
+            let uuid = uuid.clone();
+            Arc::new(move |nanos, id| keys::due_engine(nanos, &owner, &uuid, id))
+        };
+        Ok(Some(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, data_prefix, due_key })))
     }
 
     fn make(&self, type_name: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
@@ -233,6 +240,7 @@ impl LiveMount {
     /// The mount's own part of the storage.
     pub(crate) fn view(&self, store: &Store) -> View {
         View::new(store.barrier().clone(), self.data_prefix.clone(), vec![self.liveness.clone()])
+            .with_due(Arc::clone(&self.due_key))
     }
 }
 

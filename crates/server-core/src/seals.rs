@@ -13,6 +13,7 @@ use storage::Key;
 use crate::cluster::{ClusterEntry, Identity};
 use crate::due::{Owner, Worker};
 use crate::keys::{self, ROOT_NAMESPACE};
+use crate::mounts::due::EngineWork;
 use crate::mounts::remount::Statuses;
 use crate::mounts::{Mounts, change};
 use crate::node::Node;
@@ -163,6 +164,7 @@ impl Seals {
             Arc::clone(&self.tokens) as _,
             Arc::clone(&self.mounts) as _,
             Arc::new(Statuses::new(self.store.clone())) as _,
+            Arc::new(EngineWork(Arc::clone(&self.mounts))),
         ]
     }
 }

@@ -12,7 +12,7 @@ use barrier::{Barrier, CacheMode};
 use env::Env;
 use env::simulated::SimulatedClock;
 use framework::testing::object;
-use framework::view::Listing;
+use framework::view::{CommitError, Listing};
 use framework::{
     Context, Data, Engine, Error, Kind, Mounted, Operation, Path, Reply, Request, Segment, Service, Status, fields,
     retry,
@@ -501,7 +501,26 @@ fn flat(name: &'static str) -> Result<Arc<dyn Mounted>, Error> {
         .update::<Keep>(keep, "Keep one.")
         .delete::<At>(remove, "Remove it.")
         .list::<Folder>(list, "List them.");
-    Engine::secrets(name, "Keeps objects.").paths([item]).mount(()).map_err(|source| Error::world("make it", source))
+    let engine = Engine::secrets(name, "Keeps objects.").paths([item]).on_due(expire);
+    engine.mount(()).map_err(|source| Error::world("make it", source))
+}
+
+/// Removes the object that a line is about, together with the line.
+async fn expire((): &(), context: &Context, due: framework::Due) -> Result<(), Error> {
+    let path: String = due.note()?;
+    if path == "stubborn" {
+        return Err(Error::world("expire it", "it is stubborn"));
+    }
+    let stored = context.view.get(&path).await?;
+    let changes = context.view.changes().done(&due);
+    let changes = match stored {
+        Some(stored) => changes.delete(&path, stored.revision()),
+        None => changes,
+    };
+    match changes.commit().await {
+        Ok(_) | Err(CommitError::Conflict) => Ok(()),
+        Err(CommitError::Failed(error)) => Err(error),
+    }
 }
 
 /// An auth method with a row that asks for no token.
@@ -547,7 +566,16 @@ async fn keep((): &(), context: &Context, input: Keep) -> Result<Reply, Error> {
     let text = framework::view::encode(&input.data)?;
     retry!(_ => {
         let known = context.view.get(&input.path).await?.map(|stored| stored.revision());
-        context.view.changes().put(&input.path, known, text.clone()).commit().await
+        let changes = context.view.changes().put(&input.path, known, text.clone());
+        // An object can say itself in how many seconds it goes.
+        let changes = match input.data.get("expires").and_then(Value::as_u64) {
+            Some(secs) => {
+                let at = context.now().plus(Duration::from_secs(secs));
+                changes.due(at, &context.env.uuid(), framework::view::encode(&input.path)?)
+            }
+            None => changes,
+        };
+        changes.commit().await
     })?;
     Ok(Reply::empty())
 }

@@ -1,0 +1,72 @@
+//! Lines of the due index that engines put there: whose line is it, is that mount still there, then the engine's hook.
+//!
+//! An engine's line expects nothing of the mount later: when the mount has gone, the line goes without a word.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use barrier::Changes;
+use framework::context::{Caller, Connection, Headers};
+use framework::{Context, Due, Error, Namespace};
+
+use super::{LiveMount, Mounts};
+use crate::due::{Line, Owner};
+use crate::store::{Lost, Store};
+
+/// The word in the due index's keys.
+pub(crate) const DUE_KIND: &str = "engine";
+
+/// What engines have put off.
+pub(crate) struct EngineWork(pub(crate) Arc<Mounts>);
+
+#[async_trait]
+impl Owner for EngineWork {
+    fn kind(&self) -> &'static str {
+        DUE_KIND
+    }
+
+    /// Calls the engine. The mount is asked for anew each time, so that a settings change counts from the next line on.
+    async fn fire(&self, line: Line) -> Result<(), Error> {
+        let Self(mounts) = self;
+        let uuid = line.id.split_once('/').map_or(line.id.as_str(), |(uuid, _)| uuid);
+        let Some(mount) = mounts.load(&line.namespace, uuid).await? else {
+            return remove(&mounts.store, line).await;
+        };
+        let [stored] = mounts.store.get_all([line.key.clone()]).await?;
+        // Another node was faster.
+        let Some(stored) = stored.filter(|stored| stored.revision == line.revision) else { return Ok(()) };
+        let context = mounts.work_context(&line.namespace, &mount);
+        mount.engine.due(&context, Due::new(line.key, line.revision, stored.value)).await
+    }
+}
+
+impl Mounts {
+    /// What an engine is given for work that nobody has asked for.
+    pub(super) fn work_context(&self, ns: &str, mount: &LiveMount) -> Context {
+        Context {
+            view: mount.view(&self.store),
+            env: self.env.clone(),
+            mount: Arc::clone(&mount.mount),
+            namespace: Arc::new(Namespace { id: ns.to_owned(), path: String::new() }),
+            caller: Caller::default(),
+            connection: Arc::new(Connection::default()),
+            wrap_ttl: None,
+            headers: Headers::default(),
+            request_id: self.env.uuid(),
+            path: String::new(),
+        }
+    }
+}
+
+/// Takes away a line that nobody can do anything about. A race is with another node that does the same.
+pub(super) async fn remove(store: &Store, line: Line) -> Result<(), Error> {
+    let mut changes = Changes::new();
+    changes.delete(line.key, line.revision);
+    match store.commit(changes).await {
+        Ok(_) | Err(Lost::Race(_)) => Ok(()),
+        Err(Lost::Failed(error)) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;
