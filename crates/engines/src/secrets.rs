@@ -6,10 +6,12 @@
 use framework::view::{ENTRY_BYTES_MAX, Listing};
 use framework::{Coercion, Error, FieldKind, FieldValue, fields};
 use secret::SecretBytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Where a secret is: any text without control characters. One of them, NUL, ends the path in storage keys.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct SecretPath(String);
 
 impl SecretPath {

@@ -12,8 +12,10 @@ use barrier::{Barrier, Changes};
 use env::Env;
 use env::simulated::SimulatedClock;
 use serde_json::{Map, Value, json};
-use storage::counting::Counting;
+pub use storage::counting::{Call, Counting};
+pub use storage::faulty::{Fault, Faulty};
 use storage::memory::Memory;
+use storage::rival::Rival;
 use storage::{Key, KeyRange, Revision, Scan, Storage};
 
 use crate::context::{Caller, Connection, Context, Headers, Mount, Namespace};
@@ -90,6 +92,19 @@ impl Harness {
         let harness = Self::over(Arc::clone(&counting) as Arc<dyn Storage>, engine).await;
         counting.take();
         (harness, counting)
+    }
+
+    /// The engine over a fresh store in memory that fails when it is told to.
+    pub async fn faulty(engine: Arc<dyn Mounted>) -> (Self, Arc<Faulty>) {
+        let (env, _) = env::simulated::env(SEED);
+        let faulty = Arc::new(Faulty::new(Arc::new(Memory::new()), env));
+        (Self::over(Arc::clone(&faulty) as Arc<dyn Storage>, engine).await, faulty)
+    }
+
+    /// The engine over a fresh store in memory on which somebody else is often faster.
+    pub async fn rivaled(engine: Arc<dyn Mounted>, seed: u64, chance_percent: u64) -> (Self, Arc<Rival>) {
+        let rival = Arc::new(Rival::new(Arc::new(Memory::new()), seed, chance_percent));
+        (Self::over(Arc::clone(&rival) as Arc<dyn Storage>, engine).await.without_liveness(), rival)
     }
 
     /// The same with its entries elsewhere, as another mount's or another token's.

@@ -11,7 +11,7 @@ use super::entry::{CONFIG, Config};
 fields! {
     /// Changes settings of the mount.
     struct WriteConfig {
-        /// How many versions of a secret are kept, from 0 to 128; 0 is the default of 10.
+        /// How many versions of a secret are kept, from 0 to 24000; 0 is the default of 10.
         max_versions: Option<u32>,
         /// Whether every write must carry a check-and-set parameter.
         cas_required: Option<bool>,
@@ -29,7 +29,7 @@ pub(super) fn item() -> Path<Versioned> {
 async fn read(_: &Versioned, context: &Context, _: Nothing) -> Result<Reply, Error> {
     let stored = context.view.get(CONFIG).await?;
     let config: Config = stored.map(|stored| stored.json()).transpose()?.unwrap_or_default();
-    Ok(Reply::data(config.settings.show()))
+    Ok(Reply::data(config.settings.show().into()))
 }
 
 async fn write(_: &Versioned, context: &Context, input: WriteConfig) -> Result<Reply, Error> {

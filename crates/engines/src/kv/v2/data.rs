@@ -1,14 +1,14 @@
 //! `data/` and `subkeys/`: the versions of a secret themselves.
 
-use framework::view::{CommitError, Revision, ViewChanges, encode};
+use framework::view::{CommitError, Revision, ViewChanges, encode, from_stored};
 use framework::{Context, Error, FieldValue, Path, Reply, Segment, Status, Stored, fields, retry};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::Versioned;
-use super::entry::{
-    Config, DataRevisions, Found, History, ShownVersion, Version, data_name, history_name, load, load_with_config,
-};
+use super::entry::{Config, Found, History, Record, ShownVersion, data_name, history_name, load, load_with_config};
+use super::page::{entries_of, find, load_pages, page_name, stored_entries};
+use super::sweep::{self, Job, REMOVALS_MAX, Task, line_id};
 use super::versions::delete_latest;
 use crate::secrets::{Location, SecretPath, canonical};
 
@@ -104,14 +104,14 @@ async fn patch(_: &Versioned, context: &Context, input: WriteVersion) -> Result<
         let (config, found) = load_with_config(&context.view, &input.path).await?;
         let found = found.ok_or(Error::NotFound)?;
         check_cas(&config, Some(&found), &input.options)?;
-        let latest = found.history.version(found.history.current).ok_or(Error::NotFound)?;
+        let (history, number) = (&found.history, found.history.current);
+        let latest = history.record(number).ok_or(Error::NotFound)?;
         if latest.is_gone(context.now()) {
-            return Ok(gone("data", &latest.show_alone(&found.history))?);
+            return Ok(gone("data", &history.show_alone(number, latest))?);
         }
         // Gone in between: the commit would conflict, so try again at once.
-        let Some(stored) = context.view.get(&data_name(&input.path, latest.number)).await? else {
-            return Err(CommitError::Conflict);
-        };
+        let name = data_name(&input.path, &history.generation, number);
+        let Some(stored) = context.view.get(&name).await? else { return Err(CommitError::Conflict) };
         let mut object = Value::Object(parse(&stored)?);
         merge(&mut object, patch.clone());
         let text = canonical(object.as_object().ok_or_else(|| Error::invalid("no data provided"))?)?;
@@ -144,51 +144,70 @@ impl NewVersion<'_> {
         Self: 'v,
     {
         let Self { context, path, config, found, attempt } = self;
-        let now = context.now();
+        let (view, now) = (&context.view, context.now());
         let known = found.as_ref().map(|found| found.revision);
-        let mut history = found.map_or_else(|| History::new(now), |found| found.history);
+        let mut history = found.as_ref().map_or_else(|| History::new(context), |found| found.history.clone());
         let delete_after = config.delete_after(&history.settings);
-        let number = history.add_version(now, delete_after).number;
-        let dropped = history.trim(config.versions_kept(&history.settings));
-        let revisions = DataRevisions::for_attempt(attempt, &context.view, path).await?;
-        let shown = history.version(number).map(|version| show(&version.show_alone(&history))).transpose()?;
-        let changes = context.view.changes().put(&history_name(path), known, encode(&history)?);
-        let name = data_name(path, number);
-        let mut changes = store(changes, &name, revisions.stray(&name));
-        for version in &dropped {
-            changes = remove(changes, path, version, &revisions);
+        let record = history.add_version(now, delete_after);
+        let number = history.current;
+        let shown = show(&history.show_alone(number, &record))?;
+        let mut changes = view.changes();
+        if let Some(at) = record.deleted {
+            let job = Job::new(path, &history.generation, Task::Expire(number));
+            changes = changes.due(from_stored(at), &line_id(context), job.note()?);
         }
-        changes.commit().await?;
-        // The version that was added a few lines above is there.
-        Ok(shown.unwrap_or_default())
+        changes = self::trim(changes, context, path, found.as_ref(), &mut history, &config, attempt).await?;
+        if let Some((number, page)) = history.spill() {
+            changes = changes.create(&page_name(path, &history.generation, number), encode(&page)?);
+        }
+        let name = data_name(path, &history.generation, number);
+        // Nothing, but for an entry that nobody knows of any more, which the new version then replaces.
+        let stray = if attempt == 0 {
+            None
+        } else {
+            let numbers = number..number + 1;
+            let entries = stored_entries(view, path, &history.generation, numbers, 1).await?;
+            entries.into_iter().find_map(|(entry, revision)| (entry == name).then_some(revision))
+        };
+        let changes = changes.put(&history_name(path), known, encode(&history)?);
+        store(changes, &name, stray).commit().await?;
+        Ok(shown)
     }
 }
 
-/// Adds the removal of a version's data, if there is any.
-pub(super) fn remove<'v>(
+/// Lets the versions go that are too many: what is stored of them goes in the same commit, or, when that is too much
+/// for one, from a line in the due index. A sweep that is under way already takes what goes now along.
+async fn trim<'v>(
     changes: ViewChanges<'v>,
+    context: &Context,
     path: &SecretPath,
-    version: &Version,
-    revisions: &DataRevisions,
-) -> ViewChanges<'v> {
-    let name = data_name(path, version.number);
-    match revisions.of(version, &name) {
-        Some(revision) => changes.delete(&name, revision),
-        None => changes,
+    found: Option<&Found>,
+    history: &mut History,
+    config: &Config,
+    attempt: usize,
+) -> Result<ViewChanges<'v>, Error> {
+    let gone = history.trim(config.versions_kept(&history.settings));
+    let Some(found) = found.filter(|_| !gone.is_empty() && history.sweep_from.is_none()) else { return Ok(changes) };
+    if gone.end - gone.start <= REMOVALS_MAX {
+        return Ok(sweep::remove(changes, entries_of(&context.view, path, found, gone, attempt).await?));
     }
+    history.sweep_from = Some(gone.start);
+    let job = Job::new(path, &history.generation, Task::Trim);
+    Ok(changes.due(context.now(), &line_id(context), job.note()?))
 }
 
 /// A version as a read finds it.
 struct Fetched {
     history: History,
-    version: Version,
+    number: u64,
+    record: Record,
     /// None when it is deleted or destroyed.
     stored: Option<Stored>,
 }
 
 impl Fetched {
     fn metadata(&self) -> ShownVersion<'_> {
-        self.version.show_alone(&self.history)
+        self.history.show_alone(self.number, &self.record)
     }
 }
 
@@ -197,15 +216,27 @@ async fn fetch(context: &Context, path: &SecretPath, number: u64) -> Result<Fetc
     for _ in 0..READ_TRIES {
         let Found { history, .. } = load(&context.view, path).await?.ok_or(Error::NotFound)?;
         let number = if number == 0 { history.current } else { number };
-        let version = history.version(number).ok_or(Error::NotFound)?.clone();
-        if version.is_gone(context.now()) {
-            return Ok(Fetched { history, version, stored: None });
+        if number == 0 || !history.known().contains(&number) {
+            return Err(Error::NotFound);
         }
-        if let Some(stored) = context.view.get(&data_name(path, number)).await? {
-            return Ok(Fetched { history, version, stored: Some(stored) });
+        let Some(record) = record(context, path, &history, number).await? else { continue };
+        if record.is_gone(context.now()) {
+            return Ok(Fetched { history, number, record, stored: None });
+        }
+        if let Some(stored) = context.view.get(&data_name(path, &history.generation, number)).await? {
+            return Ok(Fetched { history, number, record, stored: Some(stored) });
         }
     }
-    Err(Error::world("read a version of a secret", "its history names it, but its data is not stored"))
+    Err(Error::world("read a version of a secret", "its history names it, but it is not stored"))
+}
+
+/// The record of a known version; none when its page has gone meanwhile, or is lost.
+async fn record(context: &Context, path: &SecretPath, history: &History, number: u64) -> Result<Option<Record>, Error> {
+    if let Some(record) = history.record(number) {
+        return Ok(Some(*record));
+    }
+    let pages = load_pages(&context.view, path, history, [number]).await?;
+    Ok(find(history, &pages, number).copied())
 }
 
 /// Refuses a write that expects another latest version than there is, or that should expect one and does not.

@@ -1,22 +1,31 @@
 //! What KV version 2 stores: the mount's settings, and of each secret its history. The objects themselves are stored
 //! as text, each version under a key of its own.
 //!
+//! A history entry holds counters, settings and the newest records; older records are in pages ([`super::page`]), so
+//! that no entry grows with the number of versions.
+//!
 //! # Which revision a version's data has
 //! All keys of one commit get the same revision, and the commit that stores a version's data also writes the history.
 //! So a record without a revision means: the revision that this history entry itself has. Whoever loads a history
 //! fills that in before it writes it again. That is how old data is removed with the right expectation and without
 //! being read first.
+//!
+//! # Generations
+//! A history draws a random generation when it is made, which is part of the names of its data and pages. So a secret
+//! can be made anew while what an earlier one of its name has left behind is still being swept.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use api::Timestamp;
 use framework::view::{Revision, Stored, StoredTime, View, from_stored, to_stored};
-use framework::{Error, field::SignedNanos};
+use framework::{Context, Error, field::SignedNanos};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{REMOVALS_MAX, VERSIONS_DEFAULT, VERSIONS_MAX};
+use super::page::{INLINE_RECORDS_MAX, PAGE_RECORDS, Page};
+use super::{VERSIONS_DEFAULT, VERSIONS_MAX};
 use crate::secrets::SecretPath;
 
 /// Where the mount's settings are.
@@ -24,10 +33,10 @@ pub(super) const CONFIG: &str = "config";
 /// The start of every history's name.
 pub(super) const HISTORIES: &str = "meta/";
 
-/// The number of the stored form: a later release that changes it reads this one too.
-#[derive(Clone, Copy, Default, Debug, Serialize, Deserialize)]
+/// The number of a stored form: a later release that changes it takes the next one and reads this one too.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
-struct Format1;
+pub(super) struct Format<const N: u8>;
 
 /// Settings that the mount and each secret have; a zero or false says nothing.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
@@ -41,42 +50,61 @@ pub(super) struct Settings {
 /// The mount's settings as stored.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub(super) struct Config {
-    v: Format1,
+    v: Format<1>,
     pub settings: Settings,
 }
 
 /// The history of one secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct History {
-    v: Format1,
+    v: Format<2>,
+    /// 16 hexadecimal digits; empty for a history that the first stored form has left.
+    #[serde(rename = "g")]
+    pub generation: String,
     pub created: StoredTime,
+    /// When the latest version was made.
     pub updated: StoredTime,
     /// The latest version, deleted or not; zero before the first.
     pub current: u64,
     /// The first version that is still known; zero as long as none has gone.
     pub oldest: u64,
+    /// The first version whose data may still be stored though it has gone: a line in the due index sweeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep_from: Option<u64>,
     pub settings: Settings,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,
-    /// In ascending order, at most [`VERSIONS_MAX`] and those that one commit could not remove.
-    pub versions: Vec<Version>,
+    /// Of the newest versions, in ascending order without a gap; the last is that of `current`. Older ones are in
+    /// pages.
+    pub records: Vec<Record>,
 }
 
-/// One version of a secret.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Version {
-    #[serde(rename = "n")]
-    pub number: u64,
+/// What is known of one version; its number follows from its place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "StoredRecord", into = "StoredRecord")]
+pub(super) struct Record {
     pub created: StoredTime,
     /// When it is deleted, or was: it may lie in the future.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<StoredTime>,
+    pub state: State,
+    /// Of its data; see the module's notes. None as well when there is no data any more.
+    pub revision: Option<u64>,
+}
+
+/// As an array, because there are many of them and a read decodes those of its secret.
+type StoredRecord = (StoredTime, Option<StoredTime>, State, Option<u64>);
+
+/// What has happened to a version.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+pub(super) enum State {
+    /// Nothing; but its deletion time counts as soon as it has come.
+    #[default]
+    Live,
+    /// It is deleted, whatever the clock says now.
+    Deleted,
     /// Its data is gone for good.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub destroyed: bool,
-    /// Of its data; see the module's notes.
-    #[serde(default, rename = "rev", skip_serializing_if = "Option::is_none")]
-    revision: Option<u64>,
+    Destroyed,
 }
 
 /// A version alone as the API shows it. The order of the fields is that of the alphabet, as in every reply.
@@ -91,34 +119,70 @@ pub(super) struct ShownVersion<'a> {
 }
 
 /// A history as it was read.
+#[derive(Clone)]
 pub(super) struct Found {
     pub history: History,
     /// Of the history's entry.
     pub revision: Revision,
 }
 
-impl From<Format1> for u8 {
-    fn from(_: Format1) -> Self {
-        1
+impl<const N: u8> From<Format<N>> for u8 {
+    fn from(_: Format<N>) -> Self {
+        N
     }
 }
 
-impl TryFrom<u8> for Format1 {
+impl<const N: u8> TryFrom<u8> for Format<N> {
     type Error = String;
 
     fn try_from(number: u8) -> Result<Self, String> {
-        if number == 1 { Ok(Self) } else { Err(format!("stored form {number} is not known to this release")) }
+        if number == N { Ok(Self) } else { Err(format!("stored form {number} is not known to this release")) }
+    }
+}
+
+impl From<StoredRecord> for Record {
+    fn from((created, deleted, state, revision): StoredRecord) -> Self {
+        Self { created, deleted, state, revision }
+    }
+}
+
+impl From<Record> for StoredRecord {
+    fn from(record: Record) -> Self {
+        (record.created, record.deleted, record.state, record.revision)
+    }
+}
+
+impl From<State> for u8 {
+    fn from(state: State) -> Self {
+        match state {
+            State::Live => 0,
+            State::Deleted => 1,
+            State::Destroyed => 2,
+        }
+    }
+}
+
+impl TryFrom<u8> for State {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        match number {
+            0 => Ok(Self::Live),
+            1 => Ok(Self::Deleted),
+            2 => Ok(Self::Destroyed),
+            number => Err(format!("state {number} of a version is not known to this release")),
+        }
     }
 }
 
 impl Settings {
     /// As the API shows them.
-    pub(super) fn show(&self) -> Value {
-        json!({
-            "max_versions": self.max_versions,
-            "cas_required": self.cas_required,
-            "delete_version_after": api::duration::format_signed(self.delete_after),
-        })
+    pub(super) fn show(&self) -> Map<String, Value> {
+        Map::from_iter([
+            ("max_versions".to_owned(), json!(self.max_versions)),
+            ("cas_required".to_owned(), json!(self.cas_required)),
+            ("delete_version_after".to_owned(), json!(api::duration::format_signed(self.delete_after))),
+        ])
     }
 
     /// Sets how many versions to keep.
@@ -142,10 +206,10 @@ impl Settings {
 
 impl Config {
     /// How many versions a secret with these settings keeps: its own word, then the mount's, then the default.
-    pub(super) fn versions_kept(&self, own: &Settings) -> usize {
+    pub(super) fn versions_kept(&self, own: &Settings) -> u64 {
         let settings = [own.max_versions, self.settings.max_versions];
         let kept = settings.into_iter().find(|count| *count > 0).unwrap_or(VERSIONS_DEFAULT);
-        kept.min(VERSIONS_MAX) as usize
+        kept.min(VERSIONS_MAX).into()
     }
 
     /// After how long a new version is deleted: the shorter of both words, nothing if either switches it off.
@@ -161,103 +225,124 @@ impl Config {
 
 impl History {
     /// Of a secret without versions.
-    pub(super) fn new(now: Timestamp) -> Self {
-        let now = to_stored(now);
+    pub(super) fn new(context: &Context) -> Self {
+        let now = to_stored(context.now());
         Self {
-            v: Format1,
+            v: Format,
+            generation: draw_generation(context),
             created: now,
             updated: now,
             current: 0,
             oldest: 0,
+            sweep_from: None,
             settings: Settings::default(),
             custom: BTreeMap::new(),
-            versions: Vec::new(),
+            records: Vec::new(),
         }
     }
 
-    /// What is known of a version.
-    pub(super) fn version(&self, number: u64) -> Option<&Version> {
-        self.versions.iter().find(|version| version.number == number)
+    /// The versions that are known.
+    pub(super) fn known(&self) -> Range<u64> {
+        self.oldest.max(1)..self.current + 1
+    }
+
+    /// The first version whose record is in the entry itself; one more than the latest if none is.
+    pub(super) fn inline_from(&self) -> u64 {
+        // A page holds few records, so the conversion is exact.
+        (self.current + 1).saturating_sub(self.records.len() as u64)
+    }
+
+    /// The record of a version in the entry itself.
+    pub(super) fn record(&self, number: u64) -> Option<&Record> {
+        let index = number.checked_sub(self.inline_from())?;
+        self.records.get(usize::try_from(index).ok()?)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn record_mut(&mut self, number: u64) -> Option<&mut Record> {
+        let index = number.checked_sub(self.inline_from())?;
+        self.records.get_mut(usize::try_from(index).ok()?)
     }
 
     /// Adds a version, whose data the same commit must store.
-    pub(super) fn add_version(&mut self, now: Timestamp, delete_after: Option<Duration>) -> &Version {
-        let at = self.versions.len();
+    pub(super) fn add_version(&mut self, now: Timestamp, delete_after: Option<Duration>) -> Record {
         self.current += 1;
         self.updated = to_stored(now);
         let deleted = delete_after.map(|after| to_stored(now.plus(after)));
-        let version =
-            Version { number: self.current, created: self.updated, deleted, destroyed: false, revision: None };
-        self.versions.push(version);
-        &self.versions[at]
+        let record = Record { created: self.updated, deleted, state: State::Live, revision: None };
+        self.records.push(record);
+        record
     }
 
-    /// Drops the oldest records, as many as are too many and one commit can remove the data of; gives them back.
-    pub(super) fn trim(&mut self, kept: usize) -> Vec<Version> {
-        let surplus = self.versions.len().saturating_sub(kept).min(REMOVALS_MAX);
-        let dropped: Vec<_> = self.versions.drain(..surplus).collect();
-        if let Some(first) = self.versions.first()
-            && !dropped.is_empty()
-        {
-            self.oldest = first.number;
+    /// Lets all but the newest versions go; gives the numbers of those that have gone.
+    pub(super) fn trim(&mut self, kept: u64) -> Range<u64> {
+        let before = self.known();
+        let first = (self.current + 1).saturating_sub(kept);
+        if first <= before.start {
+            return before.start..before.start;
         }
-        dropped
+        let surplus = usize::try_from(first.saturating_sub(self.inline_from())).unwrap_or(usize::MAX);
+        self.records.drain(..surplus.min(self.records.len()));
+        self.oldest = first;
+        before.start..first
+    }
+
+    /// Takes the oldest records out when there are many, for a page that the same commit must store.
+    pub(super) fn spill(&mut self) -> Option<(u64, Page)> {
+        if self.records.len() <= INLINE_RECORDS_MAX {
+            return None;
+        }
+        let first = self.inline_from();
+        let number = first / PAGE_RECORDS;
+        let count = usize::try_from((number + 1) * PAGE_RECORDS - first).unwrap_or(usize::MAX);
+        let records = self.records.drain(..count.min(self.records.len())).collect();
+        Some((number, Page::new(first, records)))
     }
 
     /// As the API shows custom metadata: null when there is none.
     pub(super) fn show_custom(&self) -> Value {
         if self.custom.is_empty() { Value::Null } else { json!(self.custom) }
     }
-}
 
-impl Version {
-    /// Whether there is nothing to read any more, or at the moment.
-    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
-        self.destroyed || self.deleted.is_some_and(|deleted| from_stored(deleted) <= now)
-    }
-
-    /// Whether its data is still stored.
-    pub(super) fn has_data(&self) -> bool {
-        !self.destroyed
-    }
-
-    /// As the API shows it among others.
-    pub(super) fn show(&self) -> Value {
-        json!({
-            "created_time": from_stored(self.created),
-            "deletion_time": self.show_deleted(),
-            "destroyed": self.destroyed,
-        })
-    }
-
-    /// As the API shows it alone, with what belongs to the secret.
-    pub(super) fn show_alone<'a>(&self, history: &'a History) -> ShownVersion<'a> {
+    /// A version as the API shows it alone, with what belongs to the secret.
+    pub(super) fn show_alone(&self, number: u64, record: &Record) -> ShownVersion<'_> {
         ShownVersion {
-            created_time: from_stored(self.created),
-            custom_metadata: Some(&history.custom).filter(|custom| !custom.is_empty()),
-            deletion_time: self.show_deleted(),
-            destroyed: self.destroyed,
-            version: self.number,
+            created_time: from_stored(record.created),
+            custom_metadata: Some(&self.custom).filter(|custom| !custom.is_empty()),
+            deletion_time: record.show_deleted(),
+            destroyed: record.state == State::Destroyed,
+            version: number,
         }
     }
+}
 
-    fn show_deleted(&self) -> String {
+impl Record {
+    /// Whether there is nothing to read any more, or at the moment.
+    pub(super) fn is_gone(&self, now: Timestamp) -> bool {
+        self.state != State::Live || self.deleted.is_some_and(|deleted| from_stored(deleted) <= now)
+    }
+
+    /// As the API shows a deletion time.
+    pub(super) fn show_deleted(&self) -> String {
         self.deleted.map_or_else(String::new, |deleted| from_stored(deleted).to_string())
     }
 }
 
+/// Its first bit is set, so that no name with a generation lies among the names without one, which begin with the
+/// number of a version.
+fn draw_generation(context: &Context) -> String {
+    const FIRST_BIT: u64 = 1 << 63;
+    format!("{:016x}", u64::from_be_bytes(context.env.random()) | FIRST_BIT)
+}
+
 /// The name of a secret's history.
 pub(super) fn history_name(path: &SecretPath) -> String {
-    format!("{HISTORIES}{}", path.as_str())
+    [HISTORIES, path.as_str()].concat()
 }
 
 /// The name of a version's data. Paths hold no NUL, so no secret's name continues another's.
-pub(super) fn data_name(path: &SecretPath, number: u64) -> String {
-    format!("{}{number:016x}", data_prefix(path))
-}
-
-fn data_prefix(path: &SecretPath) -> String {
-    format!("data/{}\0", path.as_str())
+pub(super) fn data_name(path: &SecretPath, generation: &str, number: u64) -> String {
+    format!("data/{}\0{generation}{number:016x}", path.as_str())
 }
 
 /// The history of a secret.
@@ -278,52 +363,68 @@ pub(super) async fn load_with_config(view: &View, path: &SecretPath) -> Result<(
     Ok((config, history.map(|stored| decode(&stored)).transpose()?))
 }
 
-fn decode(stored: &Stored) -> Result<Found, Error> {
-    let (mut history, revision): (History, _) = (stored.json()?, stored.revision());
-    for version in &mut history.versions {
-        version.revision.get_or_insert(revision.0);
+/// A history in either stored form.
+pub(super) fn decode(stored: &Stored) -> Result<Found, Error> {
+    let revision = stored.revision();
+    let mut history = match stored.json::<History>() {
+        Ok(history) => history,
+        Err(newer) => stored.json::<first_form::History>().map_err(|_| newer)?.into(),
+    };
+    for record in history.records.iter_mut().filter(|record| record.state != State::Destroyed) {
+        record.revision.get_or_insert(revision.0);
     }
     Ok(Found { history, revision })
 }
 
-/// The data entries of one secret, for commits that remove some.
-pub(super) enum DataRevisions {
-    /// As the history's records say.
-    Recorded,
-    /// As the store says, by name: after a conflict, since a store that was restored from a copy has other revisions
-    /// than the ones recorded.
-    Stored(BTreeMap<String, Revision>),
-}
+/// The first stored form: all records in one entry, at most 128 and those that one commit could not remove.
+mod first_form {
+    use super::{BTreeMap, Deserialize, Format, Record, Settings, State, StoredTime};
 
-impl DataRevisions {
-    /// For the given attempt of a commit: the first one believes the records.
-    ///
-    /// # Errors
-    /// When the storage fails.
-    pub(super) async fn for_attempt(number: usize, view: &View, path: &SecretPath) -> Result<Self, Error> {
-        if number == 0 {
-            return Ok(Self::Recorded);
-        }
-        // Twice what a secret can have, so that a stray entry is seen too.
-        let page = view.page(&data_prefix(path), 2 * VERSIONS_MAX as usize).await?;
-        Ok(Self::Stored(page.into_iter().collect()))
+    #[derive(Deserialize)]
+    pub(super) struct History {
+        #[expect(dead_code, reason = "decoding it is what refuses other forms")]
+        v: Format<1>,
+        created: StoredTime,
+        updated: StoredTime,
+        current: u64,
+        oldest: u64,
+        settings: Settings,
+        #[serde(default)]
+        custom: BTreeMap<String, String>,
+        versions: Vec<Version>,
     }
 
-    /// What stands under the name of a version that is yet to be made. That is nothing, but for an entry that nobody
-    /// knows of any more, which the new version then replaces.
-    pub(super) fn stray(&self, name: &str) -> Option<Revision> {
-        match self {
-            Self::Recorded => None,
-            Self::Stored(revisions) => revisions.get(name).copied(),
+    #[derive(Deserialize)]
+    struct Version {
+        created: StoredTime,
+        deleted: Option<StoredTime>,
+        #[serde(default)]
+        destroyed: bool,
+        rev: Option<u64>,
+    }
+
+    impl From<History> for super::History {
+        fn from(stored: History) -> Self {
+            Self {
+                v: Format,
+                generation: String::new(),
+                created: stored.created,
+                updated: stored.updated,
+                current: stored.current,
+                oldest: stored.oldest,
+                sweep_from: None,
+                settings: stored.settings,
+                custom: stored.custom,
+                records: stored.versions.into_iter().map(Record::from).collect(),
+            }
         }
     }
 
-    /// Which revision a version's data has; `None` when it is not stored.
-    pub(super) fn of(&self, version: &Version, name: &str) -> Option<Revision> {
-        match self {
-            Self::Recorded if version.has_data() => version.revision.map(Revision),
-            Self::Recorded => None,
-            Self::Stored(revisions) => revisions.get(name).copied(),
+    impl From<Version> for Record {
+        fn from(stored: Version) -> Self {
+            let state = if stored.destroyed { State::Destroyed } else { State::Live };
+            let revision = stored.rev.filter(|_| !stored.destroyed);
+            Self { created: stored.created, deleted: stored.deleted, state, revision }
         }
     }
 }

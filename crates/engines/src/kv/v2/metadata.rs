@@ -1,17 +1,24 @@
 //! `metadata/`: the names of secrets, and what is known of each: its settings, its versions, free text.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use framework::field::SignedNanos;
-use framework::view::{CommitError, Revision, encode, from_stored, to_stored};
+use framework::view::{CommitError, Revision, View, encode, from_stored, to_stored};
 use framework::{Change, Context, Error, FieldValue, Path, Reply, Segment, fields, retry};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::data::remove;
-use super::entry::{DataRevisions, Found, HISTORIES, History, history_name, load};
-use super::{REMOVALS_MAX, Versioned};
+use super::Versioned;
+use super::entry::{Found, HISTORIES, History, Record, State, history_name, load};
+use super::page::{Entries, PAGE_RECORDS, Page, entries_of, page_name};
+use super::sweep::{Job, PATIENCE, REMOVALS_MAX, Task, line_id, remove, remove_all};
 use crate::secrets::{Folder, Location, SecretPath};
 
+/// How often a read starts again because pages that it was about to read have gone meanwhile.
+const READ_TRIES: usize = 3;
+/// How many pages of records are in memory at once.
+const PAGES_READ: usize = 50;
 /// The most custom metadata that a secret has, in pairs (documented Vault behavior).
 const CUSTOM_PAIRS_MAX: usize = 64;
 /// The longest key of custom metadata, in bytes.
@@ -24,7 +31,7 @@ fields! {
     struct WriteMetadata {
         /// Location of the secret.
         path: SecretPath,
-        /// How many versions are kept, from 0 to 128; 0 is the mount's number.
+        /// How many versions are kept, from 0 to 24000; 0 is the mount's number.
         max_versions: Option<u32>,
         /// Whether every write must carry a check-and-set parameter, even if the mount does not ask for it.
         cas_required: Option<bool>,
@@ -40,7 +47,7 @@ fields! {
     struct PatchMetadata {
         /// Location of the secret.
         path: SecretPath,
-        /// How many versions are kept, from 0 to 128; 0 is the mount's number.
+        /// How many versions are kept, from 0 to 24000; 0 is the mount's number.
         max_versions: Change<u32>,
         /// Whether every write must carry a check-and-set parameter, even if the mount does not ask for it.
         cas_required: Change<bool>,
@@ -67,24 +74,85 @@ async fn exists(_: &Versioned, context: &Context, input: Location) -> Result<boo
 }
 
 async fn read(_: &Versioned, context: &Context, input: Location) -> Result<Reply, Error> {
-    let Found { history, .. } = load(&context.view, &input.path).await?.ok_or(Error::NotFound)?;
-    let versions: Map<_, _> =
-        history.versions.iter().map(|version| (version.number.to_string(), version.show())).collect();
+    for _ in 0..READ_TRIES {
+        let Found { history, .. } = load(&context.view, &input.path).await?.ok_or(Error::NotFound)?;
+        if let Some(records) = all_records(context, &input.path, &history).await? {
+            return show(&history, records);
+        }
+    }
+    Err(Error::world("read what is known of a secret", "a page of its history is not stored"))
+}
+
+/// All records with their numbers; none when pages have gone meanwhile, or are lost.
+async fn all_records(
+    context: &Context,
+    path: &SecretPath,
+    history: &History,
+) -> Result<Option<Vec<(u64, Record)>>, Error> {
+    let (known, inline_from) = (history.known(), history.inline_from());
+    let mut records = Vec::new();
+    if known.start < inline_from {
+        let name = |number: u64| page_name(path, &history.generation, number / PAGE_RECORDS);
+        // Pages end where the history's own records begin.
+        let (mut start, end) = (name(known.start), name(inline_from));
+        loop {
+            let (entries, next) = context.view.entries_between(&start, &end, PAGES_READ).await?;
+            for (_, stored) in entries {
+                let page: Page = stored.json()?;
+                records.extend(page.numbered().filter(|(number, _)| known.contains(number)).map(|(n, it)| (n, *it)));
+            }
+            match next {
+                Some(next) => start = next,
+                None => break,
+            }
+        }
+    }
+    records.extend((inline_from..).zip(history.records.iter().copied()));
+    Ok(Some(records).filter(|records| records.len() as u64 == known.end - known.start))
+}
+
+/// As text, since there may be many versions: none of them becomes a tree of values.
+fn show(history: &History, mut records: Vec<(u64, Record)>) -> Result<Reply, Error> {
     let mut shown = history.settings.show();
-    shown["created_time"] = json!(from_stored(history.created));
-    shown["updated_time"] = json!(from_stored(history.updated));
-    shown["current_version"] = json!(history.current);
-    shown["oldest_version"] = json!(history.oldest);
-    shown["custom_metadata"] = history.show_custom();
-    shown["versions"] = Value::Object(versions);
-    Ok(Reply::data(shown))
+    shown.extend(show_history(history));
+    // Last of the sorted keys, so that the text can be put together by hand.
+    let mut text = api::json::to_string(&shown).map_err(encoding)?;
+    text.pop();
+    text.push_str(",\"versions\":{");
+    records.sort_by_cached_key(|(number, _)| number.to_string());
+    for (index, (number, record)) in records.iter().enumerate() {
+        let separator = if index == 0 { "" } else { "," };
+        let version = json!({
+            "created_time": from_stored(record.created),
+            "deletion_time": record.show_deleted(),
+            "destroyed": record.state == State::Destroyed,
+        });
+        text.push_str(&format!("{separator}\"{number}\":{version}"));
+    }
+    text.push_str("}}");
+    Ok(Reply::raw(RawValue::from_string(text).map_err(encoding)?))
+}
+
+/// What is known of a secret as a whole.
+fn show_history(history: &History) -> Map<String, Value> {
+    Map::from_iter([
+        ("created_time".to_owned(), json!(from_stored(history.created))),
+        ("updated_time".to_owned(), json!(from_stored(history.updated))),
+        ("current_version".to_owned(), json!(history.current)),
+        ("oldest_version".to_owned(), json!(history.oldest)),
+        ("custom_metadata".to_owned(), history.show_custom()),
+    ])
+}
+
+fn encoding(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::world("encode what is known of a secret", source)
 }
 
 async fn write(_: &Versioned, context: &Context, input: WriteMetadata) -> Result<Reply, Error> {
     retry!(_ => {
         let found = load(&context.view, &input.path).await?;
         let known = found.as_ref().map(|found| found.revision);
-        let mut history = found.map_or_else(|| History::new(context.now()), |found| found.history);
+        let mut history = found.map_or_else(|| History::new(context), |found| found.history);
         if let Some(count) = input.max_versions {
             history.settings.set_max_versions(count)?;
         }
@@ -122,32 +190,48 @@ async fn patch(_: &Versioned, context: &Context, input: PatchMetadata) -> Result
     Ok(Reply::empty())
 }
 
+/// In one commit when little is stored. Otherwise the history goes first, with a line in the due index from which the
+/// rest is taken up if this node does not come to it.
 async fn delete(_: &Versioned, context: &Context, input: Location) -> Result<Reply, Error> {
-    while retry!(attempt => { delete_some(context, &input.path, attempt).await })? {}
+    let (view, path) = (&context.view, &input.path);
+    let (at, id) = (context.now().plus(PATIENCE), line_id(context));
+    let left = retry!(attempt => {
+        let Some(found) = load(view, path).await? else { return Ok(None) };
+        let Found { history, revision } = &found;
+        let changes = view.changes().delete(&history_name(path), *revision);
+        let numbers = history.sweep_from.unwrap_or(history.known().start)..history.current + 1;
+        if numbers.end - numbers.start <= REMOVALS_MAX {
+            let entries = everything_of(view, path, &found, numbers, attempt).await?;
+            remove(changes, entries).commit().await?;
+            return Ok(None);
+        }
+        let job = Job::new(path, &history.generation, Task::Remove);
+        let receipt = changes.due(at, &id, job.note()?).commit().await?;
+        Ok(Some((found.history.generation, receipt.revision)))
+    })?;
+    if let Some((generation, revision)) = left {
+        remove_all(view, path, &generation, &view.promised(at, &id, revision)?).await?;
+    }
     Ok(Reply::empty())
+}
+
+/// What is stored of these versions, which are all that a secret has left: its last page too.
+async fn everything_of(
+    view: &View,
+    path: &SecretPath,
+    found: &Found,
+    numbers: Range<u64>,
+    attempt: usize,
+) -> Result<Entries, Error> {
+    let is_swept = found.history.sweep_from.is_none();
+    let last_page_end = (numbers.end / PAGE_RECORDS + 1) * PAGE_RECORDS;
+    let attempt = if is_swept { attempt } else { 1 };
+    entries_of(view, path, found, numbers.start..last_page_end, attempt).await
 }
 
 async fn list(_: &Versioned, context: &Context, input: Folder) -> Result<Reply, Error> {
     let folder = format!("{HISTORIES}{}", input.name());
     Ok(Reply::list(context.view.list(&folder, &input.listing()).await?))
-}
-
-/// Removes as many of the oldest versions as one commit can, with the last of them the history itself; says whether
-/// there is more. A crash in between leaves a secret that has lost its oldest versions.
-async fn delete_some(context: &Context, path: &SecretPath, attempt: usize) -> Result<bool, CommitError> {
-    let Some(Found { mut history, revision }) = load(&context.view, path).await? else { return Ok(false) };
-    let revisions = DataRevisions::for_attempt(attempt, &context.view, path).await?;
-    let dropped = history.trim(0);
-    let mut changes = context.view.changes();
-    for version in &dropped {
-        changes = remove(changes, path, version, &revisions);
-    }
-    let name = history_name(path);
-    let is_more = dropped.len() == REMOVALS_MAX && !history.versions.is_empty();
-    let changes =
-        if is_more { changes.replace(&name, revision, encode(&history)?) } else { changes.delete(&name, revision) };
-    changes.commit().await?;
-    Ok(is_more)
 }
 
 async fn save(

@@ -1,8 +1,8 @@
 //! KV version 2: every write under a path makes a new version; old ones can be read, deleted, brought back and
 //! destroyed.
 //!
-//! `entry` is what is stored, the other files are one resource each. A write costs one read and one commit; a read
-//! costs two reads, or none when they are cached.
+//! `entry` and `page` are what is stored, `sweep` what waits for its time or takes several commits, the other files are
+//! one resource each. A write costs one read and one commit; a read costs two reads, or none when they are cached.
 
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ mod config;
 mod data;
 mod entry;
 mod metadata;
+mod page;
+mod sweep;
 mod versions;
 
 const HELP: &str = "\
@@ -22,13 +24,10 @@ KV version 2 keeps several versions of the JSON object under each path. Writing 
 there are too many. A version can be deleted and brought back, or destroyed for good. `data/` holds the objects,
 `metadata/` what is known about them and their names.";
 
-/// The most versions that one secret keeps: its records share one entry, and all of them must fit into it beside the
-/// custom metadata.
-pub const VERSIONS_MAX: u32 = 128;
+/// The most versions that one secret keeps.
+pub const VERSIONS_MAX: u32 = 24_000;
 /// How many versions are kept when nothing is set (documented Vault behavior).
 pub const VERSIONS_DEFAULT: u32 = 10;
-/// The most versions whose data one commit removes: a commit makes at most 100 writes, and has others to make.
-const REMOVALS_MAX: usize = 64;
 
 /// There is no state in memory: everything is in storage.
 #[derive(Debug)]
@@ -41,7 +40,8 @@ struct Versioned;
 pub fn make() -> Result<Arc<dyn Mounted>, Error> {
     let engine = Engine::secrets("kv", HELP)
         .paths([config::item(), data::item(), data::subkeys(), metadata::item()])
-        .paths([versions::delete(), versions::undelete(), versions::destroy(), misdirected()]);
+        .paths([versions::delete(), versions::undelete(), versions::destroy(), misdirected()])
+        .on_due(sweep::run);
     builtin::mount(engine, Versioned)
 }
 

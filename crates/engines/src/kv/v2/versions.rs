@@ -2,20 +2,24 @@
 //!
 //! Deleting marks a version with a time and keeps its data; destroying removes the data for good and keeps the record.
 
-use framework::view::{CommitError, encode, to_stored};
+use framework::view::{CommitError, Revision, ViewChanges, encode, to_stored};
 use framework::{Context, Error, Path, Reply, Segment, fields, retry};
 
-use super::data::remove;
-use super::entry::{DataRevisions, Found, Version, history_name, load};
-use super::{REMOVALS_MAX, Versioned};
+use super::entry::{Found, Record, State, data_name, history_name, load};
+use super::page::{Entries, PAGE_RECORDS, Pages, load_pages, page_name, stored_entries};
+use super::sweep::{self, Job, Task, line_id};
+use super::{VERSIONS_MAX, Versioned};
 use crate::secrets::SecretPath;
+
+/// The most versions that one commit amends: each may have a page and an entry of data of its own.
+const AMENDED_MAX: usize = 45;
 
 fields! {
     /// Names versions of a secret.
     struct Versions {
         /// Location of the secret.
         path: SecretPath,
-        /// The numbers of the versions.
+        /// The numbers of the versions, at most 24000.
         versions: Vec<u64> = Vec::new(),
     }
 }
@@ -40,95 +44,200 @@ pub(super) fn destroy() -> Path<Versioned> {
 
 /// Deletes the latest version, if there is one that is not deleted yet.
 pub(super) async fn delete_latest(context: &Context, path: &SecretPath) -> Result<Reply, Error> {
-    let now = context.now();
-    amend(context, path, |version, current| {
-        let applies = version.number == current && !version.is_gone(now);
-        if applies {
-            version.deleted = Some(to_stored(now));
-        }
-        applies
-    })
-    .await
-}
-
-async fn delete_versions(_: &Versioned, context: &Context, input: Versions) -> Result<Reply, Error> {
-    let (numbers, now) = (input.numbers()?, context.now());
-    amend(context, &input.path, |version, _| {
-        let applies = numbers.contains(&version.number) && !version.is_gone(now);
-        if applies {
-            version.deleted = Some(to_stored(now));
-        }
-        applies
-    })
-    .await
-}
-
-async fn undelete_versions(_: &Versioned, context: &Context, input: Versions) -> Result<Reply, Error> {
-    let numbers = input.numbers()?;
-    amend(context, &input.path, |version, _| {
-        let applies = numbers.contains(&version.number) && !version.destroyed && version.deleted.is_some();
-        if applies {
-            version.deleted = None;
-        }
-        applies
-    })
-    .await
-}
-
-async fn destroy_versions(_: &Versioned, context: &Context, input: Versions) -> Result<Reply, Error> {
-    let numbers = input.numbers()?;
-    while retry!(attempt => { destroy_some(context, &input.path, numbers, attempt).await })? {}
-    Ok(Reply::empty())
-}
-
-/// Destroys as many of the versions as one commit can; says whether there may be more. Each round destroys at least
-/// one version that was not, so there is an end.
-async fn destroy_some(
-    context: &Context,
-    path: &SecretPath,
-    numbers: &[u64],
-    attempt: usize,
-) -> Result<bool, CommitError> {
-    let Some(Found { mut history, revision }) = load(&context.view, path).await? else { return Ok(false) };
-    let revisions = DataRevisions::for_attempt(attempt, &context.view, path).await?;
-    let mut changes = context.view.changes();
-    let due = history.versions.iter_mut().filter(|version| numbers.contains(&version.number) && version.has_data());
-    let mut count = 0;
-    for version in due.take(REMOVALS_MAX) {
-        changes = remove(changes, path, version, &revisions);
-        version.destroyed = true;
-        count += 1;
-    }
-    if count == 0 {
-        return Ok(false);
-    }
-    history.updated = to_stored(context.now());
-    changes.replace(&history_name(path), revision, encode(&history)?).commit().await?;
-    Ok(count == REMOVALS_MAX)
-}
-
-/// Changes the records of versions; `change` gets each with the number of the latest and says whether it changed it.
-async fn amend(
-    context: &Context,
-    path: &SecretPath,
-    change: impl Fn(&mut Version, u64) -> bool,
-) -> Result<Reply, Error> {
     retry!(_ => {
-        let Some(Found { mut history, revision }) = load(&context.view, path).await? else { return Ok(()) };
-        let current = history.current;
-        let changed = history.versions.iter_mut().map(|version| change(version, current));
-        if changed.filter(|changed| *changed).count() == 0 {
-            return Ok(());
-        }
-        history.updated = to_stored(context.now());
-        context.view.changes().replace(&history_name(path), revision, encode(&history)?).commit().await?;
-        Ok(())
+        let Some(found) = load(&context.view, path).await? else { return Ok(()) };
+        let latest = [found.history.current];
+        commit_amended(context, path, found, &latest, mark_deleted(context)).await
     })?;
     Ok(Reply::empty())
 }
 
+async fn delete_versions(_: &Versioned, context: &Context, input: Versions) -> Result<Reply, Error> {
+    let (path, numbers) = input.parse()?;
+    amend_all(context, &path, &numbers, mark_deleted(context)).await
+}
+
+async fn undelete_versions(_: &Versioned, context: &Context, input: Versions) -> Result<Reply, Error> {
+    let (path, numbers) = input.parse()?;
+    amend_all(context, &path, &numbers, |record: &mut Record, _| {
+        let applies = record.state != State::Destroyed && record.deleted.is_some();
+        if applies {
+            (record.state, record.deleted) = (State::Live, None);
+        }
+        applies
+    })
+    .await
+}
+
+/// Small numbers of versions go in one commit. Otherwise the first commit leaves a line in the due index, from which
+/// the rest is taken up if this node does not come to it.
+async fn destroy_versions(_: &Versioned, context: &Context, input: Versions) -> Result<Reply, Error> {
+    let (path, numbers) = input.parse()?;
+    let Some(found) = load(&context.view, &path).await? else { return Ok(Reply::empty()) };
+    let history = &found.history;
+    let numbers: Vec<_> = numbers.into_iter().filter(|number| history.known().contains(number)).collect();
+    let generation = history.generation.as_str();
+    if numbers.len() <= AMENDED_MAX {
+        destroy_all(context, &path, generation, &numbers).await?;
+        return Ok(Reply::empty());
+    }
+    let (at, id) = (context.now().plus(sweep::PATIENCE), line_id(context));
+    let job = Job::new(&path, generation, Task::Destroy(numbers.clone()));
+    let receipt = retry!(_ => { context.view.changes().due(at, &id, job.note()?).commit().await })?;
+    destroy_all(context, &path, generation, &numbers).await?;
+    sweep::finish(&context.view, &context.view.promised(at, &id, receipt.revision)?).await?;
+    Ok(Reply::empty())
+}
+
+/// Destroys versions of the history with this generation; it is no mistake if it has gone.
+pub(super) async fn destroy_all(
+    context: &Context,
+    path: &SecretPath,
+    generation: &str,
+    numbers: &[u64],
+) -> Result<(), Error> {
+    for some in numbers.chunks(AMENDED_MAX) {
+        retry!(attempt => { destroy_some(context, path, generation, some, attempt).await })?;
+    }
+    Ok(())
+}
+
+async fn destroy_some(
+    context: &Context,
+    path: &SecretPath,
+    generation: &str,
+    numbers: &[u64],
+    attempt: usize,
+) -> Result<(), CommitError> {
+    let view = &context.view;
+    let found = load(view, path).await?.filter(|found| found.history.generation == generation);
+    let Some(found) = found else { return Ok(()) };
+    let pages = load_pages(view, path, &found.history, numbers.iter().copied()).await?;
+    let mut entries = Entries::new();
+    let (changes, count) = amend(view.changes(), path, found, pages, numbers, |record, number| {
+        if record.state == State::Destroyed {
+            return false;
+        }
+        record.state = State::Destroyed;
+        let revision = record.revision.take();
+        entries.extend(revision.map(|revision| (data_name(path, generation, number), Revision(revision))));
+        true
+    })?;
+    if count == 0 {
+        return Ok(());
+    }
+    if attempt > 0 {
+        // As the store says: one that was restored from a copy has other revisions than the ones recorded.
+        let names: Vec<_> = entries.into_iter().map(|(name, _)| name).collect();
+        entries = Entries::new();
+        for number in numbers {
+            let one = stored_entries(view, path, generation, *number..*number + 1, 1).await?;
+            entries.extend(one.into_iter().filter(|(name, _)| names.contains(name)));
+        }
+    }
+    sweep::remove(changes, entries).commit().await?;
+    Ok(())
+}
+
+/// Deletes a version that is not gone yet.
+fn mark_deleted(context: &Context) -> impl Fn(&mut Record, u64) -> bool {
+    let now = context.now();
+    move |record, _| {
+        let applies = !record.is_gone(now);
+        if applies {
+            (record.state, record.deleted) = (State::Deleted, Some(to_stored(now)));
+        }
+        applies
+    }
+}
+
+/// Changes the records of versions, however many there are: some in each commit.
+async fn amend_all(
+    context: &Context,
+    path: &SecretPath,
+    numbers: &[u64],
+    change: impl Fn(&mut Record, u64) -> bool,
+) -> Result<Reply, Error> {
+    for some in numbers.chunks(AMENDED_MAX) {
+        retry!(_ => {
+            let Some(found) = load(&context.view, path).await? else { return Ok(()) };
+            commit_amended(context, path, found, some, &change).await
+        })?;
+    }
+    Ok(Reply::empty())
+}
+
+async fn commit_amended(
+    context: &Context,
+    path: &SecretPath,
+    found: Found,
+    numbers: &[u64],
+    change: impl Fn(&mut Record, u64) -> bool,
+) -> Result<(), CommitError> {
+    let view = &context.view;
+    let pages = load_pages(view, path, &found.history, numbers.iter().copied()).await?;
+    let (changes, count) = amend(view.changes(), path, found, pages, numbers, change)?;
+    if count > 0 {
+        changes.commit().await?;
+    }
+    Ok(())
+}
+
+/// Adds changes of records to a commit; `change` gets each record with its number and says whether it changed it. Says
+/// how many it did. The history is expected as it was read whether its own records change or not: whoever lets
+/// versions go changes it.
+///
+/// # Errors
+/// Never; see [`encode`].
+pub(super) fn amend<'v>(
+    mut changes: ViewChanges<'v>,
+    path: &SecretPath,
+    found: Found,
+    mut pages: Pages,
+    numbers: &[u64],
+    mut change: impl FnMut(&mut Record, u64) -> bool,
+) -> Result<(ViewChanges<'v>, usize), Error> {
+    let Found { mut history, revision } = found;
+    let (mut inline_count, mut paged) = (0, Vec::new());
+    let known = history.known();
+    for number in numbers.iter().copied().filter(|number| known.contains(number)) {
+        if let Some(record) = history.record_mut(number) {
+            inline_count += usize::from(change(record, number));
+        } else if let Some((page, _)) = pages.get_mut(&(number / PAGE_RECORDS))
+            && let Some(record) = page.record_mut(number)
+            && change(record, number)
+        {
+            paged.push(number / PAGE_RECORDS);
+        }
+    }
+    let count = inline_count + paged.len();
+    paged.dedup();
+    for number in paged {
+        if let Some((page, revision)) = pages.get(&number) {
+            changes = changes.replace(&page_name(path, &history.generation, number), *revision, encode(page)?);
+        }
+    }
+    let name = history_name(path);
+    let changes = match (inline_count, count) {
+        (0, 0) => changes,
+        (0, _) => changes.expect_at(&name, revision),
+        _ => changes.replace(&name, revision, encode(&history)?),
+    };
+    Ok((changes, count))
+}
+
 impl Versions {
-    fn numbers(&self) -> Result<&[u64], Error> {
-        if self.versions.is_empty() { Err(Error::invalid("no version number provided")) } else { Ok(&self.versions) }
+    /// The path, and the numbers in ascending order, each once.
+    fn parse(self) -> Result<(SecretPath, Vec<u64>), Error> {
+        let Self { path, versions: mut numbers } = self;
+        if numbers.is_empty() {
+            return Err(Error::invalid("no version number provided"));
+        }
+        if numbers.len() > VERSIONS_MAX as usize {
+            return Err(Error::Invalid(format!("too many versions: at most {VERSIONS_MAX} in one request").into()));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok((path, numbers))
     }
 }
