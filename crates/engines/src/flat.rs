@@ -46,6 +46,7 @@ pub(crate) fn item() -> Path<Owner> {
         .update::<WriteSecret>(write, "Store a secret in place of what is there.")
         .delete::<Location>(delete, "Delete a secret.")
         .list::<Folder>(list, "List the secrets and folders in a folder.")
+        .scan::<Folder>(scan, "List all secrets below a folder that the caller may read or list, however deep.")
 }
 
 impl Owner {
@@ -101,6 +102,11 @@ async fn list(owner: &Owner, context: &Context, input: Folder) -> Result<Reply, 
     owner.admit(context)?;
     let folder = input.name();
     Ok(Reply::list(context.view.list(&folder, &input.listing()).await?))
+}
+
+async fn scan(owner: &Owner, context: &Context, input: Folder) -> Result<Reply, Error> {
+    owner.admit(context)?;
+    Ok(Reply::list(input.scan_names(context, "", "").await?))
 }
 
 /// A secret can say itself for how long it is fresh, under `ttl`, or `lease` as it was called once. What is no

@@ -4,7 +4,7 @@
 //! is written, so that a read can pass it through.
 
 use framework::view::{ENTRY_BYTES_MAX, Listing};
-use framework::{Coercion, Error, FieldKind, FieldValue, fields};
+use framework::{Coercion, Context, Error, FieldKind, FieldValue, Operation, fields};
 use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -59,9 +59,32 @@ impl Folder {
         }
     }
 
+    /// The names of all secrets below it, as far as the caller may know of them: those that it may read, and those in a
+    /// folder that it may list or scan. `entries` is where the names are in the storage, and `paths` where they are
+    /// for requests; both are empty or end in `/`.
+    ///
+    /// # Errors
+    /// As [`framework::View::scan`].
+    pub(crate) async fn scan_names(&self, context: &Context, entries: &str, paths: &str) -> Result<Vec<String>, Error> {
+        let folder = self.name();
+        // Names come sorted, so those of one folder mostly come together.
+        let mut judged = (None::<String>, false);
+        let is_visible = |name: &str| {
+            let path = [paths, &folder, name].concat();
+            let above = path.rfind('/').and_then(|end| path.get(..=end)).unwrap_or_default();
+            if judged.0.as_deref() != Some(above) {
+                let is_open = [Operation::List, Operation::Scan].iter().any(|it| context.may(*it, above));
+                judged = (Some(above.to_owned()), is_open);
+            }
+            judged.1 || context.may(Operation::Read, &path)
+        };
+        let entries = [entries, &folder].concat();
+        context.view.scan(&entries, &self.listing(), is_visible).await
+    }
+
     /// Which of its names to list.
-    pub(crate) fn listing(self) -> Listing {
-        Listing { after: self.after, limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
+    pub(crate) fn listing(&self) -> Listing {
+        Listing { after: self.after.clone(), limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
     }
 }
 

@@ -55,6 +55,12 @@ impl Step {
         Self::ask(Operation::List, path)
     }
 
+    /// A scan; a query stands behind `?`.
+    #[must_use]
+    pub fn scan(path: &str) -> Self {
+        Self::ask(Operation::Scan, path)
+    }
+
     /// A removal; a query stands behind `?`.
     #[must_use]
     pub fn delete(path: &str) -> Self {
@@ -79,7 +85,7 @@ impl Step {
     }
 
     fn is_question(&self) -> bool {
-        matches!(self.operation, Operation::Read | Operation::List)
+        matches!(self.operation, Operation::Read | Operation::List | Operation::Scan)
     }
 }
 
@@ -114,7 +120,8 @@ fn check_descriptions(engine: &dyn Mounted) {
                 check_sentence(&format!("{place} {}", field.name), &field.description);
             }
             let has = |name| about.fields.iter().any(|field| field.name == name);
-            assert!(*operation != Operation::List || (has("after") && has("limit")), "{place} does not page");
+            let is_list = matches!(operation, Operation::List | Operation::Scan);
+            assert!(!is_list || (has("after") && has("limit")), "{place} does not page");
         }
     }
 }
@@ -158,7 +165,7 @@ fn sample_path(spec: &PathSpec) -> String {
 async fn check_lists(harness: &Harness, session: &[Step]) {
     for step in session {
         let whole = show(run(harness, step).await);
-        if step.operation != Operation::List || !step.data.is_empty() {
+        if !matches!(step.operation, Operation::List | Operation::Scan) || !step.data.is_empty() {
             continue;
         }
         let whole = keys(&whole);

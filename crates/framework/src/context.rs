@@ -10,6 +10,8 @@ use api::Timestamp;
 use env::Env;
 use secret::Secret;
 
+use crate::engine::Kind;
+use crate::request::Operation;
 use crate::view::View;
 
 /// A handler's surroundings for one request.
@@ -41,6 +43,32 @@ impl Context {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from(self.env.now())
+    }
+
+    /// Whether the caller's policies would allow an operation on a path of this mount, which is told without the mount
+    /// path in front: for replies that show only what the caller may ask for one by one. The request itself has been
+    /// judged before its handler is called.
+    #[must_use]
+    pub fn may(&self, operation: Operation, path: &str) -> bool {
+        let Some(judge) = &self.caller.judge else { return false };
+        let before = match self.mount.kind {
+            Kind::Secrets => "",
+            Kind::Auth => "auth/",
+        };
+        judge.allows(operation, &[before, &self.mount.path, path].concat())
+    }
+}
+
+/// Says what a caller may do. The core's resolved token is one.
+pub trait Judge: Send + Sync {
+    /// Whether an operation without parameters is allowed on a path, which is told as in a request. That of a list or
+    /// scan ends in `/`, unless it is of the top.
+    fn allows(&self, operation: Operation, path: &str) -> bool;
+}
+
+impl fmt::Debug for dyn Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Judge")
     }
 }
 
@@ -78,6 +106,8 @@ impl fmt::Debug for Headers {
 /// An engine at a path, as its handlers see it.
 #[derive(Clone, Debug, Default)]
 pub struct Mount {
+    /// Secrets engine or auth method.
+    pub kind: Kind,
     /// Ends in `/`; auth methods without `auth/` in front.
     pub path: String,
     /// Stable, not secret: `<type>_<8 hex>`.
@@ -116,6 +146,8 @@ pub struct Caller {
     pub token_hash: String,
     /// Whether the policies gave `sudo` on this path.
     pub is_sudo: bool,
+    /// Says what else the caller may do; nothing without one. See [`Context::may`].
+    pub judge: Option<Arc<dyn Judge>>,
 }
 
 /// Where a request came in.

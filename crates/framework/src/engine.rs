@@ -17,9 +17,10 @@ use crate::router::{Router, TableError};
 use crate::view::Due;
 
 /// Which of the pluggable kinds an engine is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Kind {
     /// Mounted at a path of its own.
+    #[default]
     Secrets,
     /// Mounted below `auth/`.
     Auth,

@@ -251,6 +251,13 @@ impl<S: Send + Sync + 'static> Path<S> {
         self.on(Operation::List, f, about)
     }
 
+    /// What scanning it does: the names of everything below, folders folded out (OpenBao's verb). A policy grants it with
+    /// a capability of its own.
+    #[must_use]
+    pub fn scan<I: FieldSet>(self, f: impl for<'a> Handler<'a, S, I, Reply> + 'static, about: &'static str) -> Self {
+        self.on(Operation::Scan, f, about)
+    }
+
     /// The same row in the table of an engine whose state holds `S` as a part, so that a handler gets that part alone.
     #[must_use]
     pub fn within<T: Send + Sync + 'static>(self, part: fn(&T) -> &S) -> Path<T> {

@@ -18,7 +18,7 @@ use storage::memory::Memory;
 use storage::rival::Rival;
 use storage::{Key, KeyRange, Revision, Scan, Storage};
 
-use crate::context::{Caller, Connection, Context, Headers, Mount, Namespace};
+use crate::context::{Caller, Connection, Context, Headers, Judge, Mount, Namespace};
 use crate::engine::Mounted;
 use crate::error::Error;
 use crate::reply::{Data, Reply, Shape, Status};
@@ -37,6 +37,18 @@ const DUE_LINES: usize = 100;
 const DUE_LOOKS_MAX: usize = 10_000;
 /// The seed of every harness: the same session gives the same random bytes.
 const SEED: u64 = 1;
+
+/// A judge that asks a function; that of a [`Harness`] allows everything unless it is given another.
+pub struct Only<F>(
+    /// Whether an operation is allowed on a path.
+    pub F,
+);
+
+impl<F: Fn(Operation, &str) -> bool + Send + Sync> Judge for Only<F> {
+    fn allows(&self, operation: Operation, path: &str) -> bool {
+        (self.0)(operation, path)
+    }
+}
 
 /// A mounted engine with nothing around it.
 pub struct Harness {
@@ -79,6 +91,7 @@ impl Harness {
             accessor: "test-accessor".to_owned(),
             display_name: "test".to_owned(),
             token_hash: "test-token-hash".to_owned(),
+            judge: Some(Arc::new(Only(|_, _: &str| true))),
             ..Caller::default()
         };
         let namespace = Arc::new(Namespace { id: "root".to_owned(), path: String::new() });
@@ -125,6 +138,13 @@ impl Harness {
     #[must_use]
     pub fn with_caller(mut self, caller: Caller) -> Self {
         self.caller = caller;
+        self
+    }
+
+    /// The same with a caller who may do other things beside the request itself.
+    #[must_use]
+    pub fn with_judge(mut self, judge: impl Fn(Operation, &str) -> bool + Send + Sync + 'static) -> Self {
+        self.caller.judge = Some(Arc::new(Only(judge)));
         self
     }
 
@@ -266,6 +286,11 @@ impl Harness {
     /// Lists; takes a query like [`read`](Self::read).
     pub async fn list(&self, path: &str) -> Value {
         self.ask(Operation::List, path).await
+    }
+
+    /// Scans; takes a query like [`read`](Self::read).
+    pub async fn scan(&self, path: &str) -> Value {
+        self.ask(Operation::Scan, path).await
     }
 
     /// Deletes; takes a query like [`read`](Self::read).

@@ -164,12 +164,45 @@ impl View {
             let page = self.barrier.scan(&scan).await.map_err(from_barrier)?;
             names.extend(page.items.iter().filter_map(|item| name_behind(key_of(item), prefix.len())));
             if names.len() > LIST_NAMES_MAX {
-                let text = format!("more than {LIST_NAMES_MAX} names: list them in pages with \"limit\" and \"after\"");
-                return Err(Error::Invalid(text.into()));
+                return Err(too_many_names());
             }
             match page.next {
                 Some(next) if names.len() < limit => range.start = next,
                 _ => return Ok(names),
+            }
+        }
+    }
+
+    /// The names of everything below `folder` (empty, or ending in `/`), however deep, sorted by their bytes, without
+    /// the folder in front; those that `is_visible` does not know of are passed over.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when it would take a look at more than [`LIST_NAMES_MAX`]; otherwise when the storage fails.
+    pub async fn scan(
+        &self,
+        folder: &str,
+        listing: &Listing,
+        mut is_visible: impl FnMut(&str) -> bool + Send,
+    ) -> Result<Vec<String>, Error> {
+        let limit = listing.limit.unwrap_or(LIST_NAMES_MAX);
+        let start = self.key(folder)?;
+        let mut range = KeyRange::prefix(&start);
+        if !listing.after.is_empty() {
+            let after = self.key(&[folder, &listing.after].concat())?;
+            range.start = after.successor().filter(|behind| *behind > range.start).unwrap_or(range.start);
+        }
+        let (mut names, mut seen) = (Vec::new(), 0);
+        loop {
+            let scan = Scan::range(range.clone(), LIST_PAGE).keys_only();
+            let page = self.barrier.scan(&scan).await.map_err(from_barrier)?;
+            seen += page.items.len();
+            let below = page.items.iter().filter_map(|item| name_behind(key_of(item), start.as_bytes().len()));
+            names.extend(below.filter(|name| is_visible(name)).take(limit - names.len()));
+            match page.next {
+                Some(_) if names.len() >= limit => return Ok(names),
+                Some(_) if seen >= LIST_NAMES_MAX => return Err(too_many_names()),
+                Some(next) => range.start = next,
+                None => return Ok(names),
             }
         }
     }
@@ -408,6 +441,11 @@ pub fn from_commit(error: barrier::CommitError) -> Error {
         },
         error => Error::world("write to storage", error),
     }
+}
+
+fn too_many_names() -> Error {
+    let text = format!("more than {LIST_NAMES_MAX} names: list them in pages with \"limit\" and \"after\"");
+    Error::Invalid(text.into())
 }
 
 /// The key of a scanned line, or the start that a folder's keys share.

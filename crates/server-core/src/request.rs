@@ -68,7 +68,7 @@ impl Pipeline {
         let token = self.authenticate(request, access).await;
         let token = token.map_err(|error| not_a_wrapping_token(error, request, access, &data))?;
         let used = self.spend(token.as_deref(), access).await?;
-        let mut result = self.answer(request, target, token.as_deref(), data, access.is_unauthenticated).await;
+        let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated).await;
         // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
         let is_logged_in = token.is_some() || matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
         if request.wrap_ttl.is_some() && is_logged_in && !access.works_while_sealed {
@@ -111,10 +111,12 @@ impl Pipeline {
         &self,
         request: &Request,
         target: Option<Target<'_>>,
-        token: Option<&Resolved>,
+        token: Option<&Arc<Resolved>>,
         data: Map<String, Value>,
         is_open: bool,
     ) -> Result<(String, Reply), Error> {
+        let caller = token.map(|token| caller(request, token)).unwrap_or_default();
+        let token = token.map(Arc::as_ref);
         let Some(target) = target else {
             authorize::check(request, request.operation, None, token, &data)?;
             if request.operation == Operation::Help {
@@ -123,7 +125,7 @@ impl Pipeline {
             }
             return Err(Error::Unrouted(no_handler(&request.path).into()));
         };
-        let mut context = self.context(request, &target, token);
+        let mut context = self.context(request, &target, token, caller);
         let mut operation = request.operation;
         if let Ok(route) = &target.route
             && !is_open
@@ -172,13 +174,13 @@ impl Pipeline {
         }
     }
 
-    fn context(&self, request: &Request, target: &Target<'_>, token: Option<&Resolved>) -> Context {
+    fn context(&self, request: &Request, target: &Target<'_>, token: Option<&Resolved>, caller: Caller) -> Context {
         Context {
             view: self.view(target, token),
             env: self.env.clone(),
             mount: target.mount.as_ref().map(|it| Arc::clone(&it.mount)).unwrap_or_default(),
             namespace: Arc::clone(&target.namespace),
-            caller: caller(request, token),
+            caller,
             connection: Arc::clone(&request.connection),
             wrap_ttl: request.wrap_ttl,
             request_id: request.id.clone(),
@@ -197,8 +199,7 @@ fn not_a_wrapping_token(error: Error, request: &Request, access: Access, data: &
     }
 }
 
-fn caller(request: &Request, token: Option<&Resolved>) -> Caller {
-    let Some(resolved) = token else { return Caller::default() };
+fn caller(request: &Request, resolved: &Arc<Resolved>) -> Caller {
     Caller {
         token: request.token.clone(),
         accessor: resolved.entry.accessor.clone(),
@@ -206,6 +207,7 @@ fn caller(request: &Request, token: Option<&Resolved>) -> Caller {
         entity_id: resolved.entry.entity_id.clone(),
         token_hash: resolved.hash.clone(),
         is_sudo: false,
+        judge: Some(Arc::clone(resolved) as _),
     }
 }
 

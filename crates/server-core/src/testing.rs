@@ -500,7 +500,8 @@ fn flat(name: &'static str) -> Result<Arc<dyn Mounted>, Error> {
         .read::<At>(read, "Read it.")
         .update::<Keep>(keep, "Keep one.")
         .delete::<At>(remove, "Remove it.")
-        .list::<Folder>(list, "List them.");
+        .list::<Folder>(list, "List them.")
+        .scan::<Folder>(scan, "List those that may be read.");
     let engine = Engine::secrets(name, "Keeps objects.").paths([item]).on_due(expire);
     engine.mount(()).map_err(|source| Error::world("make it", source))
 }
@@ -588,6 +589,11 @@ async fn remove((): &(), context: &Context, input: At) -> Result<Reply, Error> {
         Ok(())
     })?;
     Ok(Reply::empty())
+}
+
+async fn scan((): &(), context: &Context, input: Folder) -> Result<Reply, Error> {
+    let may_read = |name: &str| context.may(Operation::Read, &[input.path.as_str(), name].concat());
+    Ok(Reply::list(context.view.scan(&input.path, &Listing::default(), may_read).await?))
 }
 
 async fn list((): &(), context: &Context, input: Folder) -> Result<Reply, Error> {

@@ -16,6 +16,6 @@ fn kv_has_two_versions() {
         let options = Options::from([("version".to_owned(), version.to_owned())]);
         kv::make(&options).map(|engine| engine.specs().len())
     };
-    assert_eq!((rows("").ok(), rows("1").ok(), rows("2").ok()), (Some(1), Some(1), Some(8)));
+    assert_eq!((rows("").ok(), rows("1").ok(), rows("2").ok()), (Some(1), Some(1), Some(9)));
     assert!(matches!(rows("3"), Err(Error::Invalid(_))));
 }

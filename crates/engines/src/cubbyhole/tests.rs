@@ -19,6 +19,7 @@ async fn keeps_what_every_engine_must_keep() {
         Step::write("b/c", json!({ "y": 1 })),
         Step::list(""),
         Step::list("b/"),
+        Step::scan(""),
         Step::delete("a"),
         Step::read("a"),
         Step::read("b/c"),
@@ -45,6 +46,7 @@ async fn one_token_does_not_see_the_secrets_of_another() {
     let harness = harness.with_prefix("ns/root/cubbyhole/two/");
     assert_eq!(harness.read("a").await, json!({ "error": "not found" }));
     assert_eq!(harness.list("").await, json!({ "data": { "keys": [] } }));
+    assert_eq!(harness.scan("").await, json!({ "data": { "keys": [] } }));
 }
 
 #[tokio::test]
@@ -55,6 +57,7 @@ async fn there_is_nothing_without_a_token() {
     let denied = json!({ "error": "permission denied" });
     assert_eq!(harness.read("a").await, denied);
     assert_eq!(harness.list("").await, denied);
+    assert_eq!(harness.scan("").await, denied);
     assert_eq!(harness.delete("a").await, denied);
     assert_eq!(harness.write("a", json!({ "x": 2 })).await, denied);
     assert!(harness.call(Operation::Help, "a", serde_json::Map::new()).await.is_err(), "help is not a handler's task");

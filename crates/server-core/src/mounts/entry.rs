@@ -95,6 +95,7 @@ impl Settings {
         let max_lease_ttl = own(self.tuning.max_lease_ttl_secs, limits.max_lease_ttl);
         let default_lease_ttl = own(self.tuning.default_lease_ttl_secs, limits.default_lease_ttl).min(max_lease_ttl);
         Mount {
+            kind: if self.kind == crate::keys::kind_name(Kind::Auth) { Kind::Auth } else { Kind::Secrets },
             path: self.path.clone(),
             accessor: self.accessor.clone(),
             uuid: uuid.to_owned(),

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use framework::{Access, Error, Operation, Request};
+use framework::{Access, Error, Judge, Operation, Request};
 use policy::{Acl, Decision, Question};
 use serde_json::{Map, Value};
 
@@ -97,6 +97,14 @@ pub(super) fn check(
     let access = target.and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
     let verdict = judge(&token.acl, &wish, access);
     if verdict.is_allowed() { Ok(verdict.decision.sudo) } else { Err(Error::Denied) }
+}
+
+impl Judge for Resolved {
+    /// As if the token asked for it, without parameters and without wrapping the reply: what is allowed under further
+    /// conditions only is not allowed here.
+    fn allows(&self, operation: Operation, path: &str) -> bool {
+        judge(&self.acl, &Wish::new(path, operation), None).is_allowed()
+    }
 }
 
 /// The path as rules are compared with it: a list always ends in `/`, as it does on the wire, however it came here.

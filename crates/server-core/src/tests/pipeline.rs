@@ -293,7 +293,6 @@ async fn a_row_without_the_operation_says_so_to_those_who_may() {
     bench.mount("secret").await;
     for (operation, path) in [
         (Operation::Scan, "sys/policies/acl/"),
-        (Operation::Scan, "secret/"),
         (Operation::Patch, "secret/a"),
         (Operation::Patch, "sys/policies/acl/a"),
         (Operation::Update, "sys/key-status"),
@@ -302,4 +301,31 @@ async fn a_row_without_the_operation_says_so_to_those_who_may() {
         assert_eq!(answer, refused("UnsupportedOperation", "unsupported operation"), "{operation} {path}");
         assert_eq!(bench.nobody().call(operation, path, json!({})).await, denied(), "{operation} {path}");
     }
+}
+
+#[tokio::test]
+async fn a_scan_needs_a_capability_of_its_own_and_shows_what_may_be_read() {
+    let bench = Bench::new().await;
+    bench.mount("secret").await;
+    for path in ["a", "b/c", "b/d"] {
+        bench.root().write(&format!("secret/{path}"), json!({ "x": 1 })).await;
+    }
+    let scan = async |token: &str| bench.with(token).call(Operation::Scan, "secret/", json!({})).await;
+    assert_eq!(scan(&bench.root).await["data"]["keys"], json!(["a", "b/c", "b/d"]));
+    let lister = bench.token_for("lister", r#"path "secret/*" { capabilities = ["read", "list"] }"#).await;
+    assert_eq!(scan(&lister).await, denied());
+    let scanner = r#"path "secret/" { capabilities = ["scan"] }"#;
+    let blind = bench.token_for("blind", scanner).await;
+    assert_eq!(scan(&blind).await["data"]["keys"], json!([]));
+    let text = format!(
+        r#"{scanner} path "secret/b/*" {{ capabilities = ["read"] }} path "secret/b/d" {{ capabilities = ["deny"] }}"#
+    );
+    let reader = bench.token_for("reader", &text).await;
+    assert_eq!(scan(&reader).await["data"]["keys"], json!(["b/c"]));
+    // A rule that asks for more than the path does not open it here.
+    let text = format!(
+        r#"{scanner} path "secret/a" {{ capabilities = ["read"] min_wrapping_ttl = "1s" max_wrapping_ttl = "1m" }}"#
+    );
+    let wrapper = bench.token_for("wrapper", &text).await;
+    assert_eq!(scan(&wrapper).await["data"]["keys"], json!([]));
 }

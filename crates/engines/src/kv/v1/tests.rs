@@ -30,6 +30,8 @@ async fn keeps_what_every_engine_must_keep() {
         Step::write("f", json!({})),
         Step::list(""),
         Step::list("c/"),
+        Step::scan(""),
+        Step::scan("c"),
         Step::delete("a/b"),
         Step::delete("none"),
         Step::read("a"),
@@ -120,6 +122,42 @@ async fn folders_are_listed_one_level_deep() {
     assert_eq!(harness.list("?after=a&limit=1").await["data"]["keys"], json!(["a/"]));
     assert_eq!(harness.list("?limit=-1").await["data"]["keys"], json!(["a", "a/", "c/"]));
     assert_eq!(harness.list("none").await["data"]["keys"], json!([]));
+}
+
+#[tokio::test]
+async fn a_scan_names_everything_below_a_folder() {
+    let harness = harness().await;
+    for path in ["a", "a/b", "c/d/e", "c/f", "cc"] {
+        harness.write(path, json!({ "x": 1 })).await;
+    }
+    assert_eq!(harness.scan("").await["data"]["keys"], json!(["a", "a/b", "c/d/e", "c/f", "cc"]));
+    assert_eq!(harness.scan("c").await["data"]["keys"], json!(["d/e", "f"]));
+    assert_eq!(harness.scan("c/?after=d/e").await["data"]["keys"], json!(["f"]));
+    assert_eq!(harness.scan("?after=a&limit=2").await["data"]["keys"], json!(["a/b", "c/d/e"]));
+    assert_eq!(harness.scan("?limit=-1").await["data"]["keys"].as_array().map(Vec::len), Some(5));
+    assert_eq!(harness.scan("none").await["data"]["keys"], json!([]));
+}
+
+#[tokio::test]
+async fn a_scan_hides_what_the_caller_may_neither_read_nor_list() {
+    let harness = harness().await.with_judge(|operation, path| {
+        matches!(
+            (operation, path),
+            (Operation::Read, "kv/top" | "kv/private/mine")
+                | (Operation::List, "kv/team/")
+                | (Operation::Scan, "kv/team/deep/")
+                | (Operation::Update, _)
+        )
+    });
+    for path in ["top", "other", "team/a", "team/b", "team/deep/c", "team/deep/er/d", "private/mine", "private/theirs"]
+    {
+        harness.write(path, json!({ "x": 1 })).await;
+    }
+    let visible = ["private/mine", "team/a", "team/b", "team/deep/c", "top"];
+    assert_eq!(harness.scan("").await["data"]["keys"], json!(visible));
+    assert_eq!(harness.scan("private").await["data"]["keys"], json!(["mine"]));
+    assert_eq!(harness.scan("?limit=1").await["data"]["keys"], json!(["private/mine"]));
+    assert_eq!(harness.scan("?limit=2&after=private/mine").await["data"]["keys"], json!(["team/a", "team/b"]));
 }
 
 #[tokio::test]

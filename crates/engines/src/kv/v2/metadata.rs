@@ -67,6 +67,7 @@ pub(super) fn item() -> Path<Versioned> {
         .patch::<PatchMetadata>(patch, "Merge into what is known of a secret (RFC 7396).")
         .delete::<Location>(delete, "Remove a secret with all of its versions for good.")
         .list::<Folder>(list, "List the secrets and folders in a folder.")
+        .scan::<Folder>(scan, "List all secrets below a folder that the caller may read or list, however deep.")
 }
 
 async fn exists(_: &Versioned, context: &Context, input: Location) -> Result<bool, Error> {
@@ -134,7 +135,7 @@ fn show(history: &History, mut records: Vec<(u64, Record)>) -> Result<Reply, Err
 }
 
 /// What is known of a secret as a whole.
-fn show_history(history: &History) -> Map<String, Value> {
+pub(super) fn show_history(history: &History) -> Map<String, Value> {
     Map::from_iter([
         ("created_time".to_owned(), json!(from_stored(history.created))),
         ("updated_time".to_owned(), json!(from_stored(history.updated))),
@@ -232,6 +233,10 @@ async fn everything_of(
 async fn list(_: &Versioned, context: &Context, input: Folder) -> Result<Reply, Error> {
     let folder = format!("{HISTORIES}{}", input.name());
     Ok(Reply::list(context.view.list(&folder, &input.listing()).await?))
+}
+
+async fn scan(_: &Versioned, context: &Context, input: Folder) -> Result<Reply, Error> {
+    Ok(Reply::list(input.scan_names(context, HISTORIES, "metadata/").await?))
 }
 
 async fn save(

@@ -13,6 +13,7 @@ use crate::secrets::Folder;
 
 mod config;
 mod data;
+mod detailed;
 mod entry;
 mod metadata;
 mod page;
@@ -39,7 +40,7 @@ struct Versioned;
 /// Never while its table is sound.
 pub fn make() -> Result<Arc<dyn Mounted>, Error> {
     let engine = Engine::secrets("kv", HELP)
-        .paths([config::item(), data::item(), data::subkeys(), metadata::item()])
+        .paths([config::item(), data::item(), data::subkeys(), metadata::item(), detailed::item()])
         .paths([versions::delete(), versions::undelete(), versions::destroy(), misdirected()])
         .on_due(sweep::run);
     builtin::mount(engine, Versioned)
@@ -53,6 +54,7 @@ fn misdirected() -> Path<Versioned> {
         .update::<Anything>(hint, "Tells where secrets are.")
         .delete::<Anything>(hint, "Tells where secrets are.")
         .list::<Folder>(hint_at_names, "Tells where names are.")
+        .scan::<Folder>(hint_at_names, "Tells where names are.")
 }
 
 fields! {

@@ -13,6 +13,7 @@ mod expiry;
 mod lifecycle;
 mod model;
 mod paging;
+mod scanning;
 mod settings;
 
 const START: &str = "2030-01-01T00:00:00Z";
@@ -81,6 +82,9 @@ async fn keeps_what_every_engine_must_keep() {
         Step::write("metadata/d", json!({ "cas_required": true })),
         Step::list("metadata"),
         Step::list("metadata/b/"),
+        Step::scan("metadata"),
+        Step::list("detailed-metadata"),
+        Step::scan("detailed-metadata"),
         Step::write("data/gone", json!({ "data": { "x": 1 } })),
         Step::delete("metadata/gone"),
         Step::read("data/a"),
