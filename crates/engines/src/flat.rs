@@ -10,6 +10,9 @@ use serde_json::Value;
 
 use crate::secrets::{Folder, Location, SecretPath, canonical};
 
+/// Where a mount's secrets are.
+pub(crate) const SECRETS: &str = "secret/";
+
 /// Whose secrets they are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Owner {
@@ -50,6 +53,20 @@ pub(crate) fn item() -> Path<Owner> {
 }
 
 impl Owner {
+    /// Where the secrets are in the storage. Those of a mount leave room beside them for what the next version stores,
+    /// so that an upgrade can go on piece by piece.
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Mount => SECRETS,
+            Self::Token => "",
+        }
+    }
+
+    /// Where a secret is in the storage.
+    fn name(self, path: &SecretPath) -> String {
+        [self.folder(), path.as_str()].concat()
+    }
+
     /// Refuses a request that there are no secrets for.
     fn admit(self, context: &Context) -> Result<(), Error> {
         let is_nobodys = self == Self::Token && context.caller.token_hash.is_empty();
@@ -59,12 +76,12 @@ impl Owner {
 
 async fn exists(owner: &Owner, context: &Context, input: Location) -> Result<bool, Error> {
     owner.admit(context)?;
-    Ok(context.view.get(input.path.as_str()).await?.is_some())
+    Ok(context.view.get(&owner.name(&input.path)).await?.is_some())
 }
 
 async fn read(owner: &Owner, context: &Context, input: ReadSecret) -> Result<Reply, Error> {
     owner.admit(context)?;
-    let stored = context.view.get(input.path.as_str()).await?.ok_or(Error::NotFound)?;
+    let stored = context.view.get(&owner.name(&input.path)).await?.ok_or(Error::NotFound)?;
     let reply = Reply::raw(stored.raw()?);
     if *owner == Owner::Token {
         return Ok(reply);
@@ -78,20 +95,20 @@ async fn write(owner: &Owner, context: &Context, input: WriteSecret) -> Result<R
     if input.data.is_empty() {
         return Err(Error::invalid("missing data fields"));
     }
-    let (path, text) = (input.path.as_str(), canonical(&input.data)?);
+    let (name, text) = (owner.name(&input.path), canonical(&input.data)?);
     retry!(_ => {
-        let known = context.view.get(path).await?.map(|stored| stored.revision());
-        context.view.changes().put(path, known, text.clone()).commit().await
+        let known = context.view.get(&name).await?.map(|stored| stored.revision());
+        context.view.changes().put(&name, known, text.clone()).commit().await
     })?;
     Ok(Reply::empty())
 }
 
 async fn delete(owner: &Owner, context: &Context, input: Location) -> Result<Reply, Error> {
     owner.admit(context)?;
-    let path = input.path.as_str();
+    let name = owner.name(&input.path);
     retry!(_ => {
-        if let Some(stored) = context.view.get(path).await? {
-            context.view.changes().delete(path, stored.revision()).commit().await?;
+        if let Some(stored) = context.view.get(&name).await? {
+            context.view.changes().delete(&name, stored.revision()).commit().await?;
         }
         Ok(())
     })?;
@@ -100,13 +117,13 @@ async fn delete(owner: &Owner, context: &Context, input: Location) -> Result<Rep
 
 async fn list(owner: &Owner, context: &Context, input: Folder) -> Result<Reply, Error> {
     owner.admit(context)?;
-    let folder = input.name();
+    let folder = [owner.folder(), &input.name()].concat();
     Ok(Reply::list(context.view.list(&folder, &input.listing()).await?))
 }
 
 async fn scan(owner: &Owner, context: &Context, input: Folder) -> Result<Reply, Error> {
     owner.admit(context)?;
-    Ok(Reply::list(input.scan_names(context, "", "").await?))
+    Ok(Reply::list(input.scan_names(context, owner.folder(), "").await?))
 }
 
 /// A secret can say itself for how long it is fresh, under `ttl`, or `lease` as it was called once. What is no

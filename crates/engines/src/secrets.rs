@@ -14,7 +14,16 @@ use serde_json::{Map, Value};
 #[serde(transparent)]
 pub(crate) struct SecretPath(String);
 
+/// The longest path of a secret, in bytes: every name that any engine here makes of it fits into a storage key, so that
+/// a mount can be upgraded with all that is in it.
+pub(crate) const PATH_BYTES_MAX: usize = 1_900;
+
 impl SecretPath {
+    /// A path that was checked before it was stored.
+    pub(crate) fn from_stored(path: &str) -> Self {
+        Self(path.to_owned())
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -25,6 +34,9 @@ impl FieldValue for SecretPath {
 
     fn coerce(value: Value) -> Result<Self, Coercion> {
         let path = String::coerce(value)?;
+        if path.len() > PATH_BYTES_MAX {
+            return Err(Coercion(format!("path is too long: {} bytes, the most is {PATH_BYTES_MAX}", path.len())));
+        }
         let is_clean = !path.is_empty() && !path.contains(char::is_control);
         is_clean.then_some(Self(path)).ok_or_else(|| Coercion("expected a path without control characters".to_owned()))
     }

@@ -33,8 +33,10 @@ pub struct Engine<S> {
     help: &'static str,
     paths: Vec<Path<S>>,
     on_due: Option<OnDue<S>>,
+    on_upgrade: Option<(&'static str, OnUpgrade<S>)>,
 }
 
+type OnUpgrade<S> = Box<dyn for<'a> Fn(&'a S, &'a Context) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync>;
 type OnDue<S> = Box<dyn for<'a> Fn(&'a S, &'a Context, Due) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
 
 /// Where a request leads within a mounted engine.
@@ -96,6 +98,15 @@ pub trait Mounted: Send + Sync {
     /// # Errors
     /// As the hook says, and when the engine has none.
     async fn due(&self, context: &Context, due: Due) -> Result<(), Error>;
+
+    /// The version whose mounts this engine can take over; see [`Engine::on_upgrade`].
+    fn upgrades_from(&self) -> Option<&'static str>;
+
+    /// Takes over a part of a mount; says whether nothing is left to do.
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has none.
+    async fn upgrade(&self, context: &Context) -> Result<bool, Error>;
 }
 
 struct Ready<S> {
@@ -109,13 +120,13 @@ impl<S: Send + Sync + 'static> Engine<S> {
     /// A secrets engine of this type.
     #[must_use]
     pub fn secrets(type_name: &'static str, help: &'static str) -> Self {
-        Self { kind: Kind::Secrets, type_name, help, paths: Vec::new(), on_due: None }
+        Self { kind: Kind::Secrets, type_name, help, paths: Vec::new(), on_due: None, on_upgrade: None }
     }
 
     /// An auth method of this type.
     #[must_use]
     pub fn auth(type_name: &'static str, help: &'static str) -> Self {
-        Self { kind: Kind::Auth, type_name, help, paths: Vec::new(), on_due: None }
+        Self { kind: Kind::Auth, type_name, help, paths: Vec::new(), on_due: None, on_upgrade: None }
     }
 
     /// Adds rows to the table.
@@ -133,6 +144,16 @@ impl<S: Send + Sync + 'static> Engine<S> {
     #[must_use]
     pub fn on_due(mut self, hook: impl for<'a> Handler<'a, S, Due, ()> + 'static) -> Self {
         self.on_due = Some(Box::new(move |state, context, due| Box::pin(hook.call(state, context, due))));
+        self
+    }
+
+    /// How a mount whose option `version` was `from` becomes one of this engine. The hook turns a bounded part of what is
+    /// stored into this engine's form, in commits that leave each thing in the one form or the other, and says whether
+    /// nothing is left to do. It is called until it says so, also after a crash and on two nodes at once; the mount
+    /// answers nothing meanwhile.
+    #[must_use]
+    pub fn on_upgrade(mut self, from: &'static str, hook: impl for<'a> Handler<'a, S, (), bool> + 'static) -> Self {
+        self.on_upgrade = Some((from, Box::new(move |state, context| Box::pin(hook.call(state, context, ())))));
         self
     }
 
@@ -216,6 +237,17 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         match &self.engine.on_due {
             Some(hook) => hook(&self.state, context, due).await,
             None => Err(Error::world("do what is due", "the engine puts nothing off")),
+        }
+    }
+
+    fn upgrades_from(&self) -> Option<&'static str> {
+        self.engine.on_upgrade.as_ref().map(|(from, _)| *from)
+    }
+
+    async fn upgrade(&self, context: &Context) -> Result<bool, Error> {
+        match &self.engine.on_upgrade {
+            Some((_, hook)) => hook(&self.state, context).await,
+            None => Err(Error::world("upgrade a mount", "the engine takes nothing over")),
         }
     }
 }

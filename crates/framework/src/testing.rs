@@ -120,6 +120,13 @@ impl Harness {
         (Self::over(Arc::clone(&rival) as Arc<dyn Storage>, engine).await.without_liveness(), rival)
     }
 
+    /// The same mount with another engine, as after its options have changed.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Arc<dyn Mounted>) -> Self {
+        self.engine = engine;
+        self
+    }
+
     /// The same with its entries elsewhere, as another mount's or another token's.
     #[must_use]
     pub fn with_prefix(mut self, prefix: &str) -> Self {
@@ -245,6 +252,23 @@ impl Harness {
         let changes = names.iter().fold(view.changes(), |changes, name| changes.delete(name, never));
         let outcome = changes.commit().await;
         assert!(matches!(outcome, Err(CommitError::Conflict)), "a commit at revisions that never were");
+    }
+
+    /// Lets the engine take over what the one before has stored.
+    ///
+    /// # Errors
+    /// The first that the engine gives.
+    ///
+    /// # Panics
+    /// When there is no end to it.
+    pub async fn upgrade(&self) -> Result<(), Error> {
+        for look in 0.. {
+            assert!(look < DUE_LOOKS_MAX, "the upgrade does not come to an end");
+            if self.engine.upgrade(&self.context("")).await? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// What a handler is given for a request.

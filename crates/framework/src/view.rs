@@ -81,6 +81,15 @@ impl Stored {
     }
 }
 
+/// One page of entries of a view.
+#[derive(Debug)]
+pub struct EntryPage {
+    /// In the order of their names.
+    pub entries: Vec<(String, Result<Stored, Error>)>,
+    /// The name that the next page starts with; `None` behind the last.
+    pub next: Option<String>,
+}
+
 /// Why a commit did not go through. An [`Error`] becomes [`Failed`](Self::Failed), so that `?` works in [`retry!`](crate::retry).
 #[derive(Debug)]
 pub enum CommitError {
@@ -254,29 +263,20 @@ impl View {
     }
 
     /// One page of entries from `start` up to and without `end`, and the name that the next page starts with. What
-    /// does not open is an error: nothing is passed over.
+    /// does not open stands there as an error: the barrier has logged it.
     ///
     /// # Errors
-    /// When a name is too long, the storage fails or an entry is damaged.
-    pub async fn entries_between(
-        &self,
-        start: &str,
-        end: &str,
-        limit: usize,
-    ) -> Result<(Vec<(String, Stored)>, Option<String>), Error> {
+    /// When a name is too long or the storage fails.
+    pub async fn entries_between(&self, start: &str, end: &str, limit: usize) -> Result<EntryPage, Error> {
         let range = KeyRange { start: self.key(start)?, end: Some(self.key(end)?) };
         let page = self.barrier.scan(&Scan::range(range, limit)).await.map_err(from_barrier)?;
-        let mut entries = Vec::with_capacity(page.items.len());
-        for item in page.items {
-            match item {
-                Item::Entry(key, value) => {
-                    entries.extend(name_behind(&key, self.prefix.len()).map(|name| (name, Stored { value })));
-                }
-                Item::Unreadable { why, .. } => return Err(from_barrier(why)),
-                Item::Key(..) | Item::Folder(_) => {}
-            }
-        }
-        Ok((entries, page.next.and_then(|next| name_behind(&next, self.prefix.len()))))
+        let entries = page.items.into_iter().filter_map(|item| match item {
+            Item::Entry(key, value) => Some((name_behind(&key, self.prefix.len())?, Ok(Stored { value }))),
+            Item::Unreadable { key, why, .. } => Some((name_behind(&key, self.prefix.len())?, Err(from_barrier(why)))),
+            Item::Key(..) | Item::Folder(_) => None,
+        });
+        let next = page.next.and_then(|next| name_behind(&next, self.prefix.len()));
+        Ok(EntryPage { entries: entries.collect(), next })
     }
 
     /// Changes to be filled and committed.
@@ -340,7 +340,8 @@ impl ViewChanges<'_> {
     /// Makes all changes or none.
     ///
     /// # Errors
-    /// [`CommitError::Conflict`] to try again; otherwise what went wrong, also when the mount is going away.
+    /// [`CommitError::Conflict`] to try again; otherwise what went wrong, also when the mount is going away or is being
+    /// upgraded.
     pub async fn commit(mut self) -> Result<Receipt, CommitError> {
         if let Some(error) = self.failed {
             return Err(CommitError::Failed(error));
@@ -351,7 +352,7 @@ impl ViewChanges<'_> {
         match self.view.barrier.commit(self.changes).await {
             Ok(receipt) => Ok(receipt),
             Err(barrier::CommitError::Conflict(keys)) if keys.iter().any(|key| self.view.is_liveness(key)) => {
-                Err(CommitError::Failed(Error::Unrouted("the mount is being removed".into())))
+                Err(CommitError::Failed(Error::Unrouted("the mount is being removed or upgraded".into())))
             }
             Err(barrier::CommitError::Conflict(_)) => Err(CommitError::Conflict),
             Err(error) => Err(CommitError::Failed(from_commit(error))),

@@ -23,11 +23,13 @@ pub(crate) mod entry;
 mod loaded;
 pub(crate) mod remount;
 pub(crate) mod sweep;
+pub(crate) mod upgrade;
 
 pub(crate) use change::is_permanent;
 
 use entry::{AtEntry, LiveEntry, LiveState, Settings};
 use loaded::Loaded;
+use upgrade::Upgrading;
 
 /// The deepest mount path, in segments.
 pub(crate) const PATH_SEGMENTS_MAX: usize = 16;
@@ -208,7 +210,10 @@ impl Mounts {
             return Ok(None);
         }
         let settings = decode::<Settings>(&settings_key, &settings)?.value;
-        let engine = self.make(&settings.engine_type, &settings.options)?;
+        let mut engine = self.make(&settings.engine_type, &settings.options)?;
+        if !settings.upgrading_from.is_empty() {
+            engine = Arc::new(Upgrading(engine));
+        }
         let mount = Arc::new(settings.mount(uuid, self.limits));
         let data_prefix = keys::mount_data(ns, uuid);
         let liveness = (live_key, live.revision);

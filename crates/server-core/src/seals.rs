@@ -15,6 +15,7 @@ use crate::due::{Owner, Worker};
 use crate::keys::{self, ROOT_NAMESPACE};
 use crate::mounts::due::EngineWork;
 use crate::mounts::remount::Statuses;
+use crate::mounts::upgrade::Upgrades;
 use crate::mounts::{Mounts, change};
 use crate::node::Node;
 use crate::policies::Policies;
@@ -165,6 +166,7 @@ impl Seals {
             Arc::clone(&self.mounts) as _,
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
+            Arc::new(Upgrades(Arc::clone(&self.mounts))),
         ]
     }
 }

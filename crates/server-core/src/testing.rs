@@ -484,7 +484,8 @@ fields! {
 /// JSON objects under free paths.
 fn secrets(options: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
     match options.get("version").map_or("1", String::as_str) {
-        "1" | "2" => flat("kv"),
+        "1" => flat("kv"),
+        "2" => mount(table("kv").on_upgrade("1", mark_next)),
         version => Err(Error::Invalid(format!("no version \"{version}\" of kv").into())),
     }
 }
@@ -494,6 +495,14 @@ fn cubbyhole(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
 }
 
 fn flat(name: &'static str) -> Result<Arc<dyn Mounted>, Error> {
+    mount(table(name))
+}
+
+fn mount(engine: Engine<()>) -> Result<Arc<dyn Mounted>, Error> {
+    engine.mount(()).map_err(|source| Error::world("make it", source))
+}
+
+fn table(name: &'static str) -> Engine<()> {
     let item = Path::new("{path}", "An object.")
         .param("path", Segment::Rest, "Location.")
         .exists::<At>(exists)
@@ -502,8 +511,23 @@ fn flat(name: &'static str) -> Result<Arc<dyn Mounted>, Error> {
         .delete::<At>(remove, "Remove it.")
         .list::<Folder>(list, "List them.")
         .scan::<Folder>(scan, "List those that may be read.");
-    let engine = Engine::secrets(name, "Keeps objects.").paths([item]).on_due(expire);
-    engine.mount(()).map_err(|source| Error::world("make it", source))
+    Engine::secrets(name, "Keeps objects.").paths([item]).on_due(expire)
+}
+
+/// Marks one object that is not marked yet as one of the second version.
+async fn mark_next((): &(), context: &Context, (): ()) -> Result<bool, Error> {
+    for (name, revision) in context.view.page("", 1000).await? {
+        let Some(stored) = context.view.get(&name).await? else { continue };
+        let mut object: Map<String, Value> = stored.json()?;
+        if object.insert("form".to_owned(), json!(2)).is_none() {
+            let changes = context.view.changes().replace(&name, revision, framework::view::encode(&object)?);
+            return match changes.commit().await {
+                Ok(_) | Err(CommitError::Conflict) => Ok(false),
+                Err(CommitError::Failed(error)) => Err(error),
+            };
+        }
+    }
+    Ok(true)
 }
 
 /// Removes the object that a line is about, together with the line.

@@ -247,6 +247,7 @@ pub(super) fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error>
         is_local: new.is_local,
         is_seal_wrap: new.is_seal_wrap,
         has_external_entropy_access: new.has_external_entropy_access,
+        upgrading_from: String::new(),
         tuning: new.tuning.clone(),
     };
     Ok(Parts {

@@ -27,6 +27,9 @@ pub(crate) struct Settings {
     /// Kept and shown; nothing here has a source of entropy of its own.
     #[serde(default)]
     pub(crate) has_external_entropy_access: bool,
+    /// The version of its engine that it had before the upgrade that is under way; empty when none is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) upgrading_from: String,
     pub(crate) tuning: Tuning,
 }
 

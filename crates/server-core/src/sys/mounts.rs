@@ -223,33 +223,52 @@ async fn read_tune(part: &MountsPart, context: &Context, kind: Kind, path: &str)
 async fn tune_secret(part: &MountsPart, context: &Context, mut input: Tune) -> Result<Reply, Error> {
     let (kind, path) = whichever(&input.path);
     input.path = path.to_owned();
-    tune(part, context, kind, &input).await
+    tune(part, context, kind, &mut input).await
 }
 
-async fn tune_auth(part: &MountsPart, context: &Context, input: Tune) -> Result<Reply, Error> {
-    tune(part, context, Kind::Auth, &input).await
+async fn tune_auth(part: &MountsPart, context: &Context, mut input: Tune) -> Result<Reply, Error> {
+    tune(part, context, Kind::Auth, &mut input).await
 }
 
-async fn tune(part: &MountsPart, context: &Context, kind: Kind, input: &Tune) -> Result<Reply, Error> {
-    let path = parse_path(&input.path)?;
+/// A version goes its own way: it is not only a setting, but how everything in the mount is stored.
+async fn tune(part: &MountsPart, context: &Context, kind: Kind, input: &mut Tune) -> Result<Reply, Error> {
+    let (ns, path) = (context.namespace.id.as_str(), parse_path(&input.path)?);
+    let version = input.options.as_mut().and_then(|options| options.remove("version"));
     let change = |settings: &mut Settings| {
         input.check_tunable(settings)?;
         if let Some(description) = &input.description {
             check_description(description)?;
             settings.description.clone_from(description);
         }
-        if let Some(options) = &input.options {
-            check_options(settings, options)?;
+        if let Some(version) = &version {
+            part.check_version(settings, version)?;
+            if settings.version() == version {
+                settings.options.insert("version".to_owned(), version.clone());
+            }
         }
         input.apply(settings)?;
         // What another configuration of the server allowed must not stand in the way of other settings.
         if input.has_ttl() { part.check_ttls(&settings.tuning) } else { Ok(()) }
     };
-    part.mounts.tune(&context.namespace.id, kind, &path, change).await?;
-    Ok(Reply::empty())
+    part.mounts.tune(ns, kind, &path, change).await?;
+    match version {
+        Some(version) if part.mounts.upgrade(ns, kind, &path, &version).await? => Ok(Reply::empty().warn(format!(
+            "the mount goes to version {version}: it is unavailable until everything in it has been taken over, \
+                 which begins now"
+        ))),
+        _ => Ok(Reply::empty()),
+    }
 }
 
 impl MountsPart {
+    /// Only kv has versions.
+    fn check_version(&self, settings: &Settings, version: &str) -> Result<(), Error> {
+        if settings.engine_type != "kv" {
+            return Err(Error::invalid("only kv mounts have a version option"));
+        }
+        if settings.version() == version { Ok(()) } else { self.mounts.check_upgrade(settings, version) }
+    }
+
     /// A default of its own must fit below the max that is in effect.
     fn check_ttls(&self, tuning: &Tuning) -> Result<(), Error> {
         let max = if tuning.max_lease_ttl_secs == 0 { self.max_lease_ttl_secs } else { tuning.max_lease_ttl_secs };
@@ -260,18 +279,6 @@ impl MountsPart {
             return Err(Error::Invalid(text.into()));
         }
         Ok(())
-    }
-}
-
-/// A version of kv cannot be changed here: the stored form is another.
-fn check_options(settings: &Settings, options: &BTreeMap<String, String>) -> Result<(), Error> {
-    let stored = settings.options.get("version").map_or("1", String::as_str);
-    match options.get("version") {
-        Some(version) if settings.engine_type == "kv" && version != stored => Err(Error::Invalid(
-            format!("the mount has version {stored}, changing it to {version} is not supported in this release").into(),
-        )),
-        Some(_) if settings.engine_type != "kv" => Err(Error::invalid("only kv mounts have a version option")),
-        _ => Ok(()),
     }
 }
 

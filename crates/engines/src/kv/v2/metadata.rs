@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use framework::field::SignedNanos;
-use framework::view::{CommitError, Revision, View, encode, from_stored, to_stored};
+use framework::view::{CommitError, EntryPage, Revision, View, encode, from_stored, to_stored};
 use framework::{Change, Context, Error, FieldValue, Path, Reply, Segment, fields, retry};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -97,9 +97,9 @@ async fn all_records(
         // Pages end where the history's own records begin.
         let (mut start, end) = (name(known.start), name(inline_from));
         loop {
-            let (entries, next) = context.view.entries_between(&start, &end, PAGES_READ).await?;
+            let EntryPage { entries, next } = context.view.entries_between(&start, &end, PAGES_READ).await?;
             for (_, stored) in entries {
-                let page: Page = stored.json()?;
+                let page: Page = stored?.json()?;
                 records.extend(page.numbered().filter(|(number, _)| known.contains(number)).map(|(n, it)| (n, *it)));
             }
             match next {

@@ -18,6 +18,7 @@ mod entry;
 mod metadata;
 mod page;
 mod sweep;
+mod upgrade;
 mod versions;
 
 const HELP: &str = "\
@@ -42,7 +43,8 @@ pub fn make() -> Result<Arc<dyn Mounted>, Error> {
     let engine = Engine::secrets("kv", HELP)
         .paths([config::item(), data::item(), data::subkeys(), metadata::item(), detailed::item()])
         .paths([versions::delete(), versions::undelete(), versions::destroy(), misdirected()])
-        .on_due(sweep::run);
+        .on_due(sweep::run)
+        .on_upgrade(upgrade::FROM, upgrade::run);
     builtin::mount(engine, Versioned)
 }
 

@@ -15,6 +15,7 @@ mod model;
 mod paging;
 mod scanning;
 mod settings;
+mod upgrade;
 
 const START: &str = "2030-01-01T00:00:00Z";
 

@@ -153,7 +153,7 @@ async fn nothing_is_written_into_a_mount_that_goes_away() {
     let harness = harness().await;
     put(&harness, "a", json!({ "x": 1 })).await;
     harness.mark_removed().await;
-    let refused = json!({ "error": "the mount is being removed" });
+    let refused = json!({ "error": "the mount is being removed or upgraded" });
     assert_eq!(harness.write("data/a", json!({ "data": { "x": 2 } })).await, refused);
     assert_eq!(harness.write("destroy/a", json!({ "versions": [1] })).await, refused);
     assert_eq!(harness.delete("metadata/a").await, refused);
