@@ -74,7 +74,14 @@ impl Harness {
     /// # Panics
     /// When the store is not empty or refuses.
     pub async fn over(storage: Arc<dyn Storage>, engine: Arc<dyn Mounted>) -> Self {
-        let (env, clock) = env::simulated::env(SEED);
+        Self::within(env::simulated::env(SEED), storage, engine).await
+    }
+
+    async fn within(
+        (env, clock): (Env, Arc<SimulatedClock>),
+        storage: Arc<dyn Storage>,
+        engine: Arc<dyn Mounted>,
+    ) -> Self {
         let barrier = barrier::testing::unsealed_over(storage, &env).await;
         let mut changes = Changes::new();
         changes.create(LIVENESS.clone(), b"live".to_vec());
@@ -109,9 +116,9 @@ impl Harness {
 
     /// The engine over a fresh store in memory that fails when it is told to.
     pub async fn faulty(engine: Arc<dyn Mounted>) -> (Self, Arc<Faulty>) {
-        let (env, _) = env::simulated::env(SEED);
-        let faulty = Arc::new(Faulty::new(Arc::new(Memory::new()), env));
-        (Self::over(Arc::clone(&faulty) as Arc<dyn Storage>, engine).await, faulty)
+        let (env, clock) = env::simulated::env(SEED);
+        let faulty = Arc::new(Faulty::new(Arc::new(Memory::new()), env.clone()));
+        (Self::within((env, clock), Arc::clone(&faulty) as Arc<dyn Storage>, engine).await, faulty)
     }
 
     /// The engine over a fresh store in memory on which somebody else is often faster.

@@ -15,6 +15,8 @@ fields! {
         max_versions: Option<u32>,
         /// Whether every write must carry a check-and-set parameter.
         cas_required: Option<bool>,
+        /// Whether every write below metadata/ must carry the parameter metadata_cas.
+        metadata_cas_required: Option<bool>,
         /// After how long a new version is deleted; 0s is never, and below zero no secret can ask for it either.
         delete_version_after: Option<SignedNanos>,
     }
@@ -42,6 +44,9 @@ async fn write(_: &Versioned, context: &Context, input: WriteConfig) -> Result<R
         }
         if let Some(required) = input.cas_required {
             config.settings.cas_required = required;
+        }
+        if let Some(required) = input.metadata_cas_required {
+            config.settings.metadata_cas_required = required;
         }
         if let Some(after) = input.delete_version_after {
             config.settings.set_delete_after(after);

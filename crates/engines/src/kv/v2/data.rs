@@ -107,7 +107,9 @@ async fn patch(_: &Versioned, context: &Context, input: WriteVersion) -> Result<
         let (history, number) = (&found.history, found.history.current);
         let latest = history.record(number).ok_or(Error::NotFound)?;
         if latest.is_gone(context.now()) {
-            return Ok(gone("data", &history.show_alone(number, latest))?);
+            // Not below "metadata", as a read has it: so it is in Vault.
+            let shown = show(&history.show_alone(number, latest))?;
+            return Ok(Reply::data(shown).with_status(Status::Gone));
         }
         // Gone in between: the commit would conflict, so try again at once.
         let name = data_name(&input.path, &history.generation, number);
@@ -246,8 +248,12 @@ fn check_cas(config: &Config, found: Option<&Found>, options: &Map<String, Value
         let refusal = || Error::invalid("check-and-set parameter required for this call");
         return if is_required { Err(refusal()) } else { Ok(()) };
     };
-    // As in Vault, where null is decoded into the number's zero.
-    let cas = if cas.is_null() { Ok(0) } else { i64::coerce(cas.clone()) };
+    // As in Vault, which decodes null and booleans into numbers too.
+    let cas = match cas {
+        Value::Null => Ok(0),
+        Value::Bool(value) => Ok((*value).into()),
+        cas => i64::coerce(cas.clone()),
+    };
     let cas = cas.map_err(|_| Error::invalid("error parsing check-and-set parameter"))?;
     let current = found.map_or(0, |found| found.history.current);
     if u64::try_from(cas).ok() == Some(current) {

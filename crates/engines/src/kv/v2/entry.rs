@@ -43,7 +43,10 @@ pub(super) struct Format<const N: u8>;
 pub(super) struct Settings {
     pub max_versions: u32,
     pub cas_required: bool,
-    /// Nanoseconds; below zero switches it off.
+    /// The same for what is known of a secret.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub metadata_cas_required: bool,
+    /// Nanoseconds; below zero switches it off, which only a mount's can be.
     pub delete_after: i64,
 }
 
@@ -72,6 +75,9 @@ pub(super) struct History {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep_from: Option<u64>,
     pub settings: Settings,
+    /// How often settings or custom metadata were written.
+    #[serde(default, rename = "mv", skip_serializing_if = "is_zero")]
+    pub metadata_version: u64,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,
     /// Of the newest versions, in ascending order without a gap; the last is that of `current`. Older ones are in
@@ -181,6 +187,7 @@ impl Settings {
         Map::from_iter([
             ("max_versions".to_owned(), json!(self.max_versions)),
             ("cas_required".to_owned(), json!(self.cas_required)),
+            ("metadata_cas_required".to_owned(), json!(self.metadata_cas_required)),
             ("delete_version_after".to_owned(), json!(api::duration::format_signed(self.delete_after))),
         ])
     }
@@ -205,10 +212,11 @@ impl Settings {
 }
 
 impl Config {
-    /// How many versions a secret with these settings keeps: its own word, then the mount's, then the default.
+    /// How many versions a secret with these settings keeps: the larger of its own number and the mount's, or the
+    /// default when neither is set (Vault's behavior).
     pub(super) fn versions_kept(&self, own: &Settings) -> u64 {
-        let settings = [own.max_versions, self.settings.max_versions];
-        let kept = settings.into_iter().find(|count| *count > 0).unwrap_or(VERSIONS_DEFAULT);
+        let larger = own.max_versions.max(self.settings.max_versions);
+        let kept = if larger == 0 { VERSIONS_DEFAULT } else { larger };
         kept.min(VERSIONS_MAX).into()
     }
 
@@ -236,6 +244,7 @@ impl History {
             oldest: 0,
             sweep_from: None,
             settings: Settings::default(),
+            metadata_version: 0,
             custom: BTreeMap::new(),
             records: Vec::new(),
         }
@@ -328,6 +337,11 @@ impl Record {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// Its first bit is set, so that no name with a generation lies among the names without one, which begin with the
 /// number of a version.
 fn draw_generation(context: &Context) -> String {
@@ -414,6 +428,7 @@ mod first_form {
                 oldest: stored.oldest,
                 sweep_from: None,
                 settings: stored.settings,
+                metadata_version: 0,
                 custom: stored.custom,
                 records: stored.versions.into_iter().map(Record::from).collect(),
             }

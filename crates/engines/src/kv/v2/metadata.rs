@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use framework::field::SignedNanos;
-use framework::view::{CommitError, EntryPage, Revision, View, encode, from_stored, to_stored};
+use framework::view::{CommitError, EntryPage, Revision, View, encode, from_stored};
 use framework::{Change, Context, Error, FieldValue, Path, Reply, Segment, fields, retry};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::Versioned;
-use super::entry::{Found, HISTORIES, History, Record, State, history_name, load};
+use super::entry::{Config, Found, HISTORIES, History, Record, State, history_name, load, load_with_config};
 use super::page::{Entries, PAGE_RECORDS, Page, entries_of, page_name};
 use super::sweep::{Job, PATIENCE, REMOVALS_MAX, Task, line_id, remove, remove_all};
 use crate::secrets::{Folder, Location, SecretPath};
@@ -35,10 +35,14 @@ fields! {
         max_versions: Option<u32>,
         /// Whether every write must carry a check-and-set parameter, even if the mount does not ask for it.
         cas_required: Option<bool>,
+        /// Whether every write here must carry metadata_cas, even if the mount does not ask for it.
+        metadata_cas_required: Option<bool>,
         /// After how long a new version is deleted, if the mount does not say sooner; 0s leaves it to the mount.
         delete_version_after: Option<SignedNanos>,
         /// Free text by key, in place of what is there: at most 64 pairs.
-        custom_metadata: Option<BTreeMap<String, String>>,
+        custom_metadata: Option<Map<String, Value>>,
+        /// The write is refused unless this is the present current_metadata_version; 0 before the first write.
+        metadata_cas: Option<u64>,
     }
 }
 
@@ -51,10 +55,14 @@ fields! {
         max_versions: Change<u32>,
         /// Whether every write must carry a check-and-set parameter, even if the mount does not ask for it.
         cas_required: Change<bool>,
+        /// Whether every write here must carry metadata_cas, even if the mount does not ask for it.
+        metadata_cas_required: Change<bool>,
         /// After how long a new version is deleted, if the mount does not say sooner; 0s leaves it to the mount.
         delete_version_after: Change<SignedNanos>,
         /// Free text by key; null removes a key.
         custom_metadata: Change<Map<String, Value>>,
+        /// The write is refused unless this is the present current_metadata_version.
+        metadata_cas: Option<u64>,
     }
 }
 
@@ -140,6 +148,7 @@ pub(super) fn show_history(history: &History) -> Map<String, Value> {
         ("created_time".to_owned(), json!(from_stored(history.created))),
         ("updated_time".to_owned(), json!(from_stored(history.updated))),
         ("current_version".to_owned(), json!(history.current)),
+        ("current_metadata_version".to_owned(), json!(history.metadata_version)),
         ("oldest_version".to_owned(), json!(history.oldest)),
         ("custom_metadata".to_owned(), history.show_custom()),
     ])
@@ -150,45 +159,87 @@ fn encoding(source: impl std::error::Error + Send + Sync + 'static) -> Error {
 }
 
 async fn write(_: &Versioned, context: &Context, input: WriteMetadata) -> Result<Reply, Error> {
-    retry!(_ => {
-        let found = load(&context.view, &input.path).await?;
+    let custom = input.custom_metadata.as_ref().map(parse_custom).transpose()?;
+    let config = retry!(_ => {
+        let (config, found) = load_with_config(&context.view, &input.path).await?;
+        check_metadata_cas(&config, found.as_ref(), input.metadata_cas)?;
         let known = found.as_ref().map(|found| found.revision);
         let mut history = found.map_or_else(|| History::new(context), |found| found.history);
-        if let Some(count) = input.max_versions {
-            history.settings.set_max_versions(count)?;
-        }
-        if let Some(required) = input.cas_required {
-            history.settings.cas_required = required;
-        }
+        let settings = &mut history.settings;
+        settings.set_max_versions(input.max_versions.unwrap_or(settings.max_versions))?;
+        settings.cas_required = input.cas_required.unwrap_or(settings.cas_required);
+        settings.metadata_cas_required = input.metadata_cas_required.unwrap_or(settings.metadata_cas_required);
         if let Some(after) = input.delete_version_after {
-            history.settings.set_delete_after(after);
+            settings.set_delete_after(not_negative(after)?);
         }
-        if let Some(custom) = &input.custom_metadata {
+        if let Some(custom) = &custom {
             history.custom.clone_from(custom);
         }
-        save(context, &input.path, known, history).await
+        save(context, &input.path, known, history).await?;
+        Ok(config)
     })?;
-    Ok(Reply::empty())
+    Ok(overruled(&config, [input.cas_required, input.metadata_cas_required]))
 }
 
 async fn patch(_: &Versioned, context: &Context, input: PatchMetadata) -> Result<Reply, Error> {
-    retry!(_ => {
-        let Found { mut history, revision } = load(&context.view, &input.path).await?.ok_or(Error::NotFound)?;
-        let mut count = history.settings.max_versions;
+    let config = retry!(_ => {
+        let (config, found) = load_with_config(&context.view, &input.path).await?;
+        let found = found.ok_or(Error::NotFound)?;
+        check_metadata_cas(&config, Some(&found), input.metadata_cas)?;
+        let Found { mut history, revision } = found;
+        let settings = &mut history.settings;
+        let mut count = settings.max_versions;
         input.max_versions.clone().apply(&mut count, 0);
-        history.settings.set_max_versions(count)?;
-        input.cas_required.clone().apply(&mut history.settings.cas_required, false);
-        let mut after = SignedNanos(history.settings.delete_after);
-        input.delete_version_after.clone().apply(&mut after, SignedNanos(0));
-        history.settings.set_delete_after(after);
+        settings.set_max_versions(count)?;
+        input.cas_required.clone().apply(&mut settings.cas_required, false);
+        input.metadata_cas_required.clone().apply(&mut settings.metadata_cas_required, false);
+        match input.delete_version_after {
+            Change::Keep => {}
+            Change::Reset => settings.delete_after = 0,
+            Change::Set(after) => settings.set_delete_after(not_negative(after)?),
+        }
         match &input.custom_metadata {
             Change::Keep => {}
             Change::Reset => history.custom.clear(),
             Change::Set(patch) => merge_custom(&mut history.custom, patch)?,
         }
-        save(context, &input.path, Some(revision), history).await
+        save(context, &input.path, Some(revision), history).await?;
+        Ok(config)
     })?;
-    Ok(Reply::empty())
+    let given = |change: &Change<bool>| if let Change::Set(value) = change { Some(*value) } else { None };
+    Ok(overruled(&config, [given(&input.cas_required), given(&input.metadata_cas_required)]))
+}
+
+/// Refuses a write that expects another state of what is known than there is, or that should expect one and does not.
+fn check_metadata_cas(config: &Config, found: Option<&Found>, cas: Option<u64>) -> Result<(), Error> {
+    let own = found.is_some_and(|found| found.history.settings.metadata_cas_required);
+    let current = found.map_or(0, |found| found.history.metadata_version);
+    match cas {
+        None if config.settings.metadata_cas_required || own => {
+            Err(Error::invalid("metadata check-and-set parameter required for this call"))
+        }
+        Some(cas) if cas != current => {
+            Err(Error::invalid("metadata check-and-set parameter did not match the current metadata version"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says so when a secret is set free of what the mount demands all the same.
+fn overruled(config: &Config, given: [Option<bool>; 2]) -> Reply {
+    let demanded = [
+        ("cas_required", config.settings.cas_required),
+        ("metadata_cas_required", config.settings.metadata_cas_required),
+    ];
+    let overruled = demanded.into_iter().zip(given).filter(|((_, is_on), given)| *is_on && *given == Some(false));
+    overruled.fold(Reply::empty(), |reply, ((name, _), _)| {
+        reply.warn(format!("\"{name}\" is false for this secret, but the mount demands it: it stays in effect"))
+    })
+}
+
+/// Only a mount can switch off what the secrets in it ask for.
+fn not_negative(after: SignedNanos) -> Result<SignedNanos, Error> {
+    if after.0 < 0 { Err(Error::invalid("delete_version_after of a secret cannot be negative")) } else { Ok(after) }
 }
 
 /// In one commit when little is stored. Otherwise the history goes first, with a line in the due index from which the
@@ -246,35 +297,49 @@ async fn save(
     mut history: History,
 ) -> Result<(), CommitError> {
     check_custom(&history.custom)?;
-    history.updated = to_stored(context.now());
+    history.metadata_version += 1;
     context.view.changes().put(&history_name(path), known, encode(&history)?).commit().await?;
     Ok(())
+}
+
+fn parse_custom(given: &Map<String, Value>) -> Result<BTreeMap<String, String>, Error> {
+    given.iter().map(|(key, value)| Ok((key.clone(), custom_text(value)?))).collect()
 }
 
 fn merge_custom(custom: &mut BTreeMap<String, String>, patch: &Map<String, Value>) -> Result<(), Error> {
     for (key, value) in patch {
         if value.is_null() {
             custom.remove(key);
-            continue;
+        } else {
+            custom.insert(key.clone(), custom_text(value)?);
         }
-        let value = String::coerce(value.clone())
-            .map_err(|why| Error::Invalid(format!("a value of custom_metadata does not fit: {}", why.0).into()))?;
-        custom.insert(key.clone(), value);
     }
     Ok(())
 }
 
+/// A text, or what can stand for one: a number or a boolean.
+fn custom_text(value: &Value) -> Result<String, Error> {
+    String::coerce(value.clone()).map_err(|why| invalid_custom(&format!("a value does not fit: {}", why.0)))
+}
+
 /// The bounds of custom metadata. The complaint names no key and no value.
 fn check_custom(custom: &BTreeMap<String, String>) -> Result<(), Error> {
-    let is_text = |text: &str, bytes_max: usize| text.len() <= bytes_max && !text.contains(char::is_control);
-    let complaint = if custom.len() > CUSTOM_PAIRS_MAX {
-        format!("custom_metadata has {} keys, the most is {CUSTOM_PAIRS_MAX}", custom.len())
-    } else if !custom.keys().all(|key| !key.is_empty() && is_text(key, CUSTOM_KEY_BYTES_MAX)) {
-        format!("a key of custom_metadata must have 1 to {CUSTOM_KEY_BYTES_MAX} bytes and no control characters")
-    } else if !custom.values().all(|value| is_text(value, CUSTOM_VALUE_BYTES_MAX)) {
-        format!("a value of custom_metadata must have at most {CUSTOM_VALUE_BYTES_MAX} bytes and no control characters")
-    } else {
-        return Ok(());
-    };
-    Err(Error::Invalid(complaint.into()))
+    let fits = |text: &str, bytes_max: usize| (1..=bytes_max).contains(&text.len()) && !text.contains(char::is_control);
+    if custom.len() > CUSTOM_PAIRS_MAX {
+        let text = format!("payload must contain at most {CUSTOM_PAIRS_MAX} keys, provided {}", custom.len());
+        return Err(invalid_custom(&text));
+    }
+    let bounds = [("key", CUSTOM_KEY_BYTES_MAX), ("value", CUSTOM_VALUE_BYTES_MAX)];
+    let is_fit = [custom.keys().all(|key| fits(key, bounds[0].1)), custom.values().all(|it| fits(it, bounds[1].1))];
+    match bounds.into_iter().zip(is_fit).find(|(_, is_fit)| !is_fit) {
+        Some(((what, most), _)) => {
+            Err(invalid_custom(&format!("a {what} must have 1 to {most} bytes and no control characters")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The words that clients know in front.
+fn invalid_custom(why: &str) -> Error {
+    Error::Invalid(format!("custom_metadata validation failed: {why}").into())
 }

@@ -54,6 +54,7 @@ fn misdirected() -> Path<Versioned> {
         .param("path", Segment::Rest, "A path that does not begin with one of the others.")
         .read::<Anything>(hint, "Tells where secrets are.")
         .update::<Anything>(hint, "Tells where secrets are.")
+        .patch::<Anything>(hint, "Tells where secrets are.")
         .delete::<Anything>(hint, "Tells where secrets are.")
         .list::<Folder>(hint_at_names, "Tells where names are.")
         .scan::<Folder>(hint_at_names, "Tells where names are.")
@@ -77,8 +78,8 @@ async fn hint_at_names(_: &Versioned, _: &Context, _: Folder) -> Result<Reply, E
 }
 
 fn misdirection() -> Result<Reply, Error> {
-    let text = "Invalid path for a versioned K/V secrets engine. Secrets are below data/, their names and history \
-                below metadata/.";
+    let text = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to \
+                use: secrets are below data/, their names and history below metadata/.";
     Ok(Reply::empty().warn(text).with_status(Status::Gone))
 }
 

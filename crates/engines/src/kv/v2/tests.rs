@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use framework::conformance::{self, Step};
-use framework::testing::{Harness, golden, object};
+use framework::testing::{Call, Fault, Harness, golden, object};
 use framework::{Data, Operation};
 use serde_json::{Value, json};
 
@@ -154,12 +154,13 @@ async fn check_and_set_guards_a_write() {
     assert_eq!(write(json!(0)).await, "1");
     assert_eq!(write(json!(0)).await, MISMATCH);
     assert_eq!(write(json!(null)).await, MISMATCH);
+    assert_eq!(write(json!(false)).await, MISMATCH);
     assert_eq!(write(json!("1")).await, "2");
     assert_eq!(write(json!("one")).await, "error parsing check-and-set parameter");
     assert_eq!(write(json!([2])).await, "error parsing check-and-set parameter");
     harness.delete("data/a").await;
     assert_eq!(write(json!(0)).await, MISMATCH, "a deleted version still counts");
-    assert_eq!(write(json!(2)).await, "3");
+    assert_eq!(write(json!(2.0)).await, "3");
 }
 
 #[tokio::test]
@@ -190,7 +191,31 @@ async fn a_patch_merges_into_the_latest_version() {
     assert_eq!(harness.patch("data/a", stale).await["error"], "invalid");
     harness.delete("data/a").await;
     let gone = harness.patch("data/a", json!({ "data": { "x": 1 } })).await;
-    assert_eq!((&gone["status"], &gone["data"]["data"]), (&json!("Gone"), &Value::Null));
+    let metadata = json!({
+        "version": 2, "created_time": START, "deletion_time": START, "destroyed": false, "custom_metadata": null,
+    });
+    assert_eq!(gone, json!({ "status": "Gone", "data": metadata }), "not as a read has it");
+}
+
+#[tokio::test]
+async fn of_two_guarded_writes_at_once_exactly_one_wins() {
+    for writes in [["data/a", "data/a"], ["metadata/a", "metadata/a"]] {
+        let (harness, faulty) = Harness::faulty(engine()).await;
+        // The first has read and is about to commit when the second comes and goes.
+        faulty.fail_nth(Call::Commit, 1, Fault::Delay(Duration::from_secs(1)));
+        let about =
+            |n: u64| json!({ "data": { "n": n }, "options": { "cas": 0 }, "metadata_cas": 0, "max_versions": n });
+        let second = async {
+            let reply = harness.write(writes[1], about(2)).await;
+            harness.clock().advance(Duration::from_secs(2));
+            reply
+        };
+        let (first, second) = tokio::join!(harness.write(writes[0], about(1)), second);
+        assert!(first["text"].as_str().is_some_and(|text| text.contains("did not match")), "{first}");
+        assert_eq!(second.get("error"), None, "{second}");
+        let kept = harness.read(writes[0]).await["data"].clone();
+        assert!(kept["data"]["n"] == 2 || kept["max_versions"] == 2, "{kept}");
+    }
 }
 
 #[tokio::test]
@@ -234,10 +259,17 @@ async fn one_name_may_continue_another() {
 
 #[tokio::test]
 async fn paths_of_version_1_get_a_hint() {
-    let reply = harness().await.read("app/db").await;
-    assert_eq!(reply["status"], "Gone");
-    let warning = reply["warnings"][0].as_str().unwrap_or_default();
-    assert!(warning.starts_with("Invalid path for a versioned K/V secrets engine"), "{warning}");
+    const START: &str =
+        "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use";
+    let harness = harness().await;
+    let about = || object(json!({ "x": 1 }));
+    for operation in
+        [Operation::Read, Operation::Update, Operation::Patch, Operation::Delete, Operation::List, Operation::Scan]
+    {
+        let reply = framework::testing::show(harness.call(operation, "app/db", about()).await);
+        assert_eq!(reply["status"], "Gone", "{operation}");
+        assert!(reply["warnings"][0].as_str().is_some_and(|text| text.starts_with(START)), "{operation}: {reply}");
+    }
 }
 
 #[tokio::test]
@@ -321,13 +353,16 @@ async fn what_an_earlier_release_stored_opens() {
     for (name, text) in entries {
         view.changes().create(name, text.trim_end().as_bytes().to_vec()).commit().await.unwrap();
     }
-    let config = json!({ "max_versions": 5, "cas_required": true, "delete_version_after": "1h0m0s" });
+    let config = json!({
+        "max_versions": 5, "cas_required": true, "metadata_cas_required": false, "delete_version_after": "1h0m0s",
+    });
     assert_eq!(harness.read("config").await, json!({ "data": config }));
     assert_eq!(harness.read("data/app/db").await["data"]["data"], json!({ "x": 4 }));
     let version = |created: &str, deleted: &str, destroyed: bool| json!({ "created_time": created, "deletion_time": deleted, "destroyed": destroyed });
     let expected = json!({
         "created_time": START, "updated_time": "2030-01-01T00:00:03Z", "current_version": 4, "oldest_version": 2,
-        "max_versions": 3, "cas_required": false, "delete_version_after": "-1s",
+        "max_versions": 3, "cas_required": false, "metadata_cas_required": false, "delete_version_after": "-1s",
+        "current_metadata_version": 0,
         "custom_metadata": { "owner": "team" },
         "versions": {
             "2": version("2030-01-01T00:00:01Z", "", true),

@@ -1,5 +1,3 @@
-use framework::testing::{Call, Fault};
-
 use super::*;
 
 /// A secret whose first version is deleted after an hour.

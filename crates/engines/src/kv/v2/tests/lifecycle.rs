@@ -89,8 +89,11 @@ async fn fewer_versions_are_kept_from_the_next_write_on() {
     assert_eq!(harness.read("metadata/a").await["data"]["oldest_version"], 4);
     harness.write("metadata/a", json!({ "max_versions": 1 })).await;
     put(&harness, "a", json!({ "x": 7 })).await;
+    assert_eq!(harness.read("metadata/a").await["data"]["oldest_version"], 5, "the larger number counts");
+    harness.write("config", json!({ "max_versions": 0 })).await;
+    put(&harness, "a", json!({ "x": 8 })).await;
     let metadata = harness.read("metadata/a").await["data"].clone();
-    assert_eq!(metadata["versions"].as_object().unwrap().keys().collect::<Vec<_>>(), ["7"]);
+    assert_eq!(metadata["versions"].as_object().unwrap().keys().collect::<Vec<_>>(), ["8"]);
     assert_eq!(stored_count(&harness).await, 3, "settings, history and one version");
 }
 

@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 
-use framework::testing::{Call, Fault};
 use framework::view::encode;
 
 use super::super::entry::{Found, History, Record, State, data_name, decode, history_name};

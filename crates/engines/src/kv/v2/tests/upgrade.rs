@@ -1,4 +1,3 @@
-use framework::testing::{Call, Fault};
 use framework::view::ENTRY_BYTES_MAX;
 
 use super::*;
