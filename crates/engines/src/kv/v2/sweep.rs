@@ -109,19 +109,17 @@ async fn trim(context: &Context, job: &Job, due: &Due) -> Result<(), CommitError
     Ok(())
 }
 
-/// Removes some of what a history that has gone has left behind, at last the line as well; says whether there is more.
-pub(super) async fn remove_some(
-    view: &View,
-    path: &SecretPath,
-    generation: &str,
-    due: &Due,
-) -> Result<bool, CommitError> {
+/// Removes some of what a history that has gone has left behind, and when nothing is left the line; says whether there
+/// may be more. The line goes alone: whoever sweeps beside us may have taken it away already.
+async fn remove_some(view: &View, path: &SecretPath, generation: &str, due: &Due) -> Result<bool, CommitError> {
     let everything: Range<u64> = 0..NUMBERS_END;
     let entries = stored_entries(view, path, generation, everything, SWEEP_ENTRIES_MAX).await?;
-    let is_more = entries.len() >= SWEEP_ENTRIES_MAX;
-    let changes = remove(view.changes(), entries);
-    if is_more { changes } else { changes.done(due) }.commit().await?;
-    Ok(is_more)
+    if entries.is_empty() {
+        finish(view, due).await?;
+        return Ok(false);
+    }
+    remove(view.changes(), entries).commit().await?;
+    Ok(true)
 }
 
 async fn destroy(context: &Context, job: &Job, numbers: &[u64], due: &Due) -> Result<(), Error> {
