@@ -277,6 +277,10 @@ impl History {
     pub(super) fn add_version(&mut self, now: Timestamp, delete_after: Option<Duration>) -> Record {
         self.current += 1;
         self.updated = to_stored(now);
+        if self.current == 1 && self.metadata_version == 0 {
+            // The history is made for this version: clients compare the two times.
+            self.created = self.updated;
+        }
         let deleted = delete_after.map(|after| to_stored(now.plus(after)));
         let record = Record { created: self.updated, deleted, state: State::Live, revision: None };
         self.records.push(record);

@@ -117,6 +117,16 @@ async fn a_write_makes_a_version_that_can_be_read() {
 }
 
 #[tokio::test]
+async fn a_secret_is_as_old_as_its_first_version() {
+    let harness = harness().await;
+    let context = harness.context("");
+    let mut history = entry::History::new(&context);
+    harness.clock().advance(Duration::from_nanos(1));
+    history.add_version(context.now(), None);
+    assert_eq!((history.created, history.updated), (history.records[0].created, history.records[0].created));
+}
+
+#[tokio::test]
 async fn old_versions_can_be_read() {
     let harness = harness().await;
     for x in 1..=3 {
