@@ -53,9 +53,10 @@ $(VENV)/installed: $(REQUIREMENTS)
 	touch $@
 
 .PHONY: bench
-bench: ## measure the release build against its budgets: requests per second and processor time per request
-	$(CARGO) build --release --package strongroom
-	STRONGROOM_BIN=target/release/strongroom $(CARGO) run --release --package e2e --bin load
+bench: ## measure the release build against its budgets and write docs/performance.md; QUICK=1 only prints, in two minutes
+	@command -v wrk >/dev/null || { echo "wrk is missing: install Debian's package of that name"; exit 1; }
+	$(CARGO) build --release --package strongroom --package bench
+	STRONGROOM_BIN=target/release/strongroom target/release/bench $(if $(QUICK),--quick,--write docs/performance.md)
 
 .PHONY: audit
 audit: ## compare the dependencies with the RustSec advisories (needs a network)
