@@ -1,7 +1,7 @@
 //! Who holds the keys: unsealing, sealing, rotating, and following what another node rotated.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use secret::{KEY_BYTES, LockedKey};
 use storage::{Batch, CommitId, Entry, Expectation, Key, Revision, Write};
@@ -64,17 +64,30 @@ impl Barrier {
     }
 
     /// The key of a given term for a purpose, to check what was made before a rotation or by another node; `None` when
-    /// there is no such term.
+    /// there is no such term. The number may come from a stranger: the keyring is looked through once for each of its
+    /// revisions, so that made-up terms cost no more than asking for that.
     ///
     /// # Errors
     /// [`Error::Sealed`], or when an unknown term had to be looked up and the store gave no answer.
     pub async fn subkey_of(&self, purpose: Purpose, term: u32) -> Result<Option<Subkey>, Error> {
         let keys = self.0.keys.load_full().ok_or(Error::Sealed)?;
-        let key = match keys.keyring.subkey(term, purpose) {
-            Some(key) => Some(key),
-            None => self.follow(term).await?.keyring.subkey(term, purpose),
-        };
+        if let Some(key) = keys.keyring.subkey(term, purpose) {
+            return Ok(Some(Subkey { term, key }));
+        }
+        // Asked before the search: a term that is added meanwhile is looked for with the next request.
+        let now = self.revisions(std::slice::from_ref(&KEYRING)).await?.into_iter().next().flatten();
+        if now.is_some() && *self.searched() == now {
+            return Ok(None);
+        }
+        let key = self.follow(term).await?.keyring.subkey(term, purpose);
+        if key.is_none() {
+            *self.searched() = now;
+        }
         Ok(key.map(|key| Subkey { term, key }))
+    }
+
+    fn searched(&self) -> MutexGuard<'_, Option<Revision>> {
+        self.0.searched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The active term.
@@ -150,7 +163,9 @@ impl Barrier {
             return Ok(held);
         }
         match self.load_keyring(&held.root).await {
-            Ok((keyring, _)) if keyring.term(term).is_some() => {
+            Ok((keyring, _))
+                if keyring.term(term).is_some() || keyring.active().number > held.keyring.active().number =>
+            {
                 self.replace(&held, Keys { root: held.root.clone(), keyring }).ok_or(Error::Sealed)
             }
             // The entry that asked for the term is what is corrupt, not the keyring.

@@ -8,8 +8,8 @@
 //! * Nothing above may touch storage past the barrier, and the barrier knows nothing of mounts or HTTP. No plaintext
 //!   is cached, only ciphertext, opened per read.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
@@ -49,6 +49,8 @@ struct Inner {
     keys: ArcSwapOption<custody::Keys>,
     /// The newest position that the store has told.
     seen: AtomicU64,
+    /// The keyring entry in which a term was looked for in vain.
+    searched: Mutex<Option<Revision>>,
 }
 
 /// How a barrier uses memory.
@@ -196,7 +198,8 @@ impl Barrier {
             Options { cache: CacheMode::ReadThrough, .. } | Options { cache_bytes: 0, .. } => None,
             Options { cache_bytes, .. } => Some(cache::Cache::new(cache_bytes)),
         };
-        Self(Arc::new(Inner { storage, env, cache, keys: ArcSwapOption::empty(), seen: AtomicU64::new(0) }))
+        let (keys, seen, searched) = (ArcSwapOption::empty(), AtomicU64::new(0), Mutex::default());
+        Self(Arc::new(Inner { storage, env, cache, keys, seen, searched }))
     }
 
     /// Whether the keys are locked away.

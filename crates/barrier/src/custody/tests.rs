@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use env::simulated;
 use secret::LockedKey;
-use storage::counting::Tally;
+use storage::counting::{Counting, Tally};
 use storage::faulty::{Fault, Faulty};
 use storage::memory::Memory;
 use storage::rival::Rival;
@@ -200,6 +200,32 @@ async fn subkeys_are_the_same_on_every_node_and_survive_rotation() {
         assert!(secret::is_equal(found.key.expose(), expected.key.expose()));
     }
     assert!(other.subkey_of(Purpose::BatchTokens, 3).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn made_up_terms_are_looked_for_once() {
+    let counting = Arc::new(Counting::new(Arc::new(Memory::new())));
+    let world = World::over(counting.clone(), simulated::env(1).0).await;
+    let barrier = world.node(CacheMode::SoleWriter).await;
+    for term in [7, 8, u32::MAX] {
+        assert!(barrier.subkey_of(Purpose::BatchTokens, term).await.unwrap().is_none());
+        counting.take();
+    }
+    assert!(barrier.subkey_of(Purpose::BatchTokens, 9).await.unwrap().is_none());
+    assert_eq!(counting.take(), Tally::default());
+    barrier.rotate().await.unwrap();
+    assert!(barrier.subkey_of(Purpose::BatchTokens, 2).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_term_that_was_looked_for_in_vain_is_found_once_it_is_there() {
+    let world = World::new().await;
+    let (one, other) = (world.node(CacheMode::ReadThrough).await, world.node(CacheMode::ReadThrough).await);
+    for term in 2..5 {
+        assert!(other.subkey_of(Purpose::BatchTokens, term).await.unwrap().is_none());
+        one.rotate().await.unwrap();
+        assert!(other.subkey_of(Purpose::BatchTokens, term).await.unwrap().is_some());
+    }
 }
 
 #[tokio::test]
