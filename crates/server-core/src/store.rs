@@ -2,7 +2,7 @@
 
 use barrier::{Barrier, Changes, Item, Opened};
 use framework::Error;
-use framework::view::{from_barrier, from_commit};
+use framework::view::{ENTRY_BYTES_MAX, from_barrier, from_commit};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use storage::{Key, KeyRange, READ_KEYS_MAX, Receipt, Revision, Scan};
@@ -130,7 +130,12 @@ pub(crate) fn decode<T: DeserializeOwned>(key: &Key, opened: &Opened) -> Result<
     Ok(Found { value, revision: opened.revision })
 }
 
-/// Encodes an entry of ours.
+/// Encodes an entry of ours. One that does not fit was asked for by somebody, whatever its parts' own bounds are.
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    framework::view::encode(value)
+    let bytes = framework::view::encode(value)?;
+    if bytes.len() > ENTRY_BYTES_MAX {
+        let length = bytes.len();
+        return Err(Error::Invalid(format!("all together is {length} bytes, the most is {ENTRY_BYTES_MAX}").into()));
+    }
+    Ok(bytes)
 }

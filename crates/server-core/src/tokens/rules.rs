@@ -204,14 +204,11 @@ impl Maker<'_> {
         lesser(input.explicit_max_ttl, self.role.map(|role| role.entry.explicit_max_ttl()).unwrap_or_default())
     }
 
-    /// The policies of the new token, sorted.
+    /// The policies of the new token, sorted; at most [`POLICIES_MAX`] beside `default`.
     pub(super) fn policies(&self, input: &Create) -> Result<Vec<String>, Error> {
         let asked = input.policies.as_deref().unwrap_or_default();
         let asked: Vec<_> = asked.iter().map(|name| sanitize_name(name)).filter(|name| !name.is_empty()).collect();
-        if asked.len() > POLICIES_MAX {
-            return Err(Error::Invalid(format!("{} policies, the most is {POLICIES_MAX}", asked.len()).into()));
-        }
-        let (is_inherited, parent) = (asked.is_empty(), &self.parent.entry.value);
+        let parent = &self.parent.entry.value;
         let mut policies = match self.role.filter(|role| role.entry.limits_policies()) {
             Some(role) => role.entry.policies(asked, &parent.policies, input.no_default_policy)?,
             None => self.subset(asked, input.no_default_policy)?,
@@ -229,11 +226,14 @@ impl Maker<'_> {
             return Ok(vec![ROOT.to_owned()]);
         }
         if input.no_default_policy {
-            // Named, it is wanted all the same.
-            policies.retain(|name| name != DEFAULT || !is_inherited);
+            policies.retain(|name| name != DEFAULT);
         }
         policies.sort();
         policies.dedup();
+        let named = policies.iter().filter(|name| *name != DEFAULT).count();
+        if named > POLICIES_MAX {
+            return Err(Error::Invalid(format!("{named} policies, the most is {POLICIES_MAX}").into()));
+        }
         Ok(policies)
     }
 
@@ -245,8 +245,10 @@ impl Maker<'_> {
             return Err(Error::invalid("child policies must be subset of parent"));
         }
         let adds_default = !no_default && !self.role.is_some_and(|role| role.entry.has_no_default_policy);
-        let mut policies = if asked.is_empty() { parent.clone() } else { asked };
-        if adds_default && (self.is_sudo || parent.iter().any(|name| name == DEFAULT)) {
+        // What is inherited is what the parent has, whoever asks.
+        let (is_inherited, has_default) = (asked.is_empty(), parent.iter().any(|name| name == DEFAULT));
+        let mut policies = if is_inherited { parent.clone() } else { asked };
+        if adds_default && (has_default || (self.is_sudo && !is_inherited)) {
             policies.push(DEFAULT.to_owned());
         }
         Ok(policies)

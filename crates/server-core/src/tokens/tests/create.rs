@@ -79,6 +79,9 @@ async fn sudo_gives_any_policy_but_root() {
     let (bench, _) = bench_with_parent().await;
     let boss = bench.token(json!({ "policies": "boss", "no_default_policy": true })).await;
     assert_eq!(policies(&bench, &boss, json!({ "policies": ["a", "x"] })).await, json!(["a", "default", "x"]));
+    assert_eq!(policies(&bench, &boss, json!({})).await, json!(["boss"]), "what is inherited is the parent's");
+    let named = json!({ "policies": ["default", "a"], "no_default_policy": true });
+    assert_eq!(policies(&bench, &boss, named).await, json!(["a"]));
     let text = "root tokens may not be created without parent token being root";
     assert_eq!(made(&bench, &boss, json!({ "policies": ["root"] })).await, invalid(text));
     assert_eq!(made(&bench, &boss, json!({ "policies": ["a", "ROOT "] })).await, invalid(text));
