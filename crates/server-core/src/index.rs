@@ -45,21 +45,24 @@ impl Index {
         encode(&cluster, self.barrier.seen())
     }
 
-    /// Waits until this node has seen what the client has. `sent` is bounded by the front door.
+    /// Waits until this node has seen what the client has; whether it had to. `sent` is bounded by the front door.
     ///
     /// # Errors
     /// [`Error::NotYetSeen`] after half a second, or when the store gives no answer.
-    pub(crate) async fn reach(&self, sent: &[String]) -> Result<(), Error> {
-        let Ok(cluster) = self.identity.cluster() else { return Ok(()) };
+    pub(crate) async fn reach(&self, sent: &[String]) -> Result<bool, Error> {
+        if sent.is_empty() {
+            return Ok(false);
+        }
+        let Ok(cluster) = self.identity.cluster() else { return Ok(false) };
         let positions = sent.iter().filter_map(|text| decode(&cluster, text));
-        let Some(wanted) = positions.max() else { return Ok(()) };
+        let Some(wanted) = positions.max() else { return Ok(false) };
         if self.barrier.seen() >= wanted {
-            return Ok(());
+            return Ok(false);
         }
         let deadline = self.env.monotonic().saturating_add(PATIENCE);
         loop {
             if self.barrier.now().await.map_err(from_barrier)? >= wanted {
-                return Ok(());
+                return Ok(true);
             }
             if self.env.monotonic() >= deadline {
                 return Err(Error::NotYetSeen);

@@ -11,7 +11,7 @@ use barrier::Barrier;
 use barrier::seal::{Device, InitOptions, SealControl, SealStatus};
 use env::Env;
 use framework::router::TableError;
-use framework::{Answer, BrowserSettings, Error, Mounted, Operation, Request, Service};
+use framework::{Answer, BrowserSettings, Error, Mounted, Request, Service};
 use secret::{Secret, SecretBytes};
 
 mod browser;
@@ -205,11 +205,7 @@ impl Drop for Core {
 impl Service for Core {
     async fn answer(&self, request: Request) -> Answer {
         let _listed = self.in_flight.enter(&request);
-        let request_id = request.id.clone();
-        let is_change = request.operation.has_body() || request.operation == Operation::Delete;
-        let (mount_type, result) = self.pipeline.handle(request).await;
-        let index = if is_change && result.is_ok() { self.pipeline.index.current() } else { None };
-        Answer { request_id, mount_type, result, index }
+        self.pipeline.handle(request).await
     }
 
     async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {

@@ -8,7 +8,7 @@ use env::Env;
 use framework::context::Caller;
 use framework::engine::Route;
 use framework::openapi::{MountPath, Section};
-use framework::{Access, Context, Error, Mounted, Namespace, Operation, Reply, Request};
+use framework::{Access, Answer, Context, Error, Mounted, Namespace, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
 use crate::index::Index;
@@ -33,6 +33,14 @@ pub(crate) struct Pipeline {
     pub(crate) index: Index,
 }
 
+/// A request that was answered.
+struct Done {
+    mount_type: String,
+    reply: Reply,
+    /// How far the store had come, for those who made a change.
+    index: Option<String>,
+}
+
 /// A request whose destination is known.
 struct Target<'r> {
     namespace: Arc<Namespace>,
@@ -48,36 +56,44 @@ struct Target<'r> {
 }
 
 impl Pipeline {
-    /// Answers a request; tells the engine type that did.
-    pub(crate) async fn handle(&self, mut request: Request) -> (String, Result<Reply, Error>) {
+    /// Answers a request.
+    pub(crate) async fn handle(&self, mut request: Request) -> Answer {
         let data = std::mem::take(&mut request.data);
         match self.run(&request, data).await {
-            Ok((mount_type, reply)) => (mount_type, Ok(reply)),
-            Err(error) => (String::new(), Err(error)),
+            Ok(Done { mount_type, reply, index }) => {
+                Answer { request_id: request.id, mount_type, result: Ok(reply), index }
+            }
+            Err(error) => Answer { request_id: request.id, mount_type: String::new(), result: Err(error), index: None },
         }
     }
 
-    async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<(String, Reply), Error> {
+    async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<Done, Error> {
         wrapping::check_ttl(request.wrap_ttl)?;
-        if !request.indexes.is_empty() {
-            self.index.reach(&request.indexes).await?;
+        let mut target = self.resolve(request).await?;
+        let mut access = access(target.as_ref());
+        // Whoever probes a node asks how that one is, whatever it has seen of the store.
+        if !access.works_while_sealed && self.index.reach(&request.indexes).await? {
+            target = self.resolve(request).await?;
+            access = self::access(target.as_ref());
         }
-        let target = self.resolve(request).await?;
-        let access = target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
-        let access = access.unwrap_or_default();
         let token = self.authenticate(request, access).await;
         let token = token.map_err(|error| not_a_wrapping_token(error, request, access, &data))?;
         let used = self.spend(token.as_deref(), access).await?;
         let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated).await;
         // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
-        let is_logged_in = token.is_some() || matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
-        if request.wrap_ttl.is_some() && is_logged_in && !access.works_while_sealed {
+        let is_login = matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
+        if request.wrap_ttl.is_some() && (is_login || !access.is_unauthenticated) {
             result = self.wrap(request, result).await;
         }
         if let (Use::Last, Some(token)) = (used, &token) {
             self.retire(token).await;
         }
-        result
+        let (mount_type, reply) = result?;
+        // Strangers learn nothing of the store, and get nothing that makes a node wait.
+        let is_known = token.is_some() || reply.auth.is_some();
+        let is_change = request.operation.has_body() || request.operation == Operation::Delete;
+        let index = if is_known && is_change { self.index.current() } else { None };
+        Ok(Done { mount_type, reply, index })
     }
 
     /// Spends one use of the caller's token. That of a wrapped reply is good for opening it alone, and is not spent by
@@ -188,6 +204,11 @@ impl Pipeline {
             headers: target.mount.as_ref().map(|it| headers::let_in(request, &it.settings)).unwrap_or_default(),
         }
     }
+}
+
+/// What the row says of who may call it; what leads nowhere is like any row.
+fn access(target: Option<&Target<'_>>) -> Access {
+    target.and_then(|target| target.route.as_ref().ok()).map(|route| route.access).unwrap_or_default()
 }
 
 /// A bad token where one of a wrapped reply may come is told as that, unless the body names the one that is meant.

@@ -90,6 +90,10 @@ async fn changes_are_told_in_the_form_that_clients_merge() {
     assert_eq!(index_of(&bench, Operation::Read, "sys/policies/acl/default", json!({})).await, None);
     assert_eq!(index_of(&bench, Operation::List, "sys/policies/acl", json!({})).await, None);
     assert_eq!(index_of(&bench, Operation::Update, "sys/policies/acl/root", json!({})).await, None, "a refusal");
+    let decoded = json!({ "encoded_token": "AAAA", "otp": "abc" });
+    let stranger = bench.nobody().request(Operation::Update, "sys/decode-token", decoded);
+    let answer = bench.core.answer(stranger).await;
+    assert!(answer.result.is_ok() && answer.index.is_none(), "strangers are told nothing: {answer:?}");
 }
 
 #[tokio::test]
@@ -135,6 +139,9 @@ async fn a_node_that_lags_waits_half_a_second_and_then_says_so() {
     let waited = two.clock.monotonic().saturating_sub(before);
     assert!(waited >= PATIENCE && waited < PATIENCE * 2, "{waited:?}");
     assert_eq!(read_with(&two, &[]).await["data"]["name"], "a", "without the index nobody waits");
+    let mut probe = two.nobody().request(Operation::Read, "sys/health", json!({}));
+    probe.indexes = vec![index.clone()];
+    assert!(two.nobody().send(probe).await["data"].is_object(), "a probe is about the node");
     let catching_up = async {
         let sent = [index.as_str()];
         let reading = read_with(&two, &sent);

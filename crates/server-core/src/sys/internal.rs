@@ -118,7 +118,12 @@ async fn read_openapi(part: &MountsPart, context: &Context, input: Openapi) -> R
         let path = full_path(it.kind(), &it.path);
         it.engine_type == "system" || token.as_ref().is_some_and(|token| token.acl.has_any_below(&path))
     };
-    let mut seen = part.mounts.all(&context.namespace.id).await?;
+    let ns = context.namespace.id.as_str();
+    // Nobody in particular sees the server's own endpoints alone, and must not make it look through all mounts.
+    let mut seen = match &token {
+        Some(_) => part.mounts.all(ns).await?,
+        None => part.mounts.at(ns, Kind::Secrets, "sys/").await?.map(|it| it.settings.clone()).into_iter().collect(),
+    };
     seen.retain(is_seen);
     seen.sort_by(|a, b| (a.kind() == Kind::Auth, &a.path).cmp(&(b.kind() == Kind::Auth, &b.path)));
     if input.generic_mount_paths {

@@ -120,6 +120,7 @@ async fn lists_of_ten_thousand_mounts_are_whole_and_for_nobody_they_cost_nothing
     for _ in 0..3 {
         assert_eq!(bench.nobody().read("sys/internal/ui/mounts").await, before_login);
     }
+    assert!(bench.nobody().read("sys/internal/specs/openapi").await["data"]["paths"].is_object());
     assert_eq!(counting.take(), Tally::default());
     bench.root().write("sys/mounts/m78/tune", json!({ "listing_visibility": "unauth" })).await;
     let now = bench.nobody().read("sys/internal/ui/mounts").await;
