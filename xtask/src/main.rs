@@ -1,7 +1,7 @@
 //! Automation of the workspace: `cargo xtask ci [--quick]` is the gate, `cargo xtask tidy` its own rules alone.
 //!
 //! It reads the sources and asks cargo; it must never depend on a crate of ours, so that it still runs when they do
-//! not compile, and never change a file.
+//! not compile, and never change a file but the page of `api-coverage --write`.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what the commands print is what they are for")]
 
@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use cargo_metadata::{Metadata, MetadataCommand};
 
+mod api_coverage;
 mod ci;
 mod tidy;
 
@@ -17,7 +18,9 @@ const USAGE: &str = "\
 cargo xtask ci           everything that a change must pass
 cargo xtask ci --quick   format, tidy, and clippy and tests of the crates that differ from the last commit
 cargo xtask tidy         the house rules that a machine can check
-cargo xtask dependencies every dependency with its license";
+cargo xtask dependencies every dependency with its license
+cargo xtask api-coverage [--reference FILE] [--write]
+                         which operations of the published API are answered; --write puts it into docs/";
 
 fn main() -> ExitCode {
     match run() {
@@ -37,6 +40,7 @@ fn run() -> Result<ExitCode> {
         ["ci"] => ci::run(&workspace, ci::Extent::Whole)?,
         ["ci", "--quick"] => ci::run(&workspace, ci::Extent::Quick)?,
         ["tidy"] => tidy::run(&workspace)?,
+        ["api-coverage", rest @ ..] => api_coverage::run(&workspace, rest)?,
         ["dependencies"] => tidy::print_dependencies(&workspace)?,
         _ => {
             eprintln!("{USAGE}");
