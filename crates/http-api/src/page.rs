@@ -21,8 +21,10 @@ pub(crate) fn ui(custom: &[(String, String)]) -> Answered {
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("service-worker-allowed", HeaderValue::from_static("/"));
     // Checked when they were set; one that cannot be sent all the same must not take the page away.
-    let sendable =
-        |(name, value): &(String, String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+    let sendable = |(name, value): &(String, String)| {
+        let name = HeaderName::try_from(name).ok().filter(|name| !response::NAMES_FRAMING.contains(name))?;
+        Some((name, HeaderValue::try_from(value).ok()?))
+    };
     let custom: Vec<_> = custom.iter().filter_map(sendable).collect();
     for (name, _) in &custom {
         headers.remove(name);

@@ -27,8 +27,9 @@ pub(crate) enum EncodeError {
     ContentType,
 }
 
-/// A reply's own headers may not change how its bytes are read: that is for the protocol and for the body to say.
-const NAMES_FRAMING: [HeaderName; 6] = [
+/// Headers of replies and pages may not change how their bytes are read: that is for the protocol and for the body to
+/// say.
+pub(crate) const NAMES_FRAMING: [HeaderName; 6] = [
     header::CONNECTION,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,

@@ -117,10 +117,13 @@ async fn the_web_interface_has_its_headers_and_the_operators_instead() {
         pair("X-Custom", "one"),
         pair("X-Custom", "two"),
         pair("not a name", "x"),
+        pair("Content-Length", "1"),
+        pair("Transfer-Encoding", "chunked"),
     ];
     rig.set_browser_settings(Ok(BrowserSettings { ui_headers, cors: None }));
     let custom = rig.get("/ui/").await;
     assert_eq!((custom.status, custom.header("content-security-policy")), (200, Some("default-src 'self'")));
+    assert_eq!(custom.body, plain.body, "the operator's headers do not change how the page is read");
     assert_eq!(custom.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(custom.headers.iter().filter(|line| line.to_lowercase().starts_with("x-custom: ")).count(), 2);
     for target in ["/v1/a", "/robots.txt"] {

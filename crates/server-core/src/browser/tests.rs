@@ -117,6 +117,7 @@ async fn headers_that_cannot_be_sent_are_refused() {
     for (header, values, text) in [
         ("X-A", json!([]), "header and values must be specified"),
         ("x-vault-token", json!(["a"]), "X-Vault headers cannot be set"),
+        ("Content-Length", json!(["1"]), "headers that say how the page is read cannot be set"),
         ("two words", json!(["a"]), name),
         ("X-A", json!(["a\nb"]), value),
         ("X-A", json!(vec!["a"; 17]), "a header has at most 16 values"),

@@ -6,6 +6,10 @@ use serde_json::json;
 
 use crate::browser::Browser;
 
+/// Headers that say how the bytes of a page are read. With another value of them there is no page.
+const NAMES_FRAMING: [&str; 6] =
+    ["connection", "content-length", "content-type", "date", "transfer-encoding", "upgrade"];
+
 pub(super) fn paths() -> Vec<Path<Browser>> {
     vec![
         Path::new("config/cors", "Which pages of other origins may call the API from a browser.")
@@ -106,11 +110,15 @@ async fn write_header(browser: &Browser, _: &Context, input: WriteHeader) -> Res
     if input.values.is_empty() {
         return Err(Error::invalid("header and values must be specified"));
     }
-    if input.header.to_ascii_lowercase().starts_with("x-vault-") {
+    let name = input.header.to_ascii_lowercase();
+    if name.starts_with("x-vault-") {
         return Err(Error::invalid("X-Vault headers cannot be set"));
     }
+    if NAMES_FRAMING.contains(&name.as_str()) {
+        return Err(Error::invalid("headers that say how the page is read cannot be set"));
+    }
     browser.set_ui_header(&input.header, input.values).await?;
-    if input.header.eq_ignore_ascii_case("content-security-policy") {
+    if name == "content-security-policy" {
         return Ok(
             Reply::empty().warn("the page's own Content-Security-Policy lets nothing foreign in; this one replaces it")
         );
