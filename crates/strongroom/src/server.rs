@@ -234,3 +234,6 @@ async fn run_listeners(listeners: Vec<Listener>, signals: Signals) {
         }
     }
 }
+
+#[cfg(test)]
+mod bad_input;
