@@ -3,7 +3,7 @@
 use api::status::{InitReply, InitStatus, SealStatus};
 use client::{Method, Request};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::{Command, pgp};
 use crate::Failure;
@@ -15,6 +15,13 @@ use crate::session::Session;
 
 const SHARES_DEFAULT: i64 = 5;
 const THRESHOLD_DEFAULT: i64 = 3;
+/// Flags with numbers, and the fields that they are sent in.
+const NUMBERS: [(&str, &str); 4] = [
+    ("key-shares", "secret_shares"),
+    ("key-threshold", "secret_threshold"),
+    ("recovery-shares", "recovery_shares"),
+    ("recovery-threshold", "recovery_threshold"),
+];
 /// The columns of the explanation.
 const WIDTH: usize = 78;
 
@@ -68,21 +75,7 @@ fn initialize(session: &mut Session<'_>) -> Result<u8, Failure> {
     let connection = session.connect()?;
     let failed = |error: client::Error| Failure::api("Error initializing", &error);
     let seal: SealStatus = connection.ask(Request::new(Method::GET, "sys/seal-status")).map_err(failed)?;
-    let (prefix, kind) = if seal.recovery_seal { ("recovery", "recovery") } else { ("key", "secret") };
-    let sharing = Sharing {
-        shares: session.args.number(&format!("{prefix}-shares")).unwrap_or(SHARES_DEFAULT),
-        threshold: session.args.number(&format!("{prefix}-threshold")).unwrap_or(THRESHOLD_DEFAULT),
-    };
-    let mut body = json!({format!("{kind}_shares"): sharing.shares, format!("{kind}_threshold"): sharing.threshold});
-    for (flag, field) in [("pgp-keys", "pgp_keys"), ("recovery-pgp-keys", "recovery_pgp_keys")] {
-        let keys = pgp::read_all(session.args.list(flag))?;
-        if !keys.is_empty() {
-            body[field] = json!(keys);
-        }
-    }
-    if let Some(file) = session.args.text("root-token-pgp-key") {
-        body["root_token_pgp_key"] = json!(pgp::read(file)?);
-    }
+    let (sharing, body) = wishes(session, seal.recovery_seal)?;
     let reply: InitReply = connection.call(Request::new(Method::PUT, "sys/init").json(&body)).map_err(failed)?;
     let is_auto = seal.recovery_seal;
     if session.format != Format::Table {
@@ -90,6 +83,35 @@ fn initialize(session: &mut Session<'_>) -> Result<u8, Failure> {
     }
     session.terminal.out(&text(session, &reply, sharing, is_auto))?;
     Ok(0)
+}
+
+/// What the server is asked for. Every flag is sent as it was given, also one that does not fit the seal: the server
+/// refuses it, whereas keys of another number than the user wanted could not be taken back. Only defaults go by the seal.
+fn wishes(session: &Session<'_>, is_auto: bool) -> Result<(Sharing, Value), Failure> {
+    let args = &session.args;
+    let mut body = Map::new();
+    for (flag, field) in NUMBERS {
+        if let Some(number) = args.number(flag) {
+            body.insert(field.to_owned(), json!(number));
+        }
+    }
+    let (prefix, kind) = if is_auto { ("recovery", "recovery") } else { ("key", "secret") };
+    let sharing = Sharing {
+        shares: args.number(&format!("{prefix}-shares")).unwrap_or(SHARES_DEFAULT),
+        threshold: args.number(&format!("{prefix}-threshold")).unwrap_or(THRESHOLD_DEFAULT),
+    };
+    body.insert(format!("{kind}_shares"), json!(sharing.shares));
+    body.insert(format!("{kind}_threshold"), json!(sharing.threshold));
+    for (flag, field) in [("pgp-keys", "pgp_keys"), ("recovery-pgp-keys", "recovery_pgp_keys")] {
+        let keys = pgp::read_all(args.list(flag))?;
+        if !keys.is_empty() {
+            body.insert(field.to_owned(), json!(keys));
+        }
+    }
+    if let Some(file) = args.text("root-token-pgp-key") {
+        body.insert("root_token_pgp_key".to_owned(), json!(pgp::read(file)?));
+    }
+    Ok((sharing, Value::Object(body)))
 }
 
 fn print_status(session: &mut Session<'_>) -> Result<u8, Failure> {

@@ -109,6 +109,30 @@ fn new_keys_and_root_tokens_are_as_written() {
 }
 
 #[test]
+fn shares_are_asked_for_as_given_whatever_the_seal() {
+    const KEYS: &str = r#"{"keys":["61"],"keys_base64":["YQ=="],"root_token":"hvs.root"}"#;
+    for (line, is_auto, body) in [
+        ("", false, r#"{"secret_shares":5,"secret_threshold":3}"#),
+        ("", true, r#"{"recovery_shares":5,"recovery_threshold":3}"#),
+        (
+            "-key-shares=3 -key-threshold=2",
+            true,
+            r#"{"recovery_shares":5,"recovery_threshold":3,"secret_shares":3,"secret_threshold":2}"#,
+        ),
+        ("-recovery-shares=1", false, r#"{"recovery_shares":1,"secret_shares":5,"secret_threshold":3}"#),
+        ("-recovery-threshold=2", true, r#"{"recovery_shares":5,"recovery_threshold":2}"#),
+    ] {
+        let server = Server::start(move |request| match request.target.as_str() {
+            "/v1/sys/seal-status" => Answer::new(200, &format!(r#"{{"recovery_seal":{is_auto}}}"#)),
+            _ => Answer::new(200, KEYS),
+        });
+        let ended = Stage::at(&server).run(&format!("operator init {line}"));
+        assert_eq!(ended.code, 0, "{line}: {}", ended.stderr);
+        assert_eq!(server.received().last().map(|call| call.body.clone()).as_deref(), Some(body), "{line}");
+    }
+}
+
+#[test]
 fn a_piped_key_goes_to_the_attempt_that_was_named() {
     let server = Server::start(|_| Answer::new(200, r#"{"nonce":"somebody else's","started":true,"progress":1}"#));
     let stage = Stage::at(&server).stdin("key\n");
