@@ -29,6 +29,10 @@ const REPLY_LIMITS: Limits = Limits {
     tokens: usize::MAX,
 };
 
+/// What an object has at least one of that is an envelope, or an error body.
+const ENVELOPE_FIELDS: [&str; 9] =
+    ["request_id", "lease_id", "lease_duration", "renewable", "data", "warnings", "auth", "wrap_info", "errors"];
+
 /// How often a call is repeated, whatever the settings say, when the node that answers has not seen what we have: it did
 /// nothing, and another node or the next moment is enough.
 const BEHIND_REPEATS: u32 = 2;
@@ -247,7 +251,7 @@ impl Client {
         if reply.body.iter().all(u8::is_ascii_whitespace) {
             return Ok(None);
         }
-        decode(&reply.body).map(Some).ok_or(Error::Decode { method, url: Box::new(url) })
+        decode_envelope(&reply.body).map(Some).ok_or(Error::Decode { method, url: Box::new(url) })
     }
 
     /// Sends, follows one redirect, and returns the answer whatever its status is.
@@ -376,6 +380,19 @@ async fn read_body(method: &Method, url: &Url, mut response: reqwest::Response) 
             Err(source) => return Err(Error::Send { method, url, source: source.without_url() }),
         }
     }
+}
+
+/// A reply with its envelope. Some endpoints, `sys/health` among them, answer without one: what they say is the data, as
+/// the usual clients have it.
+fn decode_envelope(body: &[u8]) -> Option<Envelope> {
+    let value = api::json::parse(body, &REPLY_LIMITS).ok()?;
+    let is_bare = value
+        .as_object()
+        .is_some_and(|object| !object.is_empty() && object.keys().all(|key| !ENVELOPE_FIELDS.contains(&key.as_str())));
+    if is_bare {
+        return Some(Envelope { data: Some(value), ..Envelope::default() });
+    }
+    serde_json::from_value(value).ok()
 }
 
 /// By way of a value, since that way has no bound on the depth. Why it fails is not told: it would repeat the reply.

@@ -97,6 +97,22 @@ async fn a_404_to_a_change_is_a_refusal() {
 }
 
 #[tokio::test]
+async fn a_reply_without_an_envelope_is_data() {
+    for (body, data) in [
+        (r#"{"initialized":true,"sealed":false}"#, Some(json!({"initialized": true, "sealed": false}))),
+        (r#"{"request_id":"r","data":null,"initialized":true}"#, None),
+        (r#"{"errors":["no"]}"#, None),
+        ("{}", None),
+    ] {
+        let server = Server::start(move |_| Answer::new(200, body));
+        let client = client(&server);
+        for outcome in [client.read("x", &[]).await, client.write("x", &json!({})).await] {
+            assert_eq!(outcome.expect("an answer").and_then(|reply| reply.data), data, "{body}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_empty_success_is_nothing() {
     let server = Server::script(vec![Answer::new(204, "")]);
     assert!(client(&server).write("x", &json!({})).await.expect("an answer").is_none());
