@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use crate::output::warning_text;
+
 /// The exit code for what the server refused or could not answer.
 pub(crate) const EXIT_API: u8 = 2;
 
@@ -23,7 +25,11 @@ impl Failure {
         if let client::Error::Described(line) = error {
             return Self { code: 0, message: line.to_string() };
         }
-        Self { code: EXIT_API, message: format!("{what}: {}", chain(error)) }
+        let mut message = format!("{what}: {}", chain(error));
+        if let Some(warnings) = warning_text(error.warnings()) {
+            message = format!("{}\n\n{}", message.trim_end(), warnings.trim_end());
+        }
+        Self { code: EXIT_API, message }
     }
 
     /// The server has nothing of that.

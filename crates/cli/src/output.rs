@@ -169,15 +169,21 @@ pub(crate) fn print_field(session: &mut Session<'_>, name: &str, value: Option<V
 
 /// Tells the warnings of a reply, beside the output.
 pub(crate) fn warn(session: &mut Session<'_>, reply: &Envelope) {
-    let warnings = reply.warnings.as_deref().unwrap_or_default();
+    if let Some(text) = warning_text(reply.warnings.as_deref().unwrap_or_default()) {
+        session.terminal.err(&text);
+    }
+}
+
+/// Warnings as they are told, each with an empty line behind it; `None` if there are none.
+pub(crate) fn warning_text(warnings: &[String]) -> Option<String> {
     if warnings.is_empty() {
-        return;
+        return None;
     }
-    session.terminal.err("WARNING! The following warnings were returned from the server:\n");
+    let mut text = "WARNING! The following warnings were returned from the server:\n".to_owned();
     for warning in warnings {
-        let text = wrap(&format!("* {warning}"), WIDTH, "  ");
-        session.terminal.err(&format!("{text}\n"));
+        text.push_str(&format!("\n{}\n", wrap(&format!("* {warning}"), WIDTH, "  ")));
     }
+    Some(text)
 }
 
 /// A value as Go prints it with `%v`: text as it is, `[a b]`, `map[k:v]`, `<nil>`.

@@ -79,6 +79,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the server hints at beside a refusal; none if there was no answer.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        match self {
+            Self::Api(error) => &error.warnings,
+            _ => &[],
+        }
+    }
+
     /// The status of a refusal; `None` if there was no answer.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
@@ -102,6 +111,8 @@ pub struct ApiError {
     pub namespace: Option<String>,
     /// What the server says.
     pub errors: Vec<String>,
+    /// What the server hints at beside its errors, such as a path that was meant.
+    pub warnings: Vec<String>,
     /// Whether `errors` is one text that did not come as an error body, such as a proxy's page.
     pub is_raw: bool,
 }
@@ -116,8 +127,17 @@ impl ApiError {
                 (vec![String::from_utf8_lossy(shown).into_owned()], true)
             }
         };
-        Self { method, url, status: reply.status, namespace, errors, is_raw }
+        let hints = serde_json::from_slice::<Hints>(&reply.body).unwrap_or_default();
+        let warnings = hints.warnings.unwrap_or_default();
+        Self { method, url, status: reply.status, namespace, errors, warnings, is_raw }
     }
+}
+
+/// What a refusal may have beside its errors.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Hints {
+    warnings: Option<Vec<String>>,
 }
 
 impl std::error::Error for ApiError {}

@@ -83,7 +83,7 @@ fn patch(session: &mut Session<'_>) -> Result<u8, Failure> {
                     merge_here(&connection, &path, changes, cas)?
                 }
                 // There is no version to merge into, or it is a deleted one.
-                Err(error) if error.status() == Some(404) => return Err(absent(&path)),
+                Err(error) if error.status() == Some(404) && error.warnings().is_empty() => return Err(absent(&path)),
                 reply => reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))?,
             }
         }
