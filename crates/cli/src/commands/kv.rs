@@ -194,16 +194,22 @@ fn get(session: &mut Session<'_>) -> Result<u8, Failure> {
     let query: Vec<_> = version.map(|version| ("version".to_owned(), version.to_string())).into_iter().collect();
     let reply = connection.read(&path, &query);
     let reply = reply.map_err(|error| Failure::api(&format!("Error reading {path}"), &error))?;
-    let Some(reply) = found(session, reply, &path)? else {
-        return Err(Failure::absent(format!("No value found at {path}")));
-    };
+    let reply = found(session, reply, &path)?;
     let outer = reply.data.as_ref().filter(|_| place.is_versioned && reply.wrap_info.is_none());
     let inner = outer.and_then(|data| data.get("data"));
-    if let (Some(name), Some(_)) = (session.args.text("field").map(str::to_owned), outer) {
-        return match inner {
-            Some(Value::Object(data)) => print_field(session, &name, data.get(&name).cloned()),
-            _ => Err(Failure::absent(format!("No data found at {path}"))),
-        };
+    if let (Some(name), None) = (session.args.text("field").map(str::to_owned), &reply.wrap_info) {
+        let secret = if outer.is_some() { inner } else { reply.data.as_ref() };
+        match secret {
+            Some(Value::Object(data)) if name == "data" && !data.contains_key("data") => {
+                return print_field(session, &name, secret.cloned());
+            }
+            Some(Value::Object(data)) if outer.is_some() => {
+                return print_field(session, &name, data.get(&name).cloned());
+            }
+            _ if outer.is_some() => return Err(Failure::absent(format!("No data found at {path}"))),
+            // Without versions, the envelope has fields too.
+            _ => {}
+        }
     }
     if !is_plain(session) || reply.wrap_info.is_some() {
         return print_reply(session, &reply);

@@ -74,9 +74,7 @@ fn get(session: &mut Session<'_>) -> Result<u8, Failure> {
     let path = place.path("metadata");
     let reply = connection.read(&path, &[]);
     let reply = reply.map_err(|error| Failure::api(&format!("Error reading {path}"), &error))?;
-    let Some(mut reply) = found(session, reply, &path)? else {
-        return Err(Failure::absent(format!("No value found at {path}")));
-    };
+    let mut reply = found(session, reply, &path)?;
     if !is_plain(session) || reply.wrap_info.is_some() {
         return print_reply(session, &reply);
     }

@@ -3,7 +3,7 @@
 use api::reply::Envelope;
 use client::{Method, Request};
 use secret::SecretString;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{Command, MANY};
 use crate::connection::{Answer, Connection};
@@ -126,31 +126,20 @@ fn read(session: &mut Session<'_>) -> Result<u8, Failure> {
         return Ok(0);
     }
     let reply = connection.read(&path, &query).map_err(failed)?;
-    match found(session, reply, &path)? {
-        Some(reply) => print_reply(session, &reply),
-        None => Err(Failure::absent(format!("No value found at {path}"))),
-    }
+    let reply = found(session, reply, &path)?;
+    print_reply(session, &reply)
 }
 
-/// The reply if it brings anything. One that has only warnings tells them; programs get an empty object.
-pub(super) fn found(
-    session: &mut Session<'_>,
-    reply: Option<Envelope>,
-    path: &str,
-) -> Result<Option<Envelope>, Failure> {
+/// The reply, if it brings anything: the lack of it is told beside the output in every format, warnings with it.
+pub(super) fn found(session: &mut Session<'_>, reply: Option<Envelope>, path: &str) -> Result<Envelope, Failure> {
     let is_something = |reply: &Envelope| reply.data.is_some() || reply.auth.is_some() || reply.wrap_info.is_some();
     match reply {
-        Some(reply) if is_something(&reply) => Ok(Some(reply)),
+        Some(reply) if is_something(&reply) => Ok(reply),
         reply => {
-            if session.format == Format::Json || session.format == Format::Yaml {
-                print_structure(session, &Map::new())?;
-                return Err(Failure::absent(""));
-            }
             if let Some(reply) = reply {
                 warn(session, &reply);
-                return Err(Failure::absent(format!("No value found at {path}")));
             }
-            Ok(None)
+            Err(Failure::absent(format!("No value found at {path}")))
         }
     }
 }

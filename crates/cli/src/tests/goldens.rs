@@ -133,6 +133,10 @@ fn logical_commands_are_as_written() {
                 "creation_time":"2026-01-02T03:04:05.5Z","creation_path":"wrapped"}}"#,
         ),
         "GET /v1/warned" => Answer::new(404, r#"{"warnings":["Invalid path for a versioned K/V secrets engine."]}"#),
+        "PUT /v1/warned" | "PATCH /v1/warned" | "DELETE /v1/warned" => {
+            Answer::new(404, r#"{"errors":[],"warnings":["Invalid path for a versioned K/V secrets engine."]}"#)
+        }
+        "GET /v1/sys/health" | "PUT /v1/sys/unseal" => Answer::new(200, r#"{"initialized":true,"sealed":false,"t":1}"#),
         "GET /v1/denied" => refusal(403, "1 error occurred:\\n\\t* permission denied\\n\\n"),
         "GET /v1/names?list=true" => reply(r#"{"keys":["b","a/","c"]}"#),
         "GET /v1/names?scan=true" => reply(r#"{"keys":["a/x","a/y/z","b","c"]}"#),
@@ -158,7 +162,16 @@ fn logical_commands_are_as_written() {
         "read -field=wrapping_token wrapped",
         "read missing",
         "read -format=json missing",
+        "read sys/health",
+        "read -format=json sys/health",
+        "read -field=sealed sys/health",
+        "list -format=json sys/health",
+        "write sys/unseal key=k",
         "read warned",
+        "read -format=json warned",
+        "write warned k=v",
+        "patch warned k=v",
+        "delete warned",
         "read denied",
         "list names",
         "list -format=json names",
@@ -199,6 +212,9 @@ fn kv_commands_are_as_written() {
         "GET /v1/secret/data/app" => {
             reply(&format!(r#"{{"data":{{"password":"hunter2","user":"u"}},"metadata":{METADATA}}}"#))
         }
+        "GET /v1/secret/data/nested" => {
+            reply(&format!(r#"{{"data":{{"data":"its own","user":"u"}},"metadata":{METADATA}}}"#))
+        }
         "GET /v1/secret/data/deleted" => Answer::new(
             404,
             r#"{"data":{"data":null,"metadata":{"created_time":"2026-01-02T03:04:05Z","custom_metadata":null,
@@ -228,7 +244,13 @@ fn kv_commands_are_as_written() {
         "kv get -format=json secret/app",
         "kv get plain/app",
         "kv get -field=k plain/app",
+        "kv get -field=data secret/app",
+        "kv get -field=data -format=json secret/app",
+        "kv get -field=data -format=json secret/nested",
+        "kv get -field=data -format=json plain/app",
         "kv get secret/deleted",
+        "kv get -format=json secret/absent",
+        "kv get -format=json plain/absent",
         "kv get -field=user secret/deleted",
         "kv get secret/absent",
         "kv list secret",
