@@ -13,7 +13,7 @@ use secret::SecretString;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::config::{Config, ConfigError, Description};
+use crate::config::{Config, ConfigError, Description, Tls};
 use crate::error::{ApiError, Error};
 use crate::index::Seen;
 use crate::pace::Pace;
@@ -43,6 +43,8 @@ pub struct Client {
     http: reqwest::Client,
     address: Url,
     socket: Option<PathBuf>,
+    /// Only for descriptions of calls; connections have theirs in `http`.
+    tls: Tls,
     headers: HeaderMap,
     namespace: Option<String>,
     retries: u32,
@@ -123,6 +125,7 @@ impl Client {
             headers: headers(config)?,
             address: address.url,
             socket: address.socket,
+            tls: config.tls.clone(),
             namespace: config.namespace.clone(),
             retries: config.retries,
             retry_wait: config.retry_wait,
@@ -260,7 +263,7 @@ impl Client {
         match &self.describe {
             Some(Description::Curl(token)) => {
                 return Err(Error::Described(
-                    curl::line(&request, &url, self.socket.as_deref(), &self.headers, token).into(),
+                    curl::line(&request, &url, self.socket.as_deref(), &self.tls, &self.headers, token).into(),
                 ));
             }
             Some(Description::Policy) => return Err(Error::Described(rights::policy(&request).into())),

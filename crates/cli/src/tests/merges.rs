@@ -88,17 +88,17 @@ fn a_described_call_is_not_made() {
     for (line, expected) in [
         (
             "read -output-curl-string a/b",
-            "curl -H 'x-vault-request: true' -H \"x-vault-token: $(vault print token)\" SERVER/v1/a/b\n",
+            "curl -H \"X-Vault-Token: $(vault print token)\" -H \"X-Vault-Request: true\" SERVER/v1/a/b\n",
         ),
         (
             "kv put -output-curl-string two/a k=v",
-            "curl -X PUT -H 'x-vault-request: true' -H \"x-vault-token: $(vault print token)\" \
-             -H 'content-type: application/json' -d '{\"data\":{\"k\":\"v\"},\"options\":{}}' SERVER/v1/two/data/a\n",
+            "curl -X PUT -H \"X-Vault-Token: $(vault print token)\" -H \"X-Vault-Request: true\" \
+             -H \"Content-Type: application/json\" -d '{\"data\":{\"k\":\"v\"},\"options\":{}}' SERVER/v1/two/data/a\n",
         ),
         (
             "kv patch -method=rw -output-curl-string two/a k=v",
-            "curl -X PUT -H 'x-vault-request: true' -H \"x-vault-token: $(vault print token)\" \
-             -H 'content-type: application/json' -d '{\"data\":{\"k\":\"v\",\"l\":1},\"options\":{\"cas\":3}}' \
+            "curl -X PUT -H \"X-Vault-Token: $(vault print token)\" -H \"X-Vault-Request: true\" \
+             -H \"Content-Type: application/json\" -d '{\"data\":{\"k\":\"v\",\"l\":1},\"options\":{\"cas\":3}}' \
              SERVER/v1/two/data/a\n",
         ),
         ("kv put -output-policy two/a k=v", "path \"two/data/a\" {\n  capabilities = [\"create\", \"update\"]\n}\n"),
@@ -110,7 +110,7 @@ fn a_described_call_is_not_made() {
         ),
         (
             "-output-curl-string status",
-            "curl -H 'x-vault-request: true' -H \"x-vault-token: $(vault print token)\" SERVER/v1/sys/seal-status\n",
+            "curl -H \"X-Vault-Token: $(vault print token)\" -H \"X-Vault-Request: true\" SERVER/v1/sys/seal-status\n",
         ),
     ] {
         let server = serve(|| reply(VERSION));
