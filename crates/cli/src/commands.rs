@@ -1,7 +1,7 @@
 //! The one table of commands: routing, help and flags all come from it.
 
 use crate::Failure;
-use crate::flags::Flag;
+use crate::flags::{self, Flag};
 use crate::session::Session;
 use crate::terminal::Terminal;
 
@@ -130,6 +130,42 @@ pub(crate) fn group_of(args: &[String]) -> String {
         group = longer;
     }
     group
+}
+
+/// Divides flags that stand between the words of a group, or behind them, from the other arguments. Which command is
+/// meant is not known there: a flag of any command of the group tells whether a value follows it.
+pub(crate) fn split_between(args: &[String]) -> Result<(Vec<String>, Vec<String>), Failure> {
+    let (mut words, mut flags) = (Vec::new(), Vec::new());
+    let mut rest = args;
+    while let [first, behind @ ..] = rest {
+        let Some((name, value)) = flags::split(first) else {
+            let longer = [words.as_slice(), std::slice::from_ref(first)].concat();
+            if group_of(&longer).split(' ').count() < longer.len() {
+                break;
+            }
+            (words, rest) = (longer, behind);
+            continue;
+        };
+        if words.is_empty() {
+            break;
+        }
+        flags.push(first.clone());
+        rest = behind;
+        if value.is_none() && takes_value(&words.join(" "), name) {
+            let [value, behind @ ..] = rest else { return Err(flags::lacks_value(name)) };
+            flags.push(value.clone());
+            rest = behind;
+        }
+    }
+    words.extend_from_slice(rest);
+    Ok((flags, words))
+}
+
+/// Whether a flag of a group's commands has a value. One that nobody knows is refused later, by its command.
+fn takes_value(group: &str, name: &str) -> bool {
+    let own = all().filter(|command| below(command.words, group).is_some()).flat_map(|command| command.flags);
+    let mut named = own.chain(flags::GLOBAL).filter(|flag| flag.name == name || flag.alias == Some(name));
+    named.next().is_some_and(|flag| flag.kind != flags::Kind::Switch)
 }
 
 /// The words of a command behind those of `group`, if it belongs there.

@@ -7,7 +7,7 @@
 use crate::commands::{self, Command};
 use crate::flags::{self, Flag, GLOBAL, Kind};
 use crate::session::Session;
-use crate::{Failure, OtherCommand, Terminal};
+use crate::{Failure, OtherCommand, Terminal, scope};
 
 mod install;
 mod names;
@@ -43,9 +43,11 @@ fn candidates(terminal: &mut Terminal, line: &str, others: &[OtherCommand]) -> V
     let other = plain.first().and_then(|word| others.iter().find(|other| other.name == word));
     let mut found = match (pending, commands::find(&plain), other) {
         (Some(flag), ..) => names::of_flag(terminal, &args, flag, &partial),
-        (None, Some((command, _)), _) if partial.starts_with('-') => flag_names(command.flags, GLOBAL),
-        (None, None, Some(other)) if partial.starts_with('-') => flag_names(other.flags, &[]),
-        (None, None, None) if partial.starts_with('-') => flag_names(&[], GLOBAL),
+        (None, Some((command, _)), _) if partial.starts_with('-') => {
+            flag_names(command.flags.iter().chain(scope::shared_flags(command)))
+        }
+        (None, None, Some(other)) if partial.starts_with('-') => flag_names(other.flags.iter()),
+        (None, None, None) if partial.starts_with('-') => flag_names(GLOBAL.iter()),
         (None, Some((command, behind)), _) => {
             let deeper = next_words(command.words, &[]);
             let names = names::of_argument(terminal, &args, command, behind.len(), &partial);
@@ -90,8 +92,8 @@ fn next_words(group: &str, others: &[OtherCommand]) -> Vec<String> {
     words.chain(others.iter().map(|other| other.name.to_owned())).collect()
 }
 
-fn flag_names(own: &[Flag], shared: &[Flag]) -> Vec<String> {
-    own.iter().chain(shared).map(|flag| format!("-{}", flag.name)).collect()
+fn flag_names<'a>(flags: impl Iterator<Item = &'a Flag>) -> Vec<String> {
+    flags.map(|flag| format!("-{}", flag.name)).collect()
 }
 
 /// The surroundings of a question to the server: those of the line, as far as it can be read.

@@ -17,11 +17,19 @@ pub(crate) fn parse(terminal: &mut Terminal, args: &[String]) -> Result<Map<Stri
     Ok(data)
 }
 
-/// The same for flags and queries whose values are taken as they are: `key=value` only.
+/// The same for queries, whose values are taken as they are: `key=value` only.
 pub(crate) fn parse_pairs(args: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    pairs(args).ok_or_else(|| Failure::usage("Failed to parse K=V data: format must be key=value"))
+}
+
+/// The same for what a flag was given.
+pub(crate) fn parse_flag(flag: &str, given: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    pairs(given).ok_or_else(|| Failure::usage(format!("invalid value for flag -{flag}: expected name=value")))
+}
+
+fn pairs(args: &[String]) -> Option<Vec<(String, String)>> {
     let pair = |arg: &String| arg.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let pairs: Option<Vec<_>> = args.iter().map(pair).collect();
-    pairs.ok_or_else(|| Failure::usage("Failed to parse K=V data: format must be key=value"))
+    args.iter().map(pair).collect()
 }
 
 /// All of a file as text, or of standard input for `-`.
@@ -38,10 +46,10 @@ struct Source<'t> {
 impl Source<'_> {
     fn add(&mut self, data: &mut Map<String, Value>, arg: &str) -> Result<(), String> {
         if arg == "-" {
-            return merge(data, &self.stdin()?);
+            return merge(data, &self.stdin()?).map_err(|problem| format!("standard input: {problem}"));
         }
         if let Some(path) = arg.strip_prefix('@') {
-            return merge(data, &named(path)?);
+            return merge(data, &named(path)?).map_err(|problem| format!("{path}: {problem}"));
         }
         let (key, value) = arg.split_once('=').ok_or("format must be key=value")?;
         if key.is_empty() {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::Failure;
+use crate::commands::MANY;
 
 /// One flag of a command.
 #[derive(Debug)]
@@ -200,19 +201,20 @@ fn sort(args: &[String], find: impl Fn(&str) -> Result<&'static Flag, Failure>) 
     Ok(parsed)
 }
 
-/// How many positional arguments there may be.
+/// How many positional arguments there may be. Data, of which there may be any number, is not counted in the message.
 pub(crate) fn check_count(given: usize, min: usize, max: usize) -> Result<(), Failure> {
+    let expected = if min == max || max == MANY { min.to_string() } else { format!("{min}-{max}") };
     if given < min {
-        return Err(Failure::usage(format!("Not enough arguments (expected {min}, got {given})")));
+        return Err(Failure::usage(format!("Not enough arguments (expected {expected}, got {given})")));
     }
     if given > max {
-        return Err(Failure::usage(format!("Too many arguments (expected {max}, got {given})")));
+        return Err(Failure::usage(format!("Too many arguments (expected {expected}, got {given})")));
     }
     Ok(())
 }
 
-/// The name, and the value behind `=`, of what looks like a flag.
-fn split(arg: &str) -> Option<(&str, Option<&str>)> {
+/// The name, and the value behind `=`, of what looks like a flag; `--` and `-` do not.
+pub(crate) fn split(arg: &str) -> Option<(&str, Option<&str>)> {
     let body = arg.strip_prefix("--").or_else(|| arg.strip_prefix('-')).filter(|body| !body.is_empty())?;
     Some(match body.split_once('=') {
         Some((name, value)) => (name, Some(value)),
@@ -249,7 +251,7 @@ fn checked(flag: &Flag, value: String) -> Result<String, Failure> {
     }
 }
 
-fn lacks_value(name: &str) -> Failure {
+pub(crate) fn lacks_value(name: &str) -> Failure {
     Failure::usage(format!("flag needs a value: -{name}"))
 }
 

@@ -1,8 +1,8 @@
 //! Prints help: what commands there are, and what one of them takes.
 
 use crate::commands::{self, Command, GROUPS};
-use crate::flags::{Flag, GLOBAL, Kind};
-use crate::{EXIT_NO_COMMAND, EXIT_USAGE, Failure, OtherCommand, Terminal};
+use crate::flags::{Flag, Kind};
+use crate::{EXIT_NO_COMMAND, EXIT_USAGE, Failure, OtherCommand, Terminal, scope};
 
 /// The columns of help texts.
 const WIDTH: usize = 80;
@@ -72,12 +72,12 @@ pub(crate) fn print_command(terminal: &mut Terminal, command: &Command) -> Resul
         describe(&mut text, command.flags);
     }
     text.push_str("\nOptions of every command:\n");
-    describe(&mut text, GLOBAL);
+    describe(&mut text, scope::shared_flags(command));
     terminal.out(text.trim_end())?;
     Ok(0)
 }
 
-fn describe(text: &mut String, flags: &[Flag]) {
+fn describe(text: &mut String, flags: impl IntoIterator<Item = &'static Flag>) {
     for flag in flags {
         let value = match flag.kind {
             Kind::Switch => "",

@@ -16,6 +16,7 @@ mod failure;
 pub mod flags;
 mod help;
 mod output;
+mod scope;
 mod session;
 mod table;
 mod terminal;
@@ -86,7 +87,7 @@ pub fn program_name(path: &std::ffi::OsStr) -> String {
     name.filter(|name| !name.is_empty()).unwrap_or_else(|| "strongroom".to_owned())
 }
 
-/// Flags may stand before the command's words too; they are moved behind them. A shell that wants to know how a line
+/// Flags may stand before the command's words too, and between them; they are moved behind them. A shell that wants to know how a line
 /// may go on says so in the environment.
 fn dispatch(terminal: &mut Terminal, args: &[String], others: &[OtherCommand]) -> u8 {
     if let Some(line) = completion::requested(terminal) {
@@ -111,20 +112,24 @@ fn choose(
     }
     let asked = rest.first().is_some_and(|word| word == "help");
     let rest = if asked { rest.get(1..).unwrap_or_default() } else { rest };
-    let Some((command, behind)) = commands::find(rest) else {
-        return help::print_group(terminal, rest, others, asked || wants_help(leading) || wants_help(rest));
+    let (between, rest) = commands::split_between(rest)?;
+    let leading = [leading, &between].concat();
+    let Some((command, behind)) = commands::find(&rest) else {
+        return help::print_group(terminal, &rest, others, asked || wants_help(&leading) || wants_help(&rest));
     };
-    if asked || wants_help(leading) || wants_help(behind) {
+    if asked || wants_help(&leading) || wants_help(behind) {
         return help::print_command(terminal, command);
     }
-    let given = [leading, behind].concat();
-    let args = flags::parse(command.flags, &given).and_then(|args| {
+    let args = flags::parse(command.flags, &[&leading, behind].concat()).and_then(|args| {
         flags::check_count(args.positional.len(), command.arguments_min, command.arguments_max)?;
         Ok(args)
     });
-    let args =
-        args.map_err(|failure| failure.hint(format!("See \"{} {} -help\".", terminal.program, command.words)))?;
-    (command.run)(&mut Session::new(terminal, args)?)
+    let hint = format!("See \"{} {} -help\".", terminal.program, command.words);
+    let args = args.map_err(|failure| failure.hint(&hint))?;
+    let mut session = Session::new(terminal, args)?;
+    // What a command would pass over in silence, its user would take for done.
+    scope::check(command, &session).map_err(|failure| failure.hint(&hint))?;
+    (command.run)(&mut session)
 }
 
 /// Prints why the command ended, unless nobody listens any more.

@@ -70,6 +70,12 @@ impl<'t> Session<'t> {
         }
     }
 
+    /// How long wrapped replies are to live, if replies are to be wrapped.
+    pub fn wrap_ttl(&self) -> Option<String> {
+        let from_env = || client::variable(&self.terminal.env, "WRAP_TTL").map(|(_, ttl)| ttl);
+        self.args.text("wrap-ttl").map(str::to_owned).or_else(from_env)
+    }
+
     /// Asks the user for something without showing what is typed.
     pub fn ask(&self, prompt: &str) -> Result<SecretString, Failure> {
         if self.args.is_on("non-interactive") {
@@ -154,7 +160,7 @@ fn canonical(namespace: &str) -> Option<String> {
 }
 
 fn headers(given: &[String]) -> Result<Vec<(String, SecretString)>, Failure> {
-    let pairs = data::parse_pairs(given)?;
+    let pairs = data::parse_flag("header", given)?;
     if pairs.iter().any(|(name, _)| name.trim().to_ascii_lowercase().starts_with("x-vault-")) {
         return Err(Failure::usage("-header cannot set headers that start with X-Vault-"));
     }

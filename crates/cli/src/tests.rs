@@ -154,6 +154,30 @@ fn flags_and_environment_reach_the_server() {
 }
 
 #[test]
+fn flags_may_stand_anywhere_between_the_words() {
+    for (line, sent) in [
+        ("kv -format=json get -mount=s a", "GET /v1/s/a"),
+        ("kv -mount s -format json get a", "GET /v1/s/a"),
+        ("-format=json kv -mount s get a", "GET /v1/s/a"),
+        ("kv metadata -mount=s -- get a", ""),
+        ("secrets -detailed list", "GET /v1/sys/mounts"),
+        ("token -accessor lookup a", "PUT /v1/auth/token/lookup-accessor"),
+        ("policy -format json read team", "GET /v1/sys/policies/acl/team"),
+    ] {
+        let server = Server::start(|request| match request.target.as_str() {
+            "/v1/sys/internal/ui/mounts/s" => Answer::new(404, r#"{"errors":[]}"#),
+            _ => reply(r#"{"policy":"p"}"#),
+        });
+        Stage::at(&server).run(line);
+        assert_eq!(server.lines().last().map_or("", String::as_str), sent, "{line}");
+    }
+    let nobody = Stage::default();
+    let help = nobody.run("kv -help get");
+    assert!(help.stdout.starts_with("Usage: vault kv get"), "{}", help.stdout);
+    assert!(nobody.run("kv -format=json -help").stdout.starts_with("Usage: vault kv <command>"));
+}
+
+#[test]
 fn commands_do_not_repeat_calls_unless_told_to() {
     let server = Server::start(|_| refusal(400, "no"));
     assert_eq!(Stage::at(&server).run("read x").code, 2);
@@ -366,6 +390,13 @@ fn wrong_calls_end_with_1_and_send_nothing() {
     for (line, message) in [
         ("read", "Not enough arguments (expected 1, got 0)"),
         ("status extra", "Too many arguments (expected 0, got 1)"),
+        ("token lookup a b", "Too many arguments (expected 0-1, got 2)"),
+        ("kv list a b", "Too many arguments (expected 0-1, got 2)"),
+        ("kv put", "Not enough arguments (expected 1, got 0)"),
+        ("kv -nope get x", "flag provided but not defined: -nope\n"),
+        ("kv -cas", "flag needs a value: -cas"),
+        ("read -header=foo a", "invalid value for flag -header: expected name=value"),
+        ("token create -metadata=foo", "invalid value for flag -metadata: expected name=value"),
         ("read -nope x", "flag provided but not defined: -nope\n"),
         ("kv get -versoin=1 x", "flag provided but not defined: -versoin (did you mean -version?)"),
         ("read -format=xml x", "Invalid output format"),

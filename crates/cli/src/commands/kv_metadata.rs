@@ -145,7 +145,7 @@ fn settings(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
     if let Some(duration) = args.text("delete-version-after") {
         body.insert("delete_version_after".to_owned(), json!(duration));
     }
-    let custom = data::parse_pairs(args.list("custom-metadata"))?;
+    let custom = data::parse_flag("custom-metadata", args.list("custom-metadata"))?;
     if !custom.is_empty() {
         let custom: Map<_, _> = custom.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
         body.insert("custom_metadata".to_owned(), Value::Object(custom));

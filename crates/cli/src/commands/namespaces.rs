@@ -156,7 +156,7 @@ fn below(path: &str, session: &Session<'_>) -> String {
 }
 
 fn custom(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
-    let pairs = data::parse_pairs(session.args.list("custom-metadata"))?;
+    let pairs = data::parse_flag("custom-metadata", session.args.list("custom-metadata"))?;
     Ok(pairs.into_iter().map(|(key, value)| (key, Value::from(value))).collect())
 }
 

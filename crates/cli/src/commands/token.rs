@@ -142,7 +142,7 @@ fn settings(session: &Session<'_>) -> Result<Map<String, Value>, Failure> {
     put("renewable", renewable.map(Value::from));
     put("no_parent", args.switch("orphan").map(Value::from));
     put("no_default_policy", args.switch("no-default-policy").map(Value::from));
-    let meta = data::parse_pairs(args.list("metadata"))?;
+    let meta = data::parse_flag("metadata", args.list("metadata"))?;
     let meta: Map<_, _> = meta.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
     put("meta", (!meta.is_empty()).then_some(Value::Object(meta)));
     Ok(body)

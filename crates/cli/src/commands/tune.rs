@@ -246,8 +246,10 @@ fn given(args: &Args, fields: &[(&str, &str, Field)]) -> Map<String, Value> {
 
 /// The engine's own options, `-version` among them, as texts.
 pub(super) fn options(args: &Args) -> Result<Option<Value>, Failure> {
-    let mut options: Map<String, Value> =
-        data::parse_pairs(args.list("options"))?.into_iter().map(|(key, value)| (key, Value::from(value))).collect();
+    let mut options: Map<String, Value> = data::parse_flag("options", args.list("options"))?
+        .into_iter()
+        .map(|(key, value)| (key, Value::from(value)))
+        .collect();
     if let Some(version) = args.text("version") {
         options.insert("version".to_owned(), json!(version));
     }

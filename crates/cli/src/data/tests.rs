@@ -39,11 +39,20 @@ fn what_cannot_be_data_is_refused() {
         ("", vec!["word"], "format must be key=value"),
         ("", vec!["=x"], "format must be key=value"),
         ("x", vec!["a=-", "b=-"], "standard input can be used only once"),
-        ("[1]", vec!["-"], "expected a JSON object"),
-        ("{", vec!["-"], "JSON at line 1, byte 1: the text ends where a key in double quotes should follow"),
+        ("[1]", vec!["-"], "standard input: expected a JSON object"),
+        (
+            "{",
+            vec!["-"],
+            "standard input: JSON at line 1, byte 1: the text ends where a key in double quotes should follow",
+        ),
         ("", vec!["a=@/nowhere/at/all"], "/nowhere/at/all: No such file or directory (os error 2)"),
     ] {
         assert_eq!(data(stdin, &args), Err(format!("Failed to parse K=V data: {problem}")), "{args:?}");
     }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("f.txt");
+    std::fs::write(&file, "[1]").expect("writable");
+    let problem = format!("Failed to parse K=V data: {}: expected a JSON object", file.display());
+    assert_eq!(data("", &[&format!("@{}", file.display())]), Err(problem));
     assert!(parse_pairs(&["a".to_owned()]).is_err());
 }

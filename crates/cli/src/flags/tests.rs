@@ -59,7 +59,7 @@ fn flags_before_the_command_are_told_apart_from_its_words() {
 
 #[test]
 fn argument_counts_are_checked() {
-    assert_eq!(check_count(0, 1, 2).expect_err("few").message, "Not enough arguments (expected 1, got 0)");
-    assert_eq!(check_count(3, 1, 2).expect_err("many").message, "Too many arguments (expected 2, got 3)");
+    assert_eq!(check_count(0, 1, 2).expect_err("few").message, "Not enough arguments (expected 1-2, got 0)");
+    assert_eq!(check_count(3, 1, 2).expect_err("many").message, "Too many arguments (expected 1-2, got 3)");
     assert!(check_count(2, 1, 2).is_ok());
 }

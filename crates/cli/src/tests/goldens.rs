@@ -40,6 +40,7 @@ fn help_is_as_written() {
         "help operator",
         "read -h",
         "kv put -help",
+        "policy fmt -help",
         "nonsense",
         "kv nonsense",
         "kv destory",
