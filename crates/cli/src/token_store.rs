@@ -101,7 +101,7 @@ fn run(program: &Path, word: &str, stdin: Option<&SecretString>) -> Result<Strin
     let output = spawn(program, word, stdin).map_err(|error| failed(&error.to_string()))?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(&format!("{}\n{}", output.status, complaint.trim())));
+        return Err(failed(format!("{}\n{}", output.status, complaint.trim()).trim_end()));
     }
     String::from_utf8(output.stdout).map_err(|_| failed("it printed something that is not text"))
 }

@@ -90,7 +90,9 @@ pub(super) const COMMANDS: &[Command] = &[
 fn list(session: &mut Session<'_>) -> Result<u8, Failure> {
     let reply = session.connect()?.list("sys/namespaces", &[]);
     match reply.map_err(|error| Failure::api("Error listing namespaces", &error))? {
-        None if session.format == Format::Table => Err(Failure::absent("No namespaces found")),
+        None if session.format == Format::Table => {
+            Err(Failure::absent("No namespaces found: there are none, or this server does not have namespaces"))
+        }
         Some(reply) if reply.wrap_info.is_some() => print_reply(session, &reply),
         reply => print_keys(session, "sys/namespaces", reply.as_ref()),
     }

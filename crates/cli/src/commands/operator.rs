@@ -118,7 +118,8 @@ fn step_down(session: &mut Session<'_>) -> Result<u8, Failure> {
     let reply = session.connect()?.send(Request::new(Method::PUT, "sys/step-down"));
     reply.map_err(|error| Failure::api("Error stepping down", &error))?;
     let address = session.address()?;
-    session.tell(&format!("Success! Stepped down: {address}"))
+    // A node that is the only active one, or one of many that all are, goes on as before, and says so to nobody.
+    session.tell(&format!("Asked to step down: {address}"))
 }
 
 fn key_status(session: &mut Session<'_>) -> Result<u8, Failure> {

@@ -75,7 +75,9 @@ fn read(session: &mut Session<'_>) -> Result<u8, Failure> {
         return Ok(code);
     }
     let data = reply.and_then(|reply| reply.data);
-    let Some(text) = data.as_ref().and_then(|data| data.get("policy")).and_then(Value::as_str) else {
+    let text = data.as_ref().and_then(|data| data.get("policy")).and_then(Value::as_str);
+    // The root policy is a name without a text.
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Err(Failure::absent(format!("No policy named: {name}")));
     };
     if let Some(field) = session.args.text("field").map(str::to_owned) {

@@ -130,7 +130,8 @@ impl Settings {
                 // Others may need the line that has no name in it.
                 let own = |line: &&str| line.starts_with("complete ") && self.lines.iter().any(|mine| mine == line);
                 let kept: Vec<_> = text.lines().filter(|line| !own(line)).collect();
-                fs::write(&self.file, format!("{}\n", kept.join("\n")))?;
+                let end = if kept.is_empty() { "" } else { "\n" };
+                fs::write(&self.file, format!("{}{end}", kept.join("\n")))?;
                 Ok("removed from")
             }
         }

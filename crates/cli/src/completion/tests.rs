@@ -92,6 +92,11 @@ fn settings_of_shells_are_changed_and_changed_back() {
 
     std::fs::write(file(".bashrc"), "alias ll='ls -l'").expect("writable");
     std::fs::write(file(".zshrc"), "").expect("writable");
+    let empty = tempfile::tempdir().expect("a folder");
+    std::fs::write(empty.path().join(".bashrc"), "").expect("writable");
+    let other = Stage::default().env("HOME", empty.path().to_str().expect("a text"));
+    assert_eq!(other.run("-autocomplete-install").code + other.run("-autocomplete-uninstall").code, 0);
+    assert_eq!(std::fs::read_to_string(empty.path().join(".bashrc")).expect("readable"), "");
     std::fs::create_dir_all(file(".config/fish")).expect("writable");
     let binary = std::env::current_exe().expect("known");
     let line = format!("-C {} vault\n", binary.display());

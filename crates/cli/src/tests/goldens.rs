@@ -328,6 +328,7 @@ fn policies_and_mounts_are_as_written() {
     let mut asked = 0;
     let server = Server::start(move |request| match request.line().as_str() {
         "GET /v1/sys/policies/acl?list=true" => reply(r#"{"keys":["default","root"]}"#),
+        "GET /v1/sys/policies/acl/root" => reply(r#"{"name":"root","policy":""}"#),
         "GET /v1/sys/policies/acl/team" => reply(r#"{"name":"team","policy":"path \"a\" {\n}\n"}"#),
         "PUT /v1/sys/policies/explain" if request.body.contains("secret/data/a") => reply(
             r#"{"allowed":true,"sudo":false,"reason":"the rule grants read","would_allow":[],"policies":["default","dev"],
@@ -354,6 +355,8 @@ fn policies_and_mounts_are_as_written() {
         "policy read team",
         "policy read -format=json team",
         "policy read absent",
+        "policy read root",
+        "policy read -format=json root",
         "policy write team -",
         "policy explain secret/data/a",
         "policy explain -operation=update -accessor=acc secret/data/b data={}",

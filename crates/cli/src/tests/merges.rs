@@ -133,6 +133,6 @@ fn the_token_in_use_is_printed() {
 fn stepping_down_says_who_was_asked() {
     let server = serve(|| Answer::new(204, ""));
     let ended = Stage::at(&server).run("operator step-down");
-    assert_eq!(ended.stdout, format!("Success! Stepped down: {}\n", server.address));
+    assert_eq!(ended.stdout, format!("Asked to step down: {}\n", server.address));
     assert_eq!(server.received().last().map(Received::line).as_deref(), Some("PUT /v1/sys/step-down"));
 }

@@ -55,6 +55,9 @@ fn leases_audit_devices_and_namespaces_are_as_written() {
     assert_eq!(Stage::at(&none).run("audit list").stderr, "No audit devices are enabled.\n");
     let without = serve(|_, _| refusal(404, "unsupported path"));
     assert!(Stage::at(&without).run("audit list").stderr.starts_with("Error listing audits"));
+    let namespaces = Stage::at(&without).run("namespace list");
+    assert_eq!(namespaces.code, 2);
+    assert!(namespaces.stderr.starts_with("No namespaces found: there are none, or"), "{}", namespaces.stderr);
 }
 
 #[test]

@@ -55,6 +55,9 @@ fn a_helper_that_fails_tells_why_and_not_what_it_was_given() {
     assert!(failure.message.contains("no keyring") && failure.message.contains("helper store"), "{failure:?}");
     assert!(!failure.message.contains("hvs.secret"), "{failure:?}");
     assert!(store.read().is_err(), "a broken helper is not an absent token");
+    helper(home.path(), "exit 3");
+    let silent = store.read().expect_err("it fails");
+    assert!(silent.message.ends_with("exit status: 3"), "{silent:?}");
 }
 
 #[test]
