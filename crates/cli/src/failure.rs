@@ -23,13 +23,18 @@ impl Failure {
     /// The server refused or did not answer: `<what>: <why>`.
     pub fn api(what: &str, error: &client::Error) -> Self {
         if let client::Error::Described(line) = error {
-            return Self { code: 0, message: line.to_string() };
+            return Self::described(line.to_string());
         }
         let mut message = format!("{what}: {}", chain(error));
         if let Some(warnings) = warning_text(error.warnings()) {
             message = format!("{}\n\n{}", message.trim_end(), warnings.trim_end());
         }
         Self { code: EXIT_API, message }
+    }
+
+    /// No failure: what was asked for in place of the call itself.
+    pub fn described(text: String) -> Self {
+        Self { code: 0, message: text }
     }
 
     /// The server has nothing of that.

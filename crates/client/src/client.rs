@@ -266,7 +266,9 @@ impl Client {
                     curl::line(&request, &url, self.socket.as_deref(), &self.tls, &self.headers, token).into(),
                 ));
             }
-            Some(Description::Policy) => return Err(Error::Described(rights::policy(&request).into())),
+            Some(Description::Policy) => {
+                return Err(Error::Described(rights::policy(std::slice::from_ref(&request)).into()));
+            }
             None => {}
         }
         let response = self.repeat(&request, &url).await?;

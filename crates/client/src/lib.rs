@@ -22,6 +22,7 @@ pub use config::{Config, ConfigError, Description, Tls, variable};
 pub use error::{ApiError, Error};
 pub use pace::Rate;
 pub use reqwest::Method;
+pub use rights::policy;
 pub use tls::TlsError;
 
 /// The longest reply that is read, in bytes: a list of a million names fits.

@@ -1,5 +1,7 @@
 //! The policy that a call needs, for users who have to write one.
 
+use std::collections::BTreeMap;
+
 use reqwest::Method;
 
 use crate::Request;
@@ -33,25 +35,40 @@ const SUDO: &[&str] = &[
     "sys/step-down",
 ];
 
-/// A policy that allows this call and nothing else.
-pub(crate) fn policy(request: &Request) -> String {
-    let path = request.path.trim_start_matches('/');
-    let asks = |name: &str| request.query.iter().any(|(key, value)| key == name && value == "true");
-    let mut rights = match request.method {
-        Method::GET if asks("list") => vec!["list"],
-        Method::GET if asks("scan") => vec!["scan"],
-        Method::PATCH => vec!["patch"],
-        Method::DELETE => vec!["delete"],
-        // A path may need either, depending on what is there already.
-        Method::PUT | Method::POST => vec!["create", "update"],
-        _ => vec!["read"],
-    };
-    if needs_sudo(path) {
-        rights.push("sudo");
+/// A policy that allows these calls and nothing else: one block for each path.
+#[must_use]
+pub fn policy(requests: &[Request]) -> String {
+    let mut blocks: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for request in requests {
+        let path = request.path.trim_start_matches('/');
+        let rights = blocks.entry(path).or_default();
+        rights.extend(capabilities(request));
     }
     let quote = |text: &str| serde_json::Value::from(text).to_string();
-    let rights: Vec<_> = rights.into_iter().map(quote).collect();
-    format!("path {} {{\n  capabilities = [{}]\n}}", quote(path), rights.join(", "))
+    let block = |(path, mut rights): (&str, Vec<&str>)| {
+        rights.sort_unstable();
+        rights.dedup();
+        if needs_sudo(path) {
+            rights.push("sudo");
+        }
+        let rights: Vec<_> = rights.into_iter().map(quote).collect();
+        format!("path {} {{\n  capabilities = [{}]\n}}", quote(path), rights.join(", "))
+    };
+    blocks.into_iter().map(block).collect::<Vec<_>>().join("\n\n")
+}
+
+/// What a call needs on its path, beside `sudo`.
+fn capabilities(request: &Request) -> &'static [&'static str] {
+    let asks = |name: &str| request.query.iter().any(|(key, value)| key == name && value == "true");
+    match request.method {
+        Method::GET if asks("list") => &["list"],
+        Method::GET if asks("scan") => &["scan"],
+        Method::PATCH => &["patch"],
+        Method::DELETE => &["delete"],
+        // A path may need either, depending on what is there already.
+        Method::PUT | Method::POST => &["create", "update"],
+        _ => &["read"],
+    }
 }
 
 fn needs_sudo(path: &str) -> bool {

@@ -73,6 +73,9 @@ fn patch(session: &mut Session<'_>) -> Result<u8, Failure> {
     let place = Place::find(session, &connection)?;
     place.expect_versions("Patching is")?;
     let path = place.path("data");
+    if method == Method::Client {
+        describe_rewriting(session, &path)?;
+    }
     let reply = match method {
         Method::Client => merge_here(&connection, &path, changes, cas)?,
         Method::Server | Method::Either => {
@@ -118,6 +121,7 @@ fn rollback(session: &mut Session<'_>) -> Result<u8, Failure> {
     let place = Place::find(session, &connection)?;
     place.expect_versions("Rollback is")?;
     let path = place.path("data");
+    describe_rewriting(session, &path)?;
     let failed = |error: client::Error| Failure::api(&format!("Error reading {path}"), &error);
     // The latest version may be a deleted one: its number is all that is needed.
     let latest = connection.ask_read(&path, &[]).map_err(failed)?.ok_or_else(|| absent(&path))?;
@@ -130,6 +134,16 @@ fn rollback(session: &mut Session<'_>) -> Result<u8, Failure> {
     let reply = connection.write(&path, &body);
     let reply = reply.map_err(|error| Failure::api(&format!("Error writing data to {path}"), &error))?;
     print_written(session, &path, reply)
+}
+
+/// Ends a command that reads and writes with the policy for both, if that is what was asked for: who has no right to
+/// read yet must be able to ask for it.
+fn describe_rewriting(session: &Session<'_>, path: &str) -> Result<(), Failure> {
+    if !session.args.is_on("output-policy") {
+        return Ok(());
+    }
+    let calls = [client::Method::GET, client::Method::PUT].map(|method| client::Request::new(method, path));
+    Err(Failure::described(client::policy(&calls)))
 }
 
 /// A version that was read, if it is there and not deleted.

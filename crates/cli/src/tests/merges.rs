@@ -105,6 +105,14 @@ fn a_described_call_is_not_made() {
         ("-output-policy kv list two", "path \"two/metadata\" {\n  capabilities = [\"list\"]\n}\n"),
         ("token lookup -output-policy", "path \"auth/token/lookup-self\" {\n  capabilities = [\"read\"]\n}\n"),
         (
+            "kv patch -method=rw -output-policy two/none k=v",
+            "path \"two/data/none\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",
+        ),
+        (
+            "kv rollback -version=1 -output-policy two/none",
+            "path \"two/data/none\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}\n",
+        ),
+        (
             "operator seal -output-policy",
             "path \"sys/seal\" {\n  capabilities = [\"create\", \"update\", \"sudo\"]\n}\n",
         ),
@@ -119,6 +127,8 @@ fn a_described_call_is_not_made() {
         assert_eq!(ended.stdout.replace(&server.address, "SERVER"), expected);
         // What has to be known first is asked, and nothing is changed.
         assert!(server.received().iter().all(|call| call.method == "GET"), "{line}");
+        let is_question = |call: &Received| call.target.contains("/sys/internal/ui/");
+        assert!(!line.contains("policy") || server.received().iter().all(is_question), "{line}");
     }
 }
 

@@ -20,10 +20,19 @@ fn a_policy_names_what_the_call_needs() {
         (Request::new(Method::DELETE, "sys/auth/x"), "sys/auth/x", r#""delete", "sudo""#),
         (Request::new(Method::PUT, "sys/seal"), "sys/seal", r#""create", "update", "sudo""#),
     ] {
-        assert_eq!(policy(&request), format!("path \"{path}\" {{\n  capabilities = [{rights}]\n}}"));
+        assert_eq!(policy(&[request]), format!("path \"{path}\" {{\n  capabilities = [{rights}]\n}}"));
     }
-    let odd = policy(&Request::new(Method::GET, r#"a"b"#));
+    let odd = policy(&[Request::new(Method::GET, r#"a"b"#)]);
     assert!(odd.starts_with(r#"path "a\"b" {"#), "{odd}");
+}
+
+#[test]
+fn a_policy_for_several_calls_has_a_block_for_each_path() {
+    let calls = [("/b", Method::PUT), ("a", Method::DELETE), ("b", Method::GET), ("b", Method::GET)];
+    let text = policy(&calls.map(|(path, method)| Request::new(method, path)));
+    let (first, second) = text.split_once("\n\n").expect("two blocks");
+    assert_eq!(first, "path \"a\" {\n  capabilities = [\"delete\"]\n}");
+    assert_eq!(second, "path \"b\" {\n  capabilities = [\"create\", \"read\", \"update\"]\n}");
 }
 
 #[test]
