@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use client::Untrusted;
+
 use crate::output::warning_text;
 
 /// The exit code for what the server refused or could not answer.
@@ -29,7 +31,11 @@ impl Failure {
         if let Some(warnings) = warning_text(error.warnings()) {
             message = format!("{}\n\n{}", message.trim_end(), warnings.trim_end());
         }
-        Self { code: EXIT_API, message }
+        let failure = Self { code: EXIT_API, message };
+        match error {
+            client::Error::Untrusted { source, .. } => failure.hint(advice(source)),
+            _ => failure,
+        }
     }
 
     /// No failure: what was asked for in place of the call itself.
@@ -50,6 +56,27 @@ impl Failure {
     /// With a line that says what to do.
     pub fn hint(self, hint: impl AsRef<str>) -> Self {
         Self { message: format!("{}\n\n{}", self.message, hint.as_ref()), ..self }
+    }
+}
+
+/// What to do about a handshake that failed.
+fn advice(problem: &Untrusted) -> &'static str {
+    match problem {
+        Untrusted::Authority => {
+            "Name the file with the authority's certificate: -ca-cert=FILE, or VAULT_CACERT. For a folder of such files: \
+             -ca-path, or VAULT_CAPATH."
+        }
+        Untrusted::Name { .. } => {
+            "Use an address with a name of the certificate; or name the one to expect: -tls-server-name=NAME, or \
+             VAULT_TLS_SERVER_NAME."
+        }
+        Untrusted::Expired | Untrusted::NotYetValid => {
+            "The server needs a new certificate, or this machine another time."
+        }
+        Untrusted::Anonymous => {
+            "Give your certificate and its key: -client-cert=FILE and -client-key=FILE, or VAULT_CLIENT_CERT and \
+             VAULT_CLIENT_KEY."
+        }
     }
 }
 
@@ -77,3 +104,6 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -300,7 +300,7 @@ impl Client {
             let most = if is_behind && !self.seen.is_empty() { self.retries.max(BEHIND_REPEATS) } else { self.retries };
             if !again || repeats >= most {
                 let (method, url) = (request.method.clone(), Box::new(url.clone()));
-                return outcome.map_err(|source| Error::Send { method, url, source: source.without_url() });
+                return outcome.map_err(|source| Error::send(method, url, source));
             }
             wait(if repeats == 0 { self.retry_wait } else { self.retry_wait * 3 / 2 }).await;
             repeats += 1;
@@ -382,7 +382,7 @@ async fn read_body(method: &Method, url: &Url, mut response: reqwest::Response) 
             Ok(Some(chunk)) if body.len() + chunk.len() <= REPLY_BYTES_MAX => body.extend_from_slice(&chunk),
             Ok(Some(_)) => return Err(Error::TooLong { method, url }),
             Ok(None) => return Ok(Reply { status, body }),
-            Err(source) => return Err(Error::Send { method, url, source: source.without_url() }),
+            Err(source) => return Err(Error::send(method, url, source)),
         }
     }
 }

@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 
 use crate::config::ConfigError;
 use crate::tls::TlsError;
-use crate::{REPLY_BYTES_MAX, Reply};
+use crate::{REPLY_BYTES_MAX, Reply, Untrusted};
 
 /// The longest part of a body that is no error body to be shown, in bytes.
 const RAW_BYTES_SHOWN: usize = 4096;
@@ -36,6 +36,16 @@ pub enum Error {
         url: Box<Url>,
         /// Why.
         source: reqwest::Error,
+    },
+    /// The TLS handshake failed.
+    #[error("{method} \"{url}\"")]
+    Untrusted {
+        /// What was called.
+        method: Method,
+        /// What was called.
+        url: Box<Url>,
+        /// Why.
+        source: Untrusted,
     },
     /// The reply is longer than [`REPLY_BYTES_MAX`].
     #[error("{method} \"{url}\": the reply is longer than {REPLY_BYTES_MAX} bytes")]
@@ -79,6 +89,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// No answer to a call.
+    pub(crate) fn send(method: Method, url: Box<Url>, source: reqwest::Error) -> Self {
+        match Untrusted::of(&source) {
+            Some(source) => Self::Untrusted { method, url, source },
+            None => Self::Send { method, url, source: source.without_url() },
+        }
+    }
+
     /// What the server hints at beside a refusal; none if there was no answer.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -16,6 +16,7 @@ mod rights;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tls;
+mod untrusted;
 
 pub use client::{Client, Reply, Request};
 pub use config::{Config, ConfigError, Description, Tls, variable};
@@ -24,6 +25,7 @@ pub use pace::Rate;
 pub use reqwest::Method;
 pub use rights::policy;
 pub use tls::TlsError;
+pub use untrusted::Untrusted;
 
 /// The longest reply that is read, in bytes: a list of a million names fits.
 pub const REPLY_BYTES_MAX: usize = 128 * 1024 * 1024;
