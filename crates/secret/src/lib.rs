@@ -3,9 +3,10 @@
 //! * [`Secret`] for what passes through: tokens, passwords, plaintexts. It lives on the ordinary heap.
 //! * [`LockedBytes`] for the few keys that everything else depends on: memory that is not swapped, dumped or inherited.
 //! * [`WipingAllocator`] for all the copies that nobody thought of: the whole Rust heap is wiped as it is freed.
+//! * [`wipe_stack`] for what calls with a key left on the stack.
 //! * [`harden_process`] turns core dumps and debuggers away.
 //!
-//! What none of this covers: stacks, registers, buffers of the kernel and of C libraries, and whoever can read the
+//! What none of this covers: live stacks, registers, buffers of the kernel and of C libraries, and whoever can read the
 //! memory of the live process. This is the only crate that may use `unsafe`; it must never know anything of ours.
 
 mod allocator;
@@ -13,6 +14,7 @@ mod compare;
 mod locked;
 mod mac;
 mod process;
+mod stack;
 mod value;
 
 pub use allocator::WipingAllocator;
@@ -20,6 +22,7 @@ pub use compare::is_equal;
 pub use locked::{LockedBytes, LockedKey, Protection};
 pub use mac::{MAC_BYTES, derive_key, hmac_sha256};
 pub use process::{Shortfall, harden_process};
+pub use stack::wipe_stack;
 pub use value::{Secret, SecretBytes, SecretString};
 pub use zeroize::{Zeroize, Zeroizing};
 

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use secret::{KEY_BYTES, LockedBytes, LockedKey, Secret, SecretBytes, hmac_sha256, is_equal};
+use secret::{KEY_BYTES, LockedBytes, LockedKey, SecretBytes, hmac_sha256, is_equal};
 use serde::{Deserialize, Serialize};
 use storage::{Batch, CommitId, Expectation, Key, Write};
 use tokio::sync::Mutex;
@@ -112,6 +112,7 @@ impl SealControl {
             batch.expectations.push(Expectation::Absent(key.clone()));
             batch.writes.push(Write::Put(key, sealed));
         }
+        secret::wipe_stack();
         match self.barrier.commit_sealed(batch).await {
             Ok(_) => {
                 self.is_initialized.store(true, Ordering::Relaxed);
@@ -185,7 +186,9 @@ impl SealControl {
         let entry = self.entry().await?.ok_or(UnsealError::NotInitialized)?;
         self.check_kind(&entry)?;
         if self.barrier.is_sealed() {
-            let root = entry.open(seal_key.expose()).map_err(|error| match error {
+            let root = entry.open(seal_key.expose());
+            secret::wipe_stack();
+            let root = root.map_err(|error| match error {
                 SealEntryError::WrongKey => UnsealError::WrongKey,
                 error => UnsealError::Entry(error),
             })?;
@@ -273,19 +276,20 @@ fn forget_if_empty(attempt: &mut Attempt) {
     }
 }
 
-/// The root key, if these shares make the seal key of the entry.
+/// The root key, if these shares make the seal key of the entry. What the ciphers leave on the stack is wiped.
 fn opened(entry: &SealEntry, shares: &[&[u8]]) -> Option<LockedKey<KEY_BYTES>> {
-    let key = put_together(shares, entry.split?)?;
-    entry.open(key.expose()).ok()
+    let root = entry.split.and_then(|split| put_together(shares, split)).and_then(|key| entry.open(key.expose()).ok());
+    secret::wipe_stack();
+    root
 }
 
-/// The key that these shares make; `None` if they do not go together.
-fn put_together(shares: &[&[u8]], split: Split) -> Option<Secret<[u8; KEY_BYTES]>> {
+/// The key that these shares make; `None` if they do not go together. It never lies on the stack.
+fn put_together(shares: &[&[u8]], split: Split) -> Option<LockedKey<KEY_BYTES>> {
     let key = match shares {
         [share] if split.shares == 1 => SecretBytes::from(*share),
         shares => combine(shares).ok()?,
     };
-    key.expose().as_slice().try_into().ok().map(Secret::new)
+    key.expose().as_slice().try_into().ok().map(LockedKey::copy_of)
 }
 
 fn verifier_of(key: &LockedKey<KEY_BYTES>, split: Split) -> SecretBytes {
