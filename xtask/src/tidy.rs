@@ -17,6 +17,8 @@ mod manifests;
 mod sources;
 mod words;
 
+use dependencies::Tree;
+
 /// One broken rule.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Finding {
@@ -47,7 +49,7 @@ pub(crate) fn run(workspace: &Metadata) -> Result<ExitCode> {
 
 /// Prints every dependency with its license.
 pub(crate) fn print_dependencies(workspace: &Metadata) -> Result<ExitCode> {
-    for dependency in dependencies::parse(&tree(workspace)?)? {
+    for dependency in dependencies::parse(&tree(workspace, Tree::Whole)?)? {
         println!("{} {}: {}", dependency.name, dependency.version, dependency.license);
     }
     Ok(ExitCode::SUCCESS)
@@ -57,7 +59,11 @@ fn check(workspace: &Metadata) -> Result<Vec<Finding>> {
     let root = workspace.workspace_root.as_std_path();
     let mut findings = Vec::new();
     findings.extend(layers::check(&layers::edges(workspace)));
-    findings.extend(dependencies::check(&dependencies::parse(&tree(workspace)?)?));
+    for part in [Tree::Shipped, Tree::Whole] {
+        let found = dependencies::check(part, &dependencies::parse(&tree(workspace, part)?)?);
+        let new: Vec<Finding> = found.into_iter().filter(|finding| !findings.contains(finding)).collect();
+        findings.extend(new);
+    }
     for package in &workspace.packages {
         let folder = package.manifest_path.parent().context("a manifest lies in a folder")?;
         let manifest = read(package.manifest_path.as_std_path())?;
@@ -82,10 +88,11 @@ fn check(workspace: &Metadata) -> Result<Vec<Finding>> {
 
 /// What cargo really builds: `cargo tree` applies the resolver's feature rules, `cargo metadata` does not, and names
 /// crates that no build contains.
-fn tree(workspace: &Metadata) -> Result<String> {
+fn tree(workspace: &Metadata, part: Tree) -> Result<String> {
     let output = Command::new(cargo())
         .current_dir(&workspace.workspace_root)
-        .args(["tree", "--workspace", "--edges", "normal,build,dev", "--prefix", "none"])
+        .args(["tree", "--prefix", "none"])
+        .args(part.arguments())
         .args(["--format", dependencies::TREE_FORMAT])
         .output()
         .context("starting cargo tree")?;

@@ -35,6 +35,16 @@ fn a_test_that_says_it_skipped_is_not_counted_as_passed() {
 }
 
 #[test]
+fn the_sums_of_a_foreign_client_s_suite_are_added() {
+    let output = "\
+hvac::kv1 ... ok
+test result: ok. 48 passed; 0 failed; 0 ignored; hvac
+test clients::hvac_finds_every_behavior ... ok
+test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+    check_count(output, "49 passed, 0 failed");
+}
+
+#[test]
 fn other_lines_count_nothing() {
     check_count("error: 5 passed the border\nwarning: 3 failed attempts", "0 passed, 0 failed");
 }

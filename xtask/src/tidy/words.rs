@@ -28,7 +28,8 @@ const WORDS: &[(&str, &str)] = &[
 /// Files that are judged: sources, documentation, scripts. Samples that others wrote are not.
 pub(crate) fn applies(path: &str) -> bool {
     let is_sample = path.contains("/golden/") || path.contains("/vectors/");
-    let is_text = [".rs", ".md", ".py", ".sh", ".toml", ".hcl"].iter().any(|extension| path.ends_with(extension));
+    let is_text =
+        [".rs", ".md", ".py", ".go", ".mjs", ".sh", ".toml", ".hcl"].iter().any(|extension| path.ends_with(extension));
     !is_sample && (is_text || path == "Makefile" || path == ".ci/run")
 }
 

@@ -3,7 +3,14 @@
 use super::*;
 
 fn findings(tree: &str) -> Vec<String> {
-    check(&parse(tree).unwrap()).into_iter().map(|finding| format!("{}: {}", finding.place, finding.what)).collect()
+    findings_in(Tree::Shipped, tree)
+}
+
+fn findings_in(part: Tree, tree: &str) -> Vec<String> {
+    check(part, &parse(tree).unwrap())
+        .into_iter()
+        .map(|finding| format!("{}: {}", finding.place, finding.what))
+        .collect()
 }
 
 #[test]
@@ -36,6 +43,13 @@ fn a_second_version_is_found_unless_it_is_listed() {
     assert!(findings("one v1.0.0|MIT|\none v2.0.0|MIT|")[0].contains("1.0.0 and 2.0.0"));
     assert_eq!(findings("syn v2.0.0|MIT|\nsyn v3.0.0|MIT|"), Vec::<String>::new());
     assert_eq!(findings("syn v1.0.0|MIT|\nsyn v2.0.0|MIT|\nsyn v3.0.0|MIT|").len(), 1);
+}
+
+#[test]
+fn what_only_the_tests_need_twice_is_not_shipped_twice() {
+    let tree = "thiserror v1.0.0|MIT|\nthiserror v2.0.0|MIT|";
+    assert_eq!(findings_in(Tree::Whole, tree), Vec::<String>::new());
+    assert!(findings_in(Tree::Shipped, tree)[0].contains("1.0.0 and 2.0.0"));
 }
 
 #[test]

@@ -27,7 +27,9 @@ fn a_path_of_this_machine_is_found() {
 
 #[test]
 fn sources_and_documents_are_judged_and_samples_are_not() {
-    for path in ["README.md", "crates/api/src/lib.rs", "Makefile", ".ci/run", "crates/e2e/python/tour.py"] {
+    for path in
+        ["README.md", "crates/api/src/lib.rs", "Makefile", ".ci/run", "crates/e2e/python/tour.py", "a/b.go", "a/b.mjs"]
+    {
         assert!(applies(path), "{path}");
     }
     for path in ["LICENSE", "Cargo.lock", "crates/api/src/golden/help.md", "crates/secret/vectors/shares.toml"] {
