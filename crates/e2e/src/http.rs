@@ -98,7 +98,7 @@ impl Reply {
     /// The first header of this name, which is given in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        header(&self.headers, name)
     }
 
     /// The body as text.
@@ -124,25 +124,42 @@ pub fn read_reply(connection: &mut BufReader<TcpStream>, method: &str) -> Result
     let status_line = read_line(connection)?;
     let status = status_line.split(' ').nth(1).and_then(|code| code.parse().ok());
     let status = status.with_context(|| format!("no status in {status_line:?}"))?;
-    let mut headers = Vec::new();
-    loop {
-        let line = read_line(connection)?;
-        if line.is_empty() {
-            break;
-        }
-        let (name, value) = line.split_once(':').with_context(|| format!("no header in {line:?}"))?;
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
+    let headers = read_headers(connection)?;
     let mut reply = Reply { status, headers, body: Vec::new() };
     if method != "HEAD" && !matches!(status, 100..200 | 204 | 304) {
-        reply.body = read_body(connection, &reply)?;
+        ensure!(has_body(&reply.headers), "a reply without a length");
+        reply.body = read_body(connection, &reply.headers)?;
     }
     Ok(reply)
 }
 
-fn read_body(connection: &mut BufReader<TcpStream>, reply: &Reply) -> Result<Vec<u8>> {
-    if reply.header("transfer-encoding") != Some("chunked") {
-        let length = reply.header("content-length").context("a reply without a length")?;
+/// The first header of this name, which is given in lower case.
+pub(crate) fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+/// Reads header lines up to the empty one; their names in lower case.
+pub(crate) fn read_headers(connection: &mut BufReader<TcpStream>) -> Result<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(connection)?;
+        if line.is_empty() {
+            return Ok(headers);
+        }
+        let (name, value) = line.split_once(':').with_context(|| format!("no header in {line:?}"))?;
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+}
+
+/// Whether these headers announce a body.
+pub(crate) fn has_body(headers: &[(String, String)]) -> bool {
+    header(headers, "transfer-encoding").or_else(|| header(headers, "content-length")).is_some()
+}
+
+/// Reads the body that these headers announce; nothing when they announce none.
+pub(crate) fn read_body(connection: &mut BufReader<TcpStream>, headers: &[(String, String)]) -> Result<Vec<u8>> {
+    if header(headers, "transfer-encoding") != Some("chunked") {
+        let length = header(headers, "content-length").unwrap_or("0");
         return read_exactly(connection, length.parse().context("reading the length")?);
     }
     let mut body = Vec::new();
@@ -165,7 +182,7 @@ fn read_exactly(connection: &mut BufReader<TcpStream>, length: usize) -> Result<
     Ok(bytes)
 }
 
-fn read_line(connection: &mut BufReader<TcpStream>) -> Result<String> {
+pub(crate) fn read_line(connection: &mut BufReader<TcpStream>) -> Result<String> {
     let mut line = String::new();
     connection.read_line(&mut line).context("reading a line")?;
     if !line.ends_with('\n') {

@@ -8,11 +8,13 @@ pub mod chance;
 pub mod curl;
 pub mod deadline;
 pub mod development;
+pub mod fault;
 pub mod http;
 pub mod isolation;
 pub mod memory;
 pub mod operator;
 pub mod process;
+pub mod proxy;
 pub mod server;
 pub mod small_disk;
 
