@@ -17,6 +17,7 @@ pub mod process;
 pub mod proxy;
 pub mod server;
 pub mod small_disk;
+pub mod suite;
 
 /// Says that a test could not run, and why. The gate counts these lines.
 #[expect(clippy::print_stdout, reason = "the gate reads it from the test's output")]

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -19,6 +20,7 @@ const LINES_MAX: usize = 20_000;
 pub struct Process {
     child: Child,
     output: Arc<Output>,
+    readers: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +34,7 @@ impl Output {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_from(self: &Arc<Self>, pipe: impl Read + Send + 'static) {
+    fn read_from(self: &Arc<Self>, pipe: impl Read + Send + 'static) -> JoinHandle<()> {
         let output = Arc::clone(self);
         std::thread::spawn(move || {
             for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
@@ -44,7 +46,7 @@ impl Output {
             }
             // The end of the output is news, too: most often the process has ended.
             output.news.notify_all();
-        });
+        })
     }
 
     fn wait(&self, at_most: Duration) {
@@ -62,13 +64,11 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("starting {name}"))?;
         let output = Arc::new(Output::default());
-        if let Some(pipe) = child.stdout.take() {
-            output.read_from(pipe);
-        }
-        if let Some(pipe) = child.stderr.take() {
-            output.read_from(pipe);
-        }
-        Ok(Self { child, output })
+        let readers = [
+            child.stdout.take().map(|pipe| output.read_from(pipe)),
+            child.stderr.take().map(|pipe| output.read_from(pipe)),
+        ];
+        Ok(Self { child, output, readers: readers.into_iter().flatten().collect() })
     }
 
     /// The process id.
@@ -81,6 +81,17 @@ impl Process {
     #[must_use]
     pub fn output(&self) -> String {
         self.output.lines().join("\n")
+    }
+
+    /// All that it has printed, both streams. Waits until they are closed, so it is for a process that has ended.
+    ///
+    /// # Errors
+    /// When a stream could not be read.
+    pub fn whole_output(&mut self) -> Result<String> {
+        for reader in self.readers.drain(..) {
+            reader.join().ok().context("a thread that only reads lines ended badly")?;
+        }
+        Ok(self.output())
     }
 
     /// Waits until it ends; `None` when it still runs after `at_most`.

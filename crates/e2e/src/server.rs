@@ -165,6 +165,18 @@ impl Home {
         std::fs::write(self.path().join("key.pem"), leaf_key.serialize_pem())?;
         Ok(())
     }
+
+    /// Takes over the certificates of another home, so that one authority is enough for the clients of both.
+    ///
+    /// # Errors
+    /// When they cannot be copied.
+    pub fn use_certificates_of(&self, other: &Self) -> Result<()> {
+        for name in ["ca.pem", "cert.pem", "key.pem"] {
+            std::fs::copy(other.path().join(name), self.path().join(name))
+                .with_context(|| format!("copying {name}"))?;
+        }
+        Ok(())
+    }
 }
 
 impl Server {
