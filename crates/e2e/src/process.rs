@@ -127,7 +127,8 @@ impl Process {
                 return Ok(answer);
             }
             if let Some(status) = self.wait_for_exit(TICK)? {
-                bail!("ended ({status}) before its {what}:\n{}", self.output());
+                // Whole: its last words may be on their way still, and say why.
+                bail!("ended ({status}) before its {what}:\n{}", self.whole_output()?);
             }
             if deadline.has_passed() {
                 bail!("no {what} within {at_most:?}:\n{}", self.output());
