@@ -63,6 +63,10 @@ impl AclRule {
         &self.path
     }
 
+    pub(crate) fn pattern(&self) -> &Pattern {
+        &self.pattern
+    }
+
     /// Whether the path matches itself only.
     #[must_use]
     pub fn is_exact(&self) -> bool {

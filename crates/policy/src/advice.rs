@@ -1,136 +1,117 @@
 //! What would have allowed a request that was refused: sentences for whoever may read the policies, each with the rule
 //! to change or to add. Never for the one who was refused, because they say what the policies say.
+//!
+//! Each way is enough alone: it names all that stands against the request, of the rule and of the request together.
 
-use api::duration;
-use serde_json::Value;
+mod change;
+mod request;
 
-use crate::decision::{Named, wrapping};
-use crate::left_out::LeftOut;
+pub(crate) use change::{Change, Way};
+
 use crate::pattern::Pattern;
-use crate::{Acl, AclRule, Capabilities, Capability, Decision, Question, Reason};
+use crate::{Acl, AclRule, Capabilities, Capability, Constraints, Question};
 
-/// How many rules behind the deciding one are named: the way out is seldom further down.
+/// How many rules one way asks to take away, and how many ways name a rule that does not count: the way out is seldom
+/// further down.
 const NEXT_RULES_MAX: usize = 3;
-/// How many values that a rule allows are shown.
-const VALUES_MAX: usize = 10;
 
 impl Acl {
     /// What would have allowed the question, one sentence a way; nothing where it is allowed. `needs_sudo` is whether
     /// the path is protected beyond its verb.
     #[must_use]
     pub fn advice(&self, question: &Question<'_>, needs_sudo: bool) -> Vec<String> {
+        self.ways(question, needs_sudo).iter().map(Way::to_string).collect()
+    }
+
+    /// The same as data.
+    pub(crate) fn ways<'a>(&'a self, question: &Question<'a>, needs_sudo: bool) -> Vec<Way<'a>> {
         let decision = self.decide(question);
         let Some(capability) = question.operation.capability() else { return Vec::new() };
-        let lacks_sudo = needs_sudo && !decision.sudo;
-        if decision.allowed && !lacks_sudo {
+        if decision.allowed && (decision.sudo || !needs_sudo) {
             return Vec::new();
         }
         let needed: Capabilities = [capability].into_iter().chain(needs_sudo.then_some(Capability::Sudo)).collect();
-        let mut advice = match &decision.reason {
-            Reason::Root | Reason::Help => Vec::new(),
-            Reason::NoRule => own_rule(question.path, needed).into_iter().collect(),
-            Reason::Denied(rule) | Reason::NotGranted(rule, _) | Reason::Granted(rule, _) => {
-                self.by_capabilities(question, &decision, rule, needed)
-            }
-            reason => return by_request(reason, question, lacks_sudo),
+        let Some(rule) = decision.rule else {
+            return own_rule(question.path, needed)
+                .into_iter()
+                .chain(self.by_left_out(question, needed, None))
+                .collect();
         };
-        let path = question.path.trim_start_matches('/');
-        advice.extend(self.left_out(needed, path).take(NEXT_RULES_MAX).map(LeftOut::to_string));
-        advice
-    }
-
-    /// The rule grants too little: change it, go before it, or take it away.
-    fn by_capabilities(
-        &self,
-        question: &Question<'_>,
-        decision: &Decision<'_>,
-        rule: &AclRule,
-        needed: Capabilities,
-    ) -> Vec<String> {
-        let mut advice = Vec::new();
-        let given = rule.constraints().capabilities;
-        if given.denies() {
-            let rest: Capabilities = rule.sources().iter().flat_map(|source| source.capabilities.iter()).collect();
-            advice.push(if needed.is_subset(rest) {
-                format!("without the \"deny\" in {}", Named(&decision.reason))
-            } else {
-                format!("with {} in place of the \"deny\" in {}", quoted(needed.iter()), Named(&decision.reason))
-            });
-        } else {
-            let missing: Vec<Capability> = needed.iter().filter(|capability| !given.contains(*capability)).collect();
-            advice.push(grant(&Reason::NotGranted(rule, Capability::Sudo), &missing));
+        let own = rule.constraints();
+        if needed.is_subset(own.capabilities) {
+            return request::changes(Some(rule), own, question).map(Way).into_iter().collect();
         }
+        let mut ways: Vec<_> = by_deciding(rule, question, needed).into_iter().collect();
         // A more specific rule decides alone, so that it has to repeat what is to stay. Where more than capabilities would
         // have to be repeated, nobody should paste a line that drops the rest.
-        if !rule.is_exact() && !rule.constraints().restricts() {
-            let kept = if given.denies() { Capabilities::NONE } else { given };
-            advice.extend(own_rule(question.path, kept.union(needed)));
+        if !rule.is_exact() && !own.restricts() {
+            let kept = if own.capabilities.denies() { Capabilities::NONE } else { own.capabilities };
+            ways.extend(own_rule(question.path, kept.union(needed)));
         }
-        let behind = self.ranked(question.path, question.operation).into_iter().skip(1);
-        let next = behind.filter(|next| needed.is_subset(next.constraints().capabilities)).take(NEXT_RULES_MAX);
-        advice.extend(next.map(|next| {
-            let next = Reason::NotGranted(next, Capability::Sudo);
-            let names = quoted(needed.iter());
-            format!("without rule {:?}, which goes before {} that grants {names}", rule.path(), Named(&next))
-        }));
-        advice
+        ways.extend(self.by_next(question, needed));
+        ways.extend(self.by_left_out(question, needed, Some(rule)));
+        ways
+    }
+
+    /// The first rule that grants all of it, with nothing in front of it any more.
+    fn by_next<'a>(&'a self, question: &Question<'a>, needed: Capabilities) -> Option<Way<'a>> {
+        let ranked = self.ranked(question.path, question.operation);
+        let number = ranked.iter().position(|next| needed.is_subset(next.constraints().capabilities))?;
+        if number > NEXT_RULES_MAX {
+            return None;
+        }
+        let next = *ranked.get(number)?;
+        let taken = Change::TakeAway { rules: ranked.into_iter().take(number).collect(), next, needed };
+        let others = request::changes(Some(next), next.constraints(), question)?;
+        Some(Way([taken].into_iter().chain(others).collect()))
+    }
+
+    /// The rules that do not count, and would decide and grant it if they did.
+    fn by_left_out<'a>(
+        &'a self,
+        question: &Question<'a>,
+        needed: Capabilities,
+        deciding: Option<&'a AclRule>,
+    ) -> impl Iterator<Item = Way<'a>> {
+        let path = question.path.trim_start_matches('/');
+        let ways = self.left_out(needed, path).filter_map(move |left_out| {
+            let together = left_out.together(deciding, path)?;
+            let mut changes = request::changes(deciding, &together, question)?;
+            changes.push(Change::Count(left_out));
+            Some(Way(changes))
+        });
+        ways.take(NEXT_RULES_MAX)
     }
 }
 
-/// “Add "read" and "sudo" to the capabilities of rule …”.
-fn grant(reason: &Reason<'_>, missing: &[Capability]) -> String {
-    format!("with {} added to the capabilities of {}", quoted(missing.iter().copied()), Named(reason))
+/// The rule that decides as it would have to be.
+fn by_deciding<'a>(rule: &'a AclRule, question: &Question<'a>, needed: Capabilities) -> Option<Way<'a>> {
+    let own = rule.constraints();
+    let without_deny = own.capabilities.denies().then(|| without_deny(rule));
+    let change = match &without_deny {
+        Some(rest) if needed.is_subset(rest.capabilities) => Change::DropDeny(rule),
+        Some(_) => Change::ReplaceDeny(rule, needed),
+        None => Change::Grant(rule, needed.iter().filter(|one| !own.capabilities.contains(*one)).collect()),
+    };
+    let others = request::changes(Some(rule), without_deny.as_ref().unwrap_or(own), question)?;
+    Some(Way([change].into_iter().chain(others).collect()))
 }
 
-fn quoted(capabilities: impl Iterator<Item = Capability>) -> String {
-    capabilities.map(|capability| format!("\"{capability}\"")).collect::<Vec<_>>().join(" and ")
+/// What a rule that denies would say without that word, as far as it is known: what stands beside the word is not kept.
+fn without_deny(rule: &AclRule) -> Constraints {
+    let mut all = Constraints::default();
+    for source in rule.sources().iter().filter(|source| !source.capabilities.denies()) {
+        let restrictions = source.restrictions.as_deref().cloned().unwrap_or_default();
+        all.merge(&Constraints { capabilities: source.capabilities, ..restrictions });
+    }
+    all
 }
 
 /// A rule for this path alone, ready to be put into a policy; none for a path that a rule cannot spell.
-fn own_rule(path: &str, capabilities: Capabilities) -> Option<String> {
+fn own_rule<'a>(path: &'a str, capabilities: Capabilities) -> Option<Way<'a>> {
     let pattern = Pattern::new("", path);
     if !pattern.is_exact() || Pattern::check(path).is_err() || path.contains(['"', '\\']) || path.contains("{{") {
         return None;
     }
-    let names: Vec<_> = capabilities.iter().map(|capability| format!("\"{capability}\"")).collect();
-    let names = names.join(", ");
-    Some(format!("with this rule in one of the policies: path \"{path}\" {{ capabilities = [{names}] }}"))
-}
-
-/// The rule grants it, and the request is not as the rule wants it.
-fn by_request(reason: &Reason<'_>, question: &Question<'_>, lacks_sudo: bool) -> Vec<String> {
-    let Some(rule) = reason.rule() else { return Vec::new() };
-    let own = rule.constraints();
-    let sentence = match reason {
-        Reason::Wrapping(_) if own.max_wrapping_ttl.zip(own.min_wrapping_ttl).is_some_and(|(max, min)| max < min) => {
-            format!("with other wrapping TTLs in {}: no TTL fulfills these", Named(reason))
-        }
-        Reason::Wrapping(rule) => match question.wrap_ttl.filter(|ttl| !ttl.is_zero()) {
-            Some(ttl) => {
-                format!("with the reply wrapped {}, and not for {}", wrapping(rule), duration::format_short(ttl))
-            }
-            None => format!("with the reply wrapped {}", wrapping(rule)),
-        },
-        Reason::ParameterMissing(_, name) => format!("with parameter {name:?} in the request"),
-        Reason::ParameterDenied(_, name) => match own.denied_parameters.patterns(name) {
-            Some(patterns) if !patterns.is_empty() => {
-                format!("with another value for parameter {name:?} than {}", shown(patterns))
-            }
-            _ => format!("without parameter {name:?} in the request"),
-        },
-        Reason::ParameterNotAllowed(_, name) => match own.allowed_parameters.patterns(name) {
-            Some(patterns) => format!("with one of these values for parameter {name:?}: {}", shown(patterns)),
-            None => format!("without parameter {name:?} in the request"),
-        },
-        Reason::PageTooLarge(_, max) => format!("with a limit of at most {max}"),
-        _ => return Vec::new(),
-    };
-    let sudo = lacks_sudo.then(|| grant(&Reason::NotGranted(rule, Capability::Sudo), &[Capability::Sudo]));
-    [sentence].into_iter().chain(sudo.map(|sudo| format!("besides, {sudo}"))).collect()
-}
-
-fn shown(patterns: &[Value]) -> String {
-    let more = if patterns.len() > VALUES_MAX { ", …" } else { "" };
-    let values: Vec<_> = patterns.iter().take(VALUES_MAX).map(Value::to_string).collect();
-    format!("{}{more}", values.join(", "))
+    Some(Way(vec![Change::AddRule(path, capabilities)]))
 }

@@ -99,12 +99,7 @@ fn refusal<'a>(rule: &'a AclRule, capability: Capability, question: &Question<'a
     if !own.capabilities.contains(capability) {
         return Some(Reason::NotGranted(rule, capability));
     }
-    // A TTL of zero asks for no wrapping, so that it fulfills no bound.
-    let wrap_ttl = question.wrap_ttl.filter(|ttl| !ttl.is_zero());
-    let wrapped_for = |is_within: &dyn Fn(Duration) -> bool| wrap_ttl.is_some_and(is_within);
-    if own.max_wrapping_ttl.is_some_and(|max| !wrapped_for(&|ttl| ttl <= max))
-        || own.min_wrapping_ttl.is_some_and(|min| !wrapped_for(&|ttl| ttl >= min))
-    {
+    if !is_wrapped_within(own, question) {
         return Some(Reason::Wrapping(rule));
     }
     if question.operation.checks_parameters() {
@@ -114,6 +109,13 @@ fn refusal<'a>(rule: &'a AclRule, capability: Capability, question: &Question<'a
         return page_refusal(rule, question);
     }
     None
+}
+
+/// Whether the reply is wrapped as the rule wants it. A TTL of zero asks for no wrapping, so that it fulfills no bound.
+pub(crate) fn is_wrapped_within(own: &Constraints, question: &Question<'_>) -> bool {
+    let wrap_ttl = question.wrap_ttl.filter(|ttl| !ttl.is_zero());
+    own.max_wrapping_ttl.is_none_or(|max| wrap_ttl.is_some_and(|ttl| ttl <= max))
+        && own.min_wrapping_ttl.is_none_or(|min| wrap_ttl.is_some_and(|ttl| ttl >= min))
 }
 
 fn parameter_refusal<'a>(rule: &'a AclRule, question: &Question<'a>) -> Option<Reason<'a>> {
@@ -130,21 +132,23 @@ fn parameter_refusal<'a>(rule: &'a AclRule, question: &Question<'a>) -> Option<R
     own.allowed_parameters.first_not_allowed(given).map(|name| Reason::ParameterNotAllowed(rule, name))
 }
 
-/// A list without a limit is let through: whoever lists applies the rule's limit to it. `max` asks for just that. A
-/// limit that is no positive number would mean everything.
 fn page_refusal<'a>(rule: &'a AclRule, question: &Question<'a>) -> Option<Reason<'a>> {
     let own = rule.constraints();
-    let max = own.pagination_limit?;
-    let Some(limit) = question.parameters.and_then(|parameters| parameters.get(LIMIT)) else {
-        let is_required = own.required_parameters.iter().any(|name| name == LIMIT);
-        return is_required.then_some(Reason::ParameterMissing(rule, LIMIT));
-    };
-    let is_within = match limit {
-        Value::String(text) => text == "max" || text.parse().is_ok_and(|limit: u64| (1..=max).contains(&limit)),
-        Value::Number(number) => number.as_u64().is_some_and(|limit| (1..=max).contains(&limit)),
-        _ => false,
-    };
-    if is_within { None } else { Some(Reason::PageTooLarge(rule, max)) }
+    let max = own.pagination_limit.filter(|_| !is_page_within(own, question.parameters))?;
+    let has_limit = question.parameters.is_some_and(|parameters| parameters.contains_key(LIMIT));
+    Some(if has_limit { Reason::PageTooLarge(rule, max) } else { Reason::ParameterMissing(rule, LIMIT) })
+}
+
+/// Whether a list asks for no more than the rule lets it. One without a limit is let through: whoever lists applies the
+/// rule's limit to it. `max` asks for just that. A limit that is no positive number would mean everything.
+pub(crate) fn is_page_within(own: &Constraints, parameters: Option<&Map<String, Value>>) -> bool {
+    let Some(max) = own.pagination_limit else { return true };
+    match parameters.and_then(|parameters| parameters.get(LIMIT)) {
+        None => !own.required_parameters.iter().any(|name| name == LIMIT),
+        Some(Value::String(text)) => text == "max" || text.parse().is_ok_and(|limit: u64| (1..=max).contains(&limit)),
+        Some(Value::Number(number)) => number.as_u64().is_some_and(|limit| (1..=max).contains(&limit)),
+        Some(_) => false,
+    }
 }
 
 impl<'a> Reason<'a> {
@@ -197,7 +201,9 @@ impl fmt::Display for Reason<'_> {
             Self::NotGranted(_, capability) => {
                 write!(f, "{} is the most specific one and does not grant {capability}", Named(self))
             }
-            Self::Wrapping(rule) => write!(f, "{} wants the reply wrapped {}", Named(self), wrapping(rule)),
+            Self::Wrapping(rule) => {
+                write!(f, "{} wants the reply wrapped {}", Named(self), wrapping(rule.constraints()))
+            }
             Self::ParameterMissing(_, name) => write!(f, "{} requires parameter {name:?}", Named(self)),
             Self::ParameterDenied(_, name) => write!(f, "{} denies parameter {name:?} or its value", Named(self)),
             Self::ParameterNotAllowed(_, name) => {
@@ -227,8 +233,7 @@ impl fmt::Display for Named<'_> {
 }
 
 /// For how long a rule wants replies wrapped.
-pub(crate) fn wrapping(rule: &AclRule) -> String {
-    let own = rule.constraints();
+pub(crate) fn wrapping(own: &Constraints) -> String {
     let shown = |ttl: Duration| duration::format_short(ttl);
     match (own.min_wrapping_ttl, own.max_wrapping_ttl) {
         (Some(min), Some(max)) if max < min => {

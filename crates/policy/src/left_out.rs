@@ -9,17 +9,19 @@ use api::Timestamp;
 
 use crate::pattern::Pattern;
 use crate::trie::Trie;
-use crate::{Capabilities, Rule};
+use crate::{AclRule, Capabilities, Constraints, Rule};
 
 /// A rule that does not count, with what is needed to tell of it.
 #[derive(Debug)]
 pub(crate) struct LeftOut {
     /// The path, with a wildcard for every segment that has a template.
     pattern: Pattern,
+    /// The path with its namespace in front, templates included.
+    full: String,
     path: String,
     policy: Arc<str>,
     line: u32,
-    capabilities: Capabilities,
+    constraints: Constraints,
     expired: Option<SystemTime>,
 }
 
@@ -32,17 +34,18 @@ impl LeftOut {
         }
         Some(Self {
             pattern: Pattern::new(namespace, &wildcards_for_templates(&rule.path)),
+            full: [namespace, rule.path.strip_prefix('/').unwrap_or(&rule.path)].concat(),
             path: rule.path.clone(),
             policy: Arc::clone(policy),
             line: rule.line,
-            capabilities: rule.constraints.capabilities,
+            constraints: rule.constraints.clone(),
             expired,
         })
     }
 
     /// Whether it would grant all of these on a path, as far as that can be told without the value of its template.
     pub(crate) fn would_grant(&self, needed: Capabilities, path: &str) -> bool {
-        if !needed.is_subset(self.capabilities) {
+        if !needed.is_subset(self.constraints.capabilities) {
             return false;
         }
         if self.pattern.is_exact() {
@@ -53,6 +56,37 @@ impl LeftOut {
         let mut is_match = false;
         trie.matches(path, &mut |_| is_match = true);
         is_match
+    }
+
+    /// What would hold for a path that it matches if it counted; none where `deciding` would still decide without it.
+    pub(crate) fn together(&self, deciding: Option<&AclRule>, path: &str) -> Option<Constraints> {
+        let own = self.constraints.clone();
+        let Some(deciding) = deciding else { return Some(own) };
+        let pattern = self.pattern_on(path);
+        if pattern == *deciding.pattern() {
+            let mut both = deciding.constraints().clone();
+            both.merge(&own);
+            return Some(both).filter(|both| !both.capabilities.denies());
+        }
+        let goes_before = match (pattern.is_exact(), deciding.is_exact()) {
+            (false, false) => pattern.priority() > deciding.pattern().priority(),
+            (is_exact, _) => is_exact,
+        };
+        goes_before.then_some(own)
+    }
+
+    /// The pattern with the values for its templates that make it match the path.
+    fn pattern_on(&self, path: &str) -> Pattern {
+        let mut segments = path.split('/');
+        let own = self.full.split('/').map(|own| {
+            let segment = segments.next().unwrap_or_default();
+            match (own.contains("{{"), own.ends_with('*')) {
+                (true, true) => [segment, "*"].concat(),
+                (true, false) => segment.to_owned(),
+                (false, _) => own.to_owned(),
+            }
+        });
+        Pattern::new("", &own.collect::<Vec<_>>().join("/"))
     }
 }
 

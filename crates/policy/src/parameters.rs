@@ -41,9 +41,18 @@ impl Parameters {
         self.0.contains_key(ANY) || self.0.contains_key(&name.to_lowercase())
     }
 
-    /// The patterns for a parameter's value: of its own name, or of all others.
-    pub(crate) fn patterns(&self, name: &str) -> Option<&[Value]> {
-        self.0.get(&name.to_lowercase()).or_else(|| self.0.get(ANY)).map(Vec::as_slice)
+    /// As denied parameters: the values of a parameter that are denied. Empty for every value, none for no value.
+    pub(crate) fn denied(&self, name: &str) -> Option<&[Value]> {
+        if self.0.contains_key(ANY) { Some(&[]) } else { self.0.get(&name.to_lowercase()).map(Vec::as_slice) }
+    }
+
+    /// As allowed parameters: the values of a parameter that are allowed. Empty for every value, none for no value.
+    pub(crate) fn allowed(&self, name: &str) -> Option<&[Value]> {
+        match self.0.get(&name.to_lowercase()) {
+            // What `*` lists is for nobody: Vault lets every other parameter through whatever it is.
+            Some(patterns) if name != ANY => Some(patterns),
+            _ => (self.0.is_empty() || self.0.contains_key(ANY)).then_some(&[]),
+        }
     }
 
     /// The names with their patterns, by name.

@@ -9,6 +9,7 @@ use super::*;
 
 mod advice;
 mod default;
+mod following;
 mod model;
 
 /// A time at which nothing here has expired.

@@ -24,11 +24,11 @@ fn of_several_policies_the_one_that_denies_is_named() {
 fn a_rule_that_restricts_is_not_repeated_without_its_restrictions() {
     let acl = acl(&["path \"a/*\" { capabilities = [\"read\"] required_parameters = [\"x\"] }"]);
     let add = "with \"update\" added to the capabilities of rule \"a/*\" of policy \"p0\" line 1";
-    assert_eq!(advice(&acl, Operation::Update, "a/b"), [add]);
+    assert_eq!(advice(&acl, Operation::Update, "a/b"), [format!("{add} and with parameter \"x\" in the request")]);
     // Both are wanted, and are told together.
     let both = acl.advice(&question(Operation::Read, "a/b"), true);
-    let sudo = "besides, with \"sudo\" added to the capabilities of rule \"a/*\" of policy \"p0\" line 1";
-    assert_eq!(both, ["with parameter \"x\" in the request", sudo]);
+    let sudo = "with \"sudo\" added to the capabilities of rule \"a/*\" of policy \"p0\" line 1";
+    assert_eq!(both.first(), Some(&format!("{sudo} and with parameter \"x\" in the request")));
 }
 
 #[test]
@@ -68,4 +68,59 @@ fn rules_that_do_not_count_are_named_when_they_would_help() {
         assert_eq!(named(operation, path), Vec::<String>::new(), "{path}");
         assert!(!acl.decide(&question(operation, path)).allowed);
     }
+}
+
+#[test]
+fn all_obstacles_of_a_rule_are_one_way() {
+    let acl = acl(&[r#"path "a" {
+        capabilities = ["update"]
+        required_parameters = ["why", "kind", "gone"]
+        allowed_parameters = { "why" = [], "kind" = ["x*", 1], "b" = ["x*", "no"], "c" = ["no"] }
+        denied_parameters = { "b" = ["no"], "c" = ["no"], "kind" = ["xx"] }
+        min_wrapping_ttl = "1m"
+    }"#]);
+    let parameters = object(&json!({ "b": "no", "c": "no", "d": 1, "E": 1 }));
+    let question = Question { parameters: Some(&parameters), ..question(Operation::Update, "a") };
+    let rule = "rule \"a\" of policy \"p0\" line 1";
+    let changes = [
+        &format!("with \"sudo\" added to the capabilities of {rule}"),
+        "with the reply wrapped for 1m at least",
+        "with parameter \"why\" in the request",
+        "without parameters \"E\" and \"c\" and \"d\" in the request",
+        &format!("without \"gone\", which cannot be given, among the required parameters of {rule}"),
+        "with one of these values for parameter \"kind\": \"x*\", 1, but not \"xx\"",
+        "with one of these values for parameter \"b\": \"x*\", but not \"no\"",
+    ];
+    assert_eq!(acl.advice(&question, true), [changes.join(" and ")]);
+}
+
+#[test]
+fn bounds_that_nothing_fulfills_have_to_change() {
+    // Of one path in two policies both bounds are taken, so that they can exclude each other.
+    let acl = acl(&[
+        "path \"a\" { capabilities = [\"read\"] min_wrapping_ttl = \"1h\" }",
+        "path \"a\" { max_wrapping_ttl = \"1m\" }",
+    ]);
+    let other = "with wrapping TTLs that can be kept in rule \"a\" of policy \"p0\" line 1, policy \"p1\" line 1";
+    assert_eq!(advice(&acl, Operation::Read, "a"), [other]);
+}
+
+#[test]
+fn all_rules_in_front_of_the_one_that_grants_have_to_go() {
+    let acl = acl(&[
+        "path \"a/b\" { policy = \"deny\" }\npath \"a/*\" { capabilities = [\"list\"] }\npath \"*\" { policy = \"read\" }",
+    ]);
+    let way =
+        "without rules \"a/b\" and \"a/*\", which go before rule \"*\" of policy \"p0\" line 3 that grants \"read\"";
+    assert!(advice(&acl, Operation::Read, "a/b").iter().any(|line| line == way));
+}
+
+#[test]
+fn a_rule_that_would_not_decide_if_it_counted_is_not_named() {
+    let text = "path \"a/*\" { policy = \"read\" expiration = 100 }\npath \"a/b\" { capabilities = [\"list\"] }\n\
+                path \"c/*\" { capabilities = [\"list\"] }\npath \"c/{{identity.entity.name}}/*\" { policy = \"read\" }";
+    let policy = policy(text);
+    let acl = Acl::compile([("", &policy)], SystemTime::UNIX_EPOCH + Duration::from_secs(100)).expect("it is not root");
+    assert!(!advice(&acl, Operation::Read, "a/b").iter().any(|line| line.starts_with("if rule")));
+    assert!(advice(&acl, Operation::Read, "c/me/x").iter().any(|line| line.starts_with("if rule")));
 }
