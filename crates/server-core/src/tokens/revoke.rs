@@ -20,6 +20,9 @@ use crate::due::{Line, Owner};
 use crate::keys;
 use crate::store::{Lost, encode};
 
+/// How many tokens that cannot be marked one sweep goes around. Behind more of them it stops, and tells its failure.
+const STUCK_MAX: usize = 10_000;
+
 /// What becomes of the children.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Children {
@@ -140,7 +143,7 @@ impl Tokens {
             };
             let (key, revision) = (keys::token(namespace, &top)?, token.entry.revision);
             let liveness = Expectation::At(key.clone(), revision);
-            let children = self.children(namespace, &top, &(key, Some(revision))).await?;
+            let children = self.children(namespace, &top, &(key, Some(revision)), &stuck).await?;
             let outcome = if children.is_empty() {
                 self.remove(namespace, &top, &token, liveness).await?
             } else if token.entry.value.state == State::Orphaning {
@@ -198,19 +201,30 @@ impl Tokens {
         Ok(Outcome::Done)
     }
 
+    /// The first page of children that has one that can be marked; any page where there is none. Empty only when nothing
+    /// hangs on the token.
     async fn children(
         &self,
         namespace: &str,
         hash: &str,
         parent: &(Key, Option<Revision>),
+        stuck: &BTreeSet<String>,
     ) -> Result<Vec<Child>, Error> {
         let prefix = keys::prefix(&format!("ns/{namespace}/token-child/{hash}/"))?;
-        let (page, _) = self.store.keys(KeyRange::prefix(&prefix), WRITES_MAX - 1).await?;
-        let children = page.into_iter().filter_map(|(key, revision)| {
-            let hash = std::str::from_utf8(key.as_bytes().get(prefix.as_bytes().len()..)?).ok()?.to_owned();
-            Some(Child { hash, key, revision, parent: parent.clone() })
-        });
-        Ok(children.collect())
+        let mut range = KeyRange::prefix(&prefix);
+        loop {
+            let (page, next) = self.store.keys(range.clone(), WRITES_MAX - 1).await?;
+            let children = page.into_iter().filter_map(|(key, revision)| {
+                let hash = std::str::from_utf8(key.as_bytes().get(prefix.as_bytes().len()..)?).ok()?.to_owned();
+                Some(Child { hash, key, revision, parent: parent.clone() })
+            });
+            let children: Vec<Child> = children.collect();
+            let is_stuck = !children.is_empty() && children.iter().all(|child| stuck.contains(&child.hash));
+            match next {
+                Some(next) if is_stuck && stuck.len() < STUCK_MAX => range.start = next,
+                _ => return Ok(children),
+            }
+        }
     }
 
     /// Removes a marked token that had no children left when it was read: first its cubbyhole, then all its parts in one

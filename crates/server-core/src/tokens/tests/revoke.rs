@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use storage::counting::Call;
 use storage::faulty::{Fault, Faulty};
 use storage::memory::Memory;
-use storage::{Batch, CommitId, Key};
+use storage::{Batch, CommitId, Key, WRITES_MAX};
 
 use crate::testing::{Bench, Yielding, denied, invalid, late, unless_hung};
 
@@ -230,6 +230,18 @@ async fn a_store_that_fails_in_the_middle_leaves_the_rest_to_the_worker() {
     assert_eq!(bench.keys("").await, before);
 }
 
+/// Makes entries unreadable.
+async fn damage(bench: &Bench, keys: impl IntoIterator<Item = String>) {
+    for (number, key) in (1_u128..).zip(keys) {
+        let key = Key::new(key.into_bytes()).expect("a key");
+        let snapshot = bench.storage.read(std::slice::from_ref(&key)).await.expect("it can be read");
+        let revision = snapshot.entries[0].as_ref().expect("it is there").revision;
+        let id = CommitId(number.to_be_bytes());
+        let batch = Batch::new(id).replace(key, revision, b"garbage".as_slice());
+        bench.storage.commit(&batch).await.expect("it can be written");
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_child_does_not_save_its_siblings() {
     let bench = Bench::new().await;
@@ -242,11 +254,7 @@ async fn a_damaged_child_does_not_save_its_siblings() {
         let fresh = bench.keys("ns/root/token/").await.into_iter().find(|key| !known.contains(key));
         damaged = damaged.or(fresh);
     }
-    let key = Key::new(damaged.expect("a child").into_bytes()).expect("a key");
-    let snapshot = bench.storage.read(std::slice::from_ref(&key)).await.expect("it can be read");
-    let revision = snapshot.entries[0].as_ref().expect("it is there").revision;
-    let batch = Batch::new(CommitId([7; 16])).replace(key, revision, b"garbage".as_slice());
-    bench.storage.commit(&batch).await.expect("it can be written");
+    damage(&bench, damaged).await;
     let storage = Arc::clone(&bench.storage);
     let bench = bench.crashed(storage).await;
     let reply = bench.root().write("auth/token/revoke", json!({ "token": parent })).await;
@@ -257,4 +265,30 @@ async fn a_damaged_child_does_not_save_its_siblings() {
     assert!(!is_alive(&bench, &parent).await);
     bench.settle().await;
     assert_eq!(bench.keys("ns/root/token/").await.len(), 3, "root, the parent and the damaged one are left");
+}
+
+#[tokio::test]
+async fn whole_pages_of_damaged_children_do_not_save_the_one_behind_them() {
+    let bench = Bench::new().await;
+    let parent = bench.token(json!({ "ttl": "10h" })).await;
+    let others = bench.keys("ns/root/token/").await;
+    let mut children = Vec::new();
+    for _ in 0..=2 * WRITES_MAX {
+        children.push(bench.with(&parent).create("create", json!({ "ttl": "10h" })).await);
+    }
+    // Lines are read in the order of their keys, so that the greatest one is behind all others.
+    let mut entries = bench.keys("ns/root/token/").await;
+    entries.retain(|key| !others.contains(key));
+    entries.sort();
+    entries.pop();
+    let damaged = entries.len();
+    damage(&bench, entries).await;
+    let storage = Arc::clone(&bench.storage);
+    let bench = bench.crashed(storage).await;
+    let reply = bench.root().write("auth/token/revoke", json!({ "token": parent })).await;
+    assert!(reply["refused"].as_str().is_some_and(|text| text.starts_with("World")), "{reply}");
+    for child in &children {
+        assert!(!is_alive(&bench, child).await);
+    }
+    assert_eq!(bench.keys("ns/root/token/").await.len(), 2 + damaged, "root, the parent and the damaged ones are left");
 }
