@@ -48,8 +48,9 @@ pub(crate) fn grant(wish: Wish) -> Option<Granted> {
     let wanted = [wish.asked, wish.usual].into_iter().find(|it| !it.is_zero()).unwrap_or(wish.default_ttl);
     let left = left(cap, wish.age)?;
     if wanted > left {
-        // Nobody asked for a default that is too long, so nobody needs to hear of it.
-        if !wish.asked.is_zero() {
+        // Nobody asked for a default that is too long, so nobody needs to hear of it, unless it is cut by a cap that
+        // belongs to this one grant (Vault).
+        if !wish.asked.is_zero() || (wish.usual.is_zero() && wish.explicit_max == cap && wish.age.is_zero()) {
             warnings.push(capped("TTL", wanted, left));
         }
         return Some(Granted { ttl: left, warnings });

@@ -22,13 +22,15 @@ fn what_is_asked_comes_before_what_is_usual_and_that_before_the_default() {
 }
 
 #[test]
-fn caps_shorten_it_and_say_so_only_to_whoever_asked() {
+fn caps_shorten_it_and_say_so_to_whoever_asked_for_either() {
     let text = "TTL of \"200h\" exceeded the effective max_ttl of \"100h\"; TTL value is capped accordingly";
     check([200, 0, 0, 0, 0], Some(100), &[text]);
     check([0, 200, 0, 0, 0], Some(100), &[]);
     let text = "TTL of \"20h\" exceeded the effective max_ttl of \"8h\"; TTL value is capped accordingly";
     check([20, 0, 0, 8, 0], Some(8), &[text]);
-    check([0, 0, 0, 8, 0], Some(8), &[]);
+    let text = "TTL of \"10h\" exceeded the effective max_ttl of \"8h\"; TTL value is capped accordingly";
+    check([0, 0, 0, 8, 0], Some(8), &[text]);
+    check([0, 0, 0, 8, 1], Some(7), &[]);
     check([0, 0, 0, 500, 0], Some(10), &[]);
 }
 
