@@ -135,8 +135,11 @@ impl Pipeline {
         let token = token.map(Arc::as_ref);
         let Some(target) = target else {
             authorize::check(request, request.operation, None, token, &data)?;
-            if request.operation == Operation::Help {
-                // As where something is mounted that the caller may do nothing with.
+            let may_ask =
+                |token: &Resolved| token.acl.capabilities(&request.path) != [policy::Capability::Deny.as_str()];
+            if request.operation == Operation::Help && !token.is_some_and(may_ask) {
+                // As where something is mounted that the caller may do nothing with. Who may do something here is told
+                // the same by any other request.
                 return Err(Error::Denied);
             }
             return Err(Error::Unrouted(no_handler(&request.path).into()));

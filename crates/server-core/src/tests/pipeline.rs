@@ -284,6 +284,14 @@ async fn help_does_not_tell_what_is_mounted_to_those_who_may_do_nothing_there() 
     }
     let user = bench.token_for("user", "path \"kv1/team/*\" { capabilities = [\"read\"] }").await;
     assert!(help(&user, "kv1/a").await["data"]["help"].is_string());
+    // Whoever may do something there is told what a read tells as well.
+    let owner = bench.token_for("owner", "path \"none/*\" { capabilities = [\"read\"] }").await;
+    let nothing = refused("Unrouted", "no handler for route \"none/a\". route entry not found.");
+    for token in [owner.as_str(), bench.root.as_str()] {
+        assert_eq!(help(token, "none/a").await, nothing);
+        assert_eq!(bench.with(token).read("none/a").await, nothing);
+    }
+    assert_eq!(help(&owner, "nothing/a").await, denied());
     assert!(help(&token, "auth/token/create").await["data"]["help"].is_string());
 }
 
