@@ -118,7 +118,7 @@ fn lookup_accessor() -> Path<Tokens> {
 }
 
 fn renew() -> Path<Tokens> {
-    Path::new("renew", "Prolong a token.").update(write_renew, "Renew the token of the body, or the caller's own.")
+    Path::new("renew", "Prolong a token.").update(write_renew, "Renew the token of the body.")
 }
 
 fn renew_self() -> Path<Tokens> {
@@ -233,10 +233,10 @@ async fn write_lookup_accessor(tokens: &Tokens, context: &Context, input: ByAcce
 }
 
 async fn write_renew(tokens: &Tokens, context: &Context, input: RenewToken) -> Result<Reply, Error> {
-    if input.token.expose().is_empty() {
-        return write_renew_self(tokens, context, RenewSelf { increment: input.increment, token: None }).await;
-    }
     let text = input.token.expose();
+    if text.is_empty() {
+        return Err(Error::invalid("missing token ID"));
+    }
     if tokens.batch(context, text).await?.is_some() {
         return Err(no_renewal());
     }

@@ -67,7 +67,6 @@ async fn what_is_not_stored_can_be_neither_renewed_nor_revoked_nor_be_a_parent()
     let by_text = json!({ "token": batch });
     for (client, path, about, text) in [
         (bench.with(&batch), "renew-self", json!({}), "batch tokens cannot be renewed"),
-        (bench.with(&batch), "renew", json!({}), "batch tokens cannot be renewed"),
         (bench.root(), "renew", by_text.clone(), "batch tokens cannot be renewed"),
         (bench.with(&batch), "revoke-self", json!({}), "batch tokens cannot be revoked"),
         (bench.root(), "revoke", by_text.clone(), "batch tokens cannot be revoked"),

@@ -115,6 +115,7 @@ fn writes() -> Vec<(&'static str, &'static str, Value)> {
         ("plain", "lookup", json!({ "token": "@unsealable" })),
         ("plain", "lookup-accessor", json!({ "accessor": "unknown" })),
         ("plain", "lookup-accessor", json!({})),
+        ("plain", "renew", json!({})),
         ("plain", "renew", json!({ "token": "unknown" })),
         ("plain", "renew", json!({ "token": "@batch" })),
         ("plain", "renew-accessor", json!({ "accessor": "unknown" })),
