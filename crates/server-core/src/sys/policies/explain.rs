@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use framework::{Access, Context, Error, Operation, Path, Reply, fields};
-use policy::{Capability, Reason};
+use policy::{Acl, Capability, Reason};
 use secret::Secret;
 use serde_json::{Map, Value, json};
 
@@ -39,10 +39,10 @@ fields! {
         token: Option<Secret<String>> => secret,
         /// The token's accessor, instead of the token.
         accessor: Option<String>,
-        /// The path, without /v1/ in front.
+        /// The path; /v1/ in front is dropped.
         path: String,
         /// One of create, read, update, patch, delete, list and scan.
-        operation: String,
+        operation: String = "read".to_owned(),
         /// The parameters of the request. None when absent.
         parameters: Option<Map<String, Value>> => secret,
         /// For how long the reply is to be wrapped. Not at all when absent.
@@ -52,10 +52,7 @@ fields! {
 
 async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Result<Reply, Error> {
     let operation = operation(&input.operation)?;
-    let path = input.path.trim_start_matches('/');
-    if path.is_empty() || path.len() > PATH_BYTES_MAX {
-        return Err(Error::Invalid(format!("path must have 1 to {PATH_BYTES_MAX} bytes").into()));
-    }
+    let path = request_path(&input.path)?;
     let ns = context.namespace.id.as_str();
     let caller = context.caller.token.as_ref().ok_or(Error::Denied)?;
     let caller = part.tokens.resolve(ns, caller.expose()).await?;
@@ -72,7 +69,13 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
     let reason = reason(&verdict);
     let mut would_allow = Vec::new();
     if !is_allowed {
-        would_allow = asked.acl.advice(&verdict.question, verdict.needs_sudo);
+        would_allow = match &folded {
+            None => asked.acl.advice(&verdict.question, verdict.needs_sudo),
+            Some(meant) => {
+                let wish = Wish::new(meant, operation).with(&parameters, input.wrap_ttl);
+                respelled(&asked.acl, meant, &judge(&asked.acl, &wish, access))
+            }
+        };
         would_allow.extend(part.missing(ns, &asked).await?);
     }
     Ok(Reply::data(json!({
@@ -135,6 +138,34 @@ impl ExplainPart {
             .map(|(name, _)| format!("if policy {name:?}, which the token has, existed and allowed it"))
             .collect())
     }
+}
+
+/// A path as requests have it: without `/v1/` in front, which whoever copies it from a log brings along, and refused
+/// where the API would refuse it, because no rule is ever asked about it.
+fn request_path(path: &str) -> Result<&str, Error> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let path = path.strip_prefix("v1/").unwrap_or(path);
+    if path.is_empty() || path.len() > PATH_BYTES_MAX {
+        return Err(Error::Invalid(format!("path must have 1 to {PATH_BYTES_MAX} bytes").into()));
+    }
+    if path.starts_with('/') || path.contains("//") {
+        return Err(Error::invalid("the path has an empty segment: two slashes in a row"));
+    }
+    if path.split('/').any(|segment| matches!(segment, "." | "..")) {
+        return Err(Error::invalid("the path has a segment that is only dots, . or .."));
+    }
+    Ok(path)
+}
+
+/// Where a name has several spellings, both that came and that is meant have to be allowed. Asked for by the one that is
+/// meant there is but one to allow.
+fn respelled(acl: &Acl, meant: &str, verdict: &Verdict<'_>) -> Vec<String> {
+    let spelled = format!("with the path spelled {meant:?}");
+    if verdict.is_allowed() {
+        return vec![spelled];
+    }
+    let advice = acl.advice(&verdict.question, verdict.needs_sudo);
+    advice.into_iter().map(|way| format!("{spelled} and {way}")).collect()
 }
 
 /// Whether a caller may read a policy under its path or its older path.

@@ -90,7 +90,16 @@ async fn a_refusal_tells_what_would_have_allowed_it() {
         (
             json!({ "path": "secret/one", "operation": "update" }),
             format!("{one} requires parameter \"a\""),
-            vec!["with parameter \"a\" in the request".to_owned()],
+            vec!["with one of these values for parameter \"a\": \"x*\", 1".to_owned()],
+        ),
+        (
+            json!({ "path": "secret/one", "operation": "update", "parameters": { "b": "no", "c": 1 } }),
+            format!("{one} requires parameter \"a\""),
+            vec![
+                "without parameter \"c\" in the request and with one of these values for parameter \"a\": \"x*\", 1 and \
+                 with another value for parameter \"b\" than \"no\""
+                    .to_owned(),
+            ],
         ),
         (
             json!({ "path": "secret/one", "operation": "update", "parameters": { "A": "y" } }),
@@ -159,6 +168,31 @@ async fn of_several_policies_the_one_that_restricts_is_named() {
 }
 
 #[tokio::test]
+async fn a_path_is_taken_as_a_log_has_it_and_is_read_when_nothing_is_said() {
+    let bench = Bench::new().await;
+    let token = bench.token_for("shop", SHOP).await;
+    let plain = explained(&bench, &token, json!({ "path": "secret/a", "operation": "read" })).await;
+    for path in ["secret/a", "/secret/a", "/v1/secret/a", "v1/secret/a"] {
+        assert_eq!(explained(&bench, &token, json!({ "path": path })).await, plain, "{path}");
+    }
+    assert_eq!(plain["allowed"], true);
+    let twice = explained(&bench, &token, json!({ "path": "/v1/v1/secret/a" })).await;
+    assert_eq!(twice["allowed"], false, "only one is no part of the path");
+}
+
+#[tokio::test]
+async fn of_a_name_with_several_spellings_the_one_that_is_meant_is_advised() {
+    let bench = Bench::new().await;
+    let token = bench.token_for("shop", "path \"sys/policies/acl/shop\" { capabilities = [\"read\"] }").await;
+    let spelled = "with the path spelled \"sys/policies/acl/shop\"";
+    let about = |operation: &str| json!({ "path": "sys/policies/acl/Shop", "operation": operation });
+    assert_eq!(explained(&bench, &token, about("read")).await["would_allow"], json!([spelled]));
+    let add = "with \"delete\" added to the capabilities of rule \"sys/policies/acl/shop\" of policy \"shop\" line 1";
+    let both = json!([format!("{spelled} and {add}")]);
+    assert_eq!(explained(&bench, &token, about("delete")).await["would_allow"], both);
+}
+
+#[tokio::test]
 async fn only_whoever_may_read_the_policies_gets_an_answer() {
     let bench = Bench::new().await;
     let asked = bench.root().write("sys/policies/acl/one", json!({ "policy": SHOP })).await;
@@ -220,7 +254,20 @@ async fn what_makes_no_sense_is_refused_in_words() {
     assert_eq!(ask(json!({ "path": "/", "operation": "read" })).await, invalid("path must have 1 to 8192 bytes"));
     let both = json!({ "path": "a", "operation": "read", "token": "a", "accessor": "b" });
     assert_eq!(ask(both).await, invalid("give a token or an accessor, not both"));
-    assert_eq!(ask(json!({ "path": "a" })).await, invalid("missing required field \"operation\""));
+    assert_eq!(ask(json!({})).await, invalid("missing required field \"path\""));
+    let empty = invalid("the path has an empty segment: two slashes in a row");
+    let dots = invalid("the path has a segment that is only dots, . or ..");
+    for (path, refusal) in [
+        ("//a", &empty),
+        ("/v1//a", &empty),
+        ("a//b", &empty),
+        ("a//", &empty),
+        ("./a", &dots),
+        ("a/./b", &dots),
+        ("/v1/a/..", &dots),
+    ] {
+        assert_eq!(ask(json!({ "path": path })).await, *refusal, "{path}");
+    }
 }
 
 /// Paths of all kinds whose requests change nothing that the next one would notice.
