@@ -21,7 +21,7 @@ pub const LENGTH_MIN: usize = 4;
 pub const LENGTH_MAX: usize = 100;
 /// The most different characters that the rules of one policy may name: one random byte draws a character.
 pub const CHARACTERS_MAX: usize = 256;
-/// The most rules of one policy: one bit each in [`Character`].
+/// The most rules of one policy: one bit each for every character.
 pub const RULES_MAX: usize = 32;
 
 /// A policy that has been read, and by which passwords can be drawn.
