@@ -134,7 +134,7 @@ pub struct Namespace {
 /// Who asks, as far as an engine may know.
 #[derive(Clone, Debug, Default)]
 pub struct Caller {
-    /// The token's text as the client sent it; redacted wherever it is printed.
+    /// The token's text as the client sent it, for the engines of the core alone; redacted wherever it is printed.
     pub token: Option<Secret<String>>,
     /// The accessor of the token; empty without one.
     pub accessor: String,

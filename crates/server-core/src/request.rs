@@ -145,6 +145,10 @@ impl Pipeline {
             return Err(Error::Unrouted(no_handler(&request.path).into()));
         };
         let mut context = self.context(request, &target, token, caller);
+        if target.mount.as_ref().is_some_and(|it| !is_permanent(&it.settings.engine_type)) {
+            // Who asks is for every engine to know, what they prove it with for the core alone.
+            context.caller.token = None;
+        }
         let mut operation = request.operation;
         if let Ok(route) = &target.route
             && !is_open

@@ -559,7 +559,9 @@ fn gate(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
 }
 
 async fn knock((): &(), context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
-    Ok(Reply::data(json!({ "seen": context.caller.display_name, "is_sudo": context.caller.is_sudo })))
+    let caller = &context.caller;
+    let has_token = caller.token.is_some();
+    Ok(Reply::data(json!({ "seen": caller.display_name, "is_sudo": caller.is_sudo, "has_token": has_token })))
 }
 
 /// Tells what it sees of some headers, and sends others.

@@ -114,7 +114,7 @@ async fn rows_without_a_token_answer_everybody_and_know_who_has_one() {
     let bench = Bench::new().await;
     bench.root().write("sys/auth/gate", json!({ "type": "gate" })).await;
     let token = bench.token(json!({ "display_name": "me", "policies": "default" })).await;
-    let knock = |seen: &str| json!({ "data": { "seen": seen, "is_sudo": false } });
+    let knock = |seen: &str| json!({ "data": { "seen": seen, "is_sudo": false, "has_token": false } });
     assert_eq!(bench.nobody().write("auth/gate/login", json!({})).await, knock(""));
     assert_eq!(bench.with("bad").write("auth/gate/login", json!({})).await, knock(""));
     assert_eq!(bench.with("").write("auth/gate/login", json!({})).await, knock(""));
@@ -122,7 +122,7 @@ async fn rows_without_a_token_answer_everybody_and_know_who_has_one() {
     assert_eq!(bench.nobody().read("auth/gate/config").await, denied());
     assert_eq!(bench.with(&token).read("auth/gate/config").await, denied());
     let sudo = bench.root().read("auth/gate/config").await;
-    assert_eq!(sudo, json!({ "data": { "seen": "root", "is_sudo": true } }));
+    assert_eq!(sudo, json!({ "data": { "seen": "root", "is_sudo": true, "has_token": false } }));
 }
 
 #[tokio::test]
