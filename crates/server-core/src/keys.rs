@@ -6,6 +6,8 @@ use storage::Key;
 
 /// The cluster's identity and the keys of the keyed hashes.
 pub(crate) const CLUSTER: Key = Key::constant("core/cluster");
+/// The audit devices and what they record of headers; see [`crate::audit_log`].
+pub(crate) static AUDIT: Key = Key::constant("core/audit");
 /// Which origins browsers may call from; see [`crate::browser`].
 pub(crate) static CORS: Key = Key::constant("core/cors");
 /// The headers of the web interface.

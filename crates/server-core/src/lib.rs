@@ -14,6 +14,7 @@ use framework::router::TableError;
 use framework::{Answer, BrowserSettings, Error, Mounted, Request, Service};
 use secret::{Secret, SecretBytes};
 
+mod audit_log;
 mod browser;
 mod cidr;
 mod cluster;
@@ -41,6 +42,7 @@ pub use process::{Host, LogLevels, Process};
 pub use seals::Initialized;
 pub use tokens::Limits;
 
+use audit_log::AuditLog;
 use browser::Browser;
 use cluster::Identity;
 use in_flight::InFlight;
@@ -71,6 +73,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The cluster's name, if the operator chose one.
     pub cluster_name: Option<String>,
+    /// Whether audit devices may put a text in front of each record.
+    pub allow_audit_log_prefixing: bool,
     /// The engines that can be enabled. One of the type `cubbyhole` must be among them.
     pub engines: Vec<EngineType>,
 }
@@ -103,7 +107,8 @@ impl Core {
     /// # Errors
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
-        let Parts { barrier, device, env, node, process, limits, cluster_name, engines } = parts;
+        let Parts { barrier, device, env, node, process, limits, cluster_name, allow_audit_log_prefixing, engines } =
+            parts;
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
@@ -113,6 +118,8 @@ impl Core {
         let wrapping = Arc::new(wrapping);
         let cubbyhole = make(&engines, "cubbyhole")?;
         let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
+        let name = process.host.name();
+        let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, allow_audit_log_prefixing));
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let seals = Arc::new(Seals {
             control: SealControl::new(barrier, device),
@@ -123,6 +130,7 @@ impl Core {
             tokens: Arc::clone(&tokens),
             policies: Arc::clone(&policies),
             mounts: Arc::clone(&mounts),
+            audit: Arc::clone(&audit),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
             cluster_name,
@@ -142,13 +150,19 @@ impl Core {
             passwords: PasswordPolicies::new(store.clone(), env.clone()),
             explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
             browser: Arc::clone(&browser),
+            audit: Arc::clone(&audit),
             host: HostPart::new(Arc::clone(&process.host), Arc::clone(&in_flight), store.clone()),
             cluster: ClusterPart { node, host: process.host, mounts: Arc::clone(&mounts) },
             loggers: LoggersPart(process.logs),
             config: ConfigPart(process.config),
         })?;
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
-        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping, index }, browser, in_flight })
+        Ok(Self {
+            seals,
+            pipeline: Pipeline { store, env, tokens, mounts, wrapping, index, audit },
+            browser,
+            in_flight,
+        })
     }
 
     /// Whether the store has been initialized.
@@ -185,6 +199,11 @@ impl Core {
     /// When the seal is of another kind, the key is wrong, or the store gives no answer.
     pub async fn unseal_unattended(&self) -> Result<SealStatus, Error> {
         self.seals.unseal_unattended().await
+    }
+
+    /// Has every audit device open its file or connection anew: for the rotation of logs.
+    pub fn reopen_audit_devices(&self) {
+        self.pipeline.audit.reopen();
     }
 
     /// Stops background work and locks the keys away; for the end of the process too.

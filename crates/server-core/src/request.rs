@@ -11,6 +11,7 @@ use framework::openapi::{MountPath, Section};
 use framework::{Access, Answer, Context, Error, Mounted, Namespace, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
+use crate::audit_log::AuditLog;
 use crate::index::Index;
 use crate::keys::ROOT_NAMESPACE;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
@@ -18,10 +19,13 @@ use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
 use crate::wrapping::{self, Wrapping};
 
+mod audit;
 mod authenticate;
 pub(crate) mod authorize;
 mod headers;
 pub(crate) mod resolve;
+
+use audit::{Seen, Trail};
 
 /// What the pipeline needs of the core.
 pub(crate) struct Pipeline {
@@ -31,6 +35,7 @@ pub(crate) struct Pipeline {
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) index: Index,
+    pub(crate) audit: Arc<AuditLog>,
 }
 
 /// A request that was answered.
@@ -58,8 +63,10 @@ struct Target<'r> {
 impl Pipeline {
     /// Answers a request.
     pub(crate) async fn handle(&self, mut request: Request) -> Answer {
-        let data = std::mem::take(&mut request.data);
-        match self.run(&request, data).await {
+        let mut data = std::mem::take(&mut request.data);
+        let mut trail = Trail::default();
+        let result = self.run(&request, &mut data, &mut trail).await;
+        match self.record_result(trail, &request, &data, result).await {
             Ok(Done { mount_type, reply, index }) => {
                 Answer { request_id: request.id, mount_type, result: Ok(reply), index }
             }
@@ -67,7 +74,7 @@ impl Pipeline {
         }
     }
 
-    async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<Done, Error> {
+    async fn run(&self, request: &Request, data: &mut Map<String, Value>, trail: &mut Trail) -> Result<Done, Error> {
         wrapping::check_ttl(request.wrap_ttl)?;
         let mut target = self.resolve(request).await?;
         let mut access = access(target.as_ref());
@@ -76,10 +83,11 @@ impl Pipeline {
             target = self.resolve(request).await?;
             access = self::access(target.as_ref());
         }
+        trail.leave_out_probes(access, request.operation);
         let token = self.authenticate(request, access).await;
-        let token = token.map_err(|error| not_a_wrapping_token(error, request, access, &data))?;
+        let token = token.map_err(|error| not_a_wrapping_token(error, request, access, data))?;
         let used = self.spend(token.as_deref(), access).await?;
-        let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated).await;
+        let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated, trail).await;
         // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
         let is_login = matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
         if request.wrap_ttl.is_some() && (is_login || !access.is_unauthenticated) {
@@ -128,13 +136,14 @@ impl Pipeline {
         request: &Request,
         target: Option<Target<'_>>,
         token: Option<&Arc<Resolved>>,
-        data: Map<String, Value>,
+        data: &mut Map<String, Value>,
         is_open: bool,
+        trail: &mut Trail,
     ) -> Result<(String, Reply), Error> {
         let caller = token.map(|token| caller(request, token)).unwrap_or_default();
         let token = token.map(Arc::as_ref);
         let Some(target) = target else {
-            authorize::check(request, request.operation, None, token, &data)?;
+            authorize::check(request, request.operation, None, token, data)?;
             let may_ask =
                 |token: &Resolved| token.acl.capabilities(&request.path) != [policy::Capability::Deny.as_str()];
             if request.operation == Operation::Help && !token.is_some_and(may_ask) {
@@ -153,11 +162,13 @@ impl Pipeline {
         if let Ok(route) = &target.route
             && !is_open
         {
-            operation = self.operation(request, &target, route, token, &context, &data).await?;
+            operation = self.operation(request, &target, route, token, &context, data).await?;
         }
-        if !is_open {
-            context.caller.is_sudo = authorize::check(request, operation, Some(&target), token, &data)?;
-        }
+        let allowed =
+            if is_open { Ok(false) } else { authorize::check(request, operation, Some(&target), token, data) };
+        let seen = Seen { request, operation, data, target: Some(&target), token };
+        self.record_request(trail, &seen, allowed.as_ref().err()).await?;
+        context.caller.is_sudo = allowed?;
         let mount_type = target.engine.type_name().to_owned();
         if operation == Operation::Help {
             may_know(&target, token)?;
@@ -166,7 +177,7 @@ impl Pipeline {
         }
         resolve::check_kind(&target, token)?;
         let route = target.route?;
-        let mut reply = target.engine.handle(&context, &route, operation, data).await?;
+        let mut reply = target.engine.handle(&context, &route, operation, std::mem::take(data)).await?;
         if let Some(mount) = &target.mount {
             headers::let_out(&mut reply, &mount.settings);
         }

@@ -10,6 +10,7 @@ use secret::{Secret, SecretBytes};
 use serde::Serialize;
 use storage::Key;
 
+use crate::audit_log::AuditLog;
 use crate::cluster::{ClusterEntry, Identity};
 use crate::due::{Owner, Worker};
 use crate::keys::{self, ROOT_NAMESPACE};
@@ -33,6 +34,7 @@ pub(crate) struct Seals {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) mounts: Arc<Mounts>,
+    pub(crate) audit: Arc<AuditLog>,
     pub(crate) worker: Worker,
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
@@ -142,6 +144,7 @@ impl Seals {
         self.tokens.forget();
         self.policies.forget();
         self.mounts.forget();
+        self.audit.forget();
         self.worker.stop().await;
     }
 
@@ -154,6 +157,10 @@ impl Seals {
         // A node that serves is worth more than a complete history, and a full disk must not keep it sealed.
         if let Err(error) = versions::record(&self.store, &self.env, &self.node).await {
             tracing::warn!(%error, "the version could not be noted in the history");
+        }
+        // So that the first request finds it known. One that cannot be read fails the requests, and is told of there.
+        if let Err(error) = self.audit.current().await {
+            tracing::warn!(%error, "the table of audit devices could not be read yet");
         }
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use framework::router::TableError;
 use framework::{Engine, Mounted};
 
+use crate::audit_log::AuditLog;
 use crate::browser::Browser;
 use crate::mounts::Mounts;
 use crate::node::Node;
@@ -15,6 +16,7 @@ use crate::seals::Seals;
 use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
 
+mod audit;
 mod capabilities;
 mod cluster;
 mod config;
@@ -48,6 +50,7 @@ pub(crate) struct Sys {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) browser: Arc<Browser>,
+    pub(crate) audit: Arc<AuditLog>,
     pub(crate) explain: ExplainPart,
     pub(crate) passwords: PasswordPolicies,
     pub(crate) host: HostPart,
@@ -93,6 +96,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
         .paths(config::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.browser.as_ref())))
+        .paths(audit::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.audit.as_ref())))
         .paths(host::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.host)))
         .paths(cluster::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.cluster)))
         .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))

@@ -193,6 +193,7 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
         },
         limits: LIMITS,
         cluster_name: None,
+        allow_audit_log_prefixing: false,
         engines: vec![
             EngineType { name: "kv", kind: Kind::Secrets, make: secrets },
             EngineType { name: "cubbyhole", kind: Kind::Secrets, make: cubbyhole },
