@@ -112,6 +112,41 @@ pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {
     ["ns/", ns, "/cubbyhole/", token, "/"].concat()
 }
 
+/// A lease, or an intent that may become one. `hash` is that of the whole lease id, `path` what stands in front of it.
+pub(crate) fn lease(ns: &str, path: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/lease/", path, "/", hash])
+}
+
+/// The leases below a path, which is empty or ends in `/`.
+pub(crate) fn leases(ns: &str, path: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/lease/", path])
+}
+
+/// That a lease goes when its token goes.
+pub(crate) fn token_lease(ns: &str, token: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/token-lease/", token, "/", hash])
+}
+
+/// The folder of a token's leases.
+pub(crate) fn token_leases(ns: &str, token: &str) -> Result<Key, Error> {
+    token_lease(ns, token, "")
+}
+
+/// That a lease goes when its mount goes.
+pub(crate) fn mount_lease(ns: &str, uuid: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mount-lease/", uuid, "/", hash])
+}
+
+/// The folder of a mount's leases.
+pub(crate) fn mount_leases(ns: &str, uuid: &str) -> Result<Key, Error> {
+    mount_lease(ns, uuid, "")
+}
+
+/// That a lease could not be revoked, and nobody tries any more.
+pub(crate) fn irrevocable_lease(ns: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/irrevocable/", hash])
+}
+
 /// A part of a wrapped reply: below the cubbyhole of its token, so that it goes when the token goes.
 pub(crate) fn wrapped(ns: &str, token: &str, part: u8) -> Result<Key, Error> {
     key(&["ns/", ns, "/cubbyhole/", token, "/wrapped/", &part.to_string()])

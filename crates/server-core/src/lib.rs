@@ -23,6 +23,7 @@ mod glob;
 mod in_flight;
 mod index;
 mod keys;
+mod leases;
 mod mounts;
 mod node;
 mod policies;
@@ -47,6 +48,7 @@ use browser::Browser;
 use cluster::Identity;
 use in_flight::InFlight;
 use index::Index;
+use leases::Leases;
 use mounts::Mounts;
 use policies::Policies;
 use policies::password::PasswordPolicies;
@@ -120,6 +122,8 @@ impl Core {
         let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
         let name = process.host.name();
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, allow_audit_log_prefixing));
+        let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
+        let leases = Arc::new(leases);
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let seals = Arc::new(Seals {
             control: SealControl::new(barrier, device),
@@ -131,6 +135,7 @@ impl Core {
             policies: Arc::clone(&policies),
             mounts: Arc::clone(&mounts),
             audit: Arc::clone(&audit),
+            leases: Arc::clone(&leases),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
             cluster_name,
@@ -144,6 +149,7 @@ impl Core {
                 tokens: Arc::clone(&tokens),
                 max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
             },
+            leases: Arc::clone(&leases),
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),
@@ -159,7 +165,7 @@ impl Core {
         mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self {
             seals,
-            pipeline: Pipeline { store, env, tokens, mounts, wrapping, index, audit },
+            pipeline: Pipeline { store, env, tokens, mounts, leases, wrapping, index, audit },
             browser,
             in_flight,
         })
@@ -217,6 +223,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         self.seals.worker.tell_to_stop();
         self.seals.tokens.stop();
+        self.seals.leases.stop();
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::audit_log::AuditLog;
 use crate::index::Index;
 use crate::keys::ROOT_NAMESPACE;
+use crate::leases::Leases;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
@@ -23,6 +24,7 @@ mod audit;
 mod authenticate;
 pub(crate) mod authorize;
 mod headers;
+mod leases;
 pub(crate) mod resolve;
 
 use audit::{Seen, Trail};
@@ -33,6 +35,7 @@ pub(crate) struct Pipeline {
     pub(crate) env: Env,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) mounts: Arc<Mounts>,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) index: Index,
     pub(crate) audit: Arc<AuditLog>,
@@ -88,6 +91,14 @@ impl Pipeline {
         let token = token.map_err(|error| not_a_wrapping_token(error, request, access, data))?;
         let used = self.spend(token.as_deref(), access).await?;
         let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated, trail).await;
+        if let (Use::Last, Ok((_, reply))) = (&used, &result)
+            && reply.lease.as_ref().is_some_and(|lease| !lease.id.is_empty())
+        {
+            // It goes with the token, in a moment (documented Vault behavior).
+            result = Err(Error::invalid(
+                "Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.",
+            ));
+        }
         // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
         let is_login = matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
         if request.wrap_ttl.is_some() && (is_login || !access.is_unauthenticated) {
@@ -176,8 +187,14 @@ impl Pipeline {
             return Ok((mount_type, reply));
         }
         resolve::check_kind(&target, token)?;
+        let desk = self.desk(request, &target, token)?;
+        context.intents = desk.clone().map(|desk| desk as _);
         let route = target.route?;
-        let mut reply = target.engine.handle(&context, &route, operation, std::mem::take(data)).await?;
+        let mut reply = target.engine.handle(&context, &route, operation, std::mem::take(data)).await;
+        if let Some(desk) = desk {
+            reply = desk.close(reply).await;
+        }
+        let mut reply = reply?;
         if let Some(mount) = &target.mount {
             headers::let_out(&mut reply, &mount.settings);
         }
@@ -220,6 +237,7 @@ impl Pipeline {
             request_id: request.id.clone(),
             path: target.path.to_owned(),
             headers: target.mount.as_ref().map(|it| headers::let_in(request, &it.settings)).unwrap_or_default(),
+            intents: None,
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::audit_log::AuditLog;
 use crate::cluster::{ClusterEntry, Identity};
 use crate::due::{Owner, Worker};
 use crate::keys::{self, ROOT_NAMESPACE};
+use crate::leases::Leases;
+use crate::leases::sweep::Sweeps;
+use crate::leases::work::LeaseWork;
 use crate::mounts::due::EngineWork;
 use crate::mounts::remount::Statuses;
 use crate::mounts::upgrade::Upgrades;
@@ -35,6 +38,7 @@ pub(crate) struct Seals {
     pub(crate) policies: Arc<Policies>,
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) audit: Arc<AuditLog>,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) worker: Worker,
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
@@ -146,6 +150,7 @@ impl Seals {
         self.mounts.forget();
         self.audit.forget();
         self.worker.stop().await;
+        self.leases.stop();
     }
 
     /// What follows a successful unseal. If it fails, the node is sealed again: half open is not a state.
@@ -174,6 +179,8 @@ impl Seals {
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),
+            Arc::new(LeaseWork(Arc::clone(&self.leases))),
+            Arc::new(Sweeps(Arc::clone(&self.leases))),
         ]
     }
 }

@@ -8,6 +8,7 @@ use framework::{Engine, Mounted};
 
 use crate::audit_log::AuditLog;
 use crate::browser::Browser;
+use crate::leases::Leases;
 use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
@@ -26,6 +27,7 @@ mod health;
 mod host;
 mod internal;
 mod keyring;
+mod leases;
 mod loggers;
 mod mounts;
 mod policies;
@@ -46,6 +48,7 @@ const HELP: &str = "The server's own endpoints: seal, mounts, policies and what 
 pub(crate) struct Sys {
     pub(crate) seal: SealPart,
     pub(crate) mounts: MountsPart,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
@@ -90,6 +93,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(remount::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
+        .paths(leases::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.leases)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
         .paths(policies::password::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.passwords)))
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))

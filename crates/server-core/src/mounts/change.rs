@@ -11,6 +11,7 @@ use storage::{Expectation, Key, KeyRange};
 use super::entry::{AtEntry, LiveEntry, LiveState, Settings, Tuning};
 use super::{Mounts, PATH_BYTES_MAX, PATH_SEGMENTS_MAX};
 use crate::keys;
+use crate::leases::sweep::Sweep;
 use crate::store::{Found, Lost, decode, encode};
 
 /// The word in the due index's keys.
@@ -122,9 +123,11 @@ impl Mounts {
             let mut changes = self.epoch_change(ns).await?;
             changes.delete(at_key.clone(), at.revision);
             changes.delete(settings_key, settings.revision);
-            changes.replace(live_key, live.revision, encode(&LiveEntry { v: 1, state: LiveState::Removing })?);
+            let marked = LiveEntry { v: 1, state: LiveState::Removing, settings: Some(Box::new(settings.value)) };
+            changes.replace(live_key, live.revision, encode(&marked)?);
             let now = to_stored(self.env.now().into());
             changes.create(keys::due(now, ns, DUE_KIND, uuid)?, Vec::new());
+            changes.create(Sweep::Mount(uuid.to_owned()).line(ns, now)?, Vec::new());
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}
@@ -254,7 +257,7 @@ pub(super) fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error>
         at: (keys::mount_at(ns, new.kind, &new.path)?, encode(&AtEntry { v: 1, uuid: uuid.clone() })?),
         fresh: [
             (keys::mount(ns, &uuid)?, encode(&settings)?),
-            (keys::mount_live(ns, &uuid)?, encode(&LiveEntry { v: 1, state: LiveState::Live })?),
+            (keys::mount_live(ns, &uuid)?, encode(&LiveEntry::LIVE)?),
         ],
     })
 }

@@ -116,7 +116,7 @@ async fn two_nodes_cannot_nest_mounts_between_them() {
 async fn what_cannot_be_mounted_says_why() {
     let bench = Bench::new().await;
     assert_eq!(enable(&bench, "x", json!({})).await, invalid("backend type must be specified as a string"));
-    let text = "plugin not found in the catalog: no secrets engine of the type \"pki\"; there are: kv";
+    let text = "plugin not found in the catalog: no secrets engine of the type \"pki\"; there are: kv, lender";
     assert_eq!(enable(&bench, "x", json!({ "type": "pki" })).await, invalid(text));
     let text = "mount type of \"cubbyhole\" is not mountable";
     assert_eq!(enable(&bench, "x", json!({ "type": "cubbyhole" })).await, invalid(text));
@@ -262,8 +262,8 @@ async fn a_removal_survives_a_crash_at_every_commit() {
         let is_done = unless_hung(work).await.is_some();
         faulty.cut();
         if is_done {
-            // The mark, two pages, the liveness.
-            assert_eq!(nth - 1, 4);
+            // The mark, the line of the leases, two pages, the liveness.
+            assert_eq!(nth - 1, 5);
             return;
         }
         let bench = bench.crashed(memory).await;
