@@ -78,10 +78,11 @@ $(GO_SUITE): $(wildcard $(GO)/*.go) $(GO)/go.mod $(GO)/go.sum
 	touch $@
 
 .PHONY: bench
-bench: ## measure the release build against its budgets and write docs/performance.md; QUICK=1 only prints, in two minutes
+bench: ## measure the release build against its budgets and write docs/performance.md; QUICK=1 or ROWS=read,write only prints
 	@command -v wrk >/dev/null || { echo "wrk is missing: install Debian's package of that name"; exit 1; }
 	$(CARGO) build --release --package strongroom --package bench
-	STRONGROOM_BIN=target/release/strongroom target/release/bench $(if $(QUICK),--quick,--write docs/performance.md)
+	STRONGROOM_BIN=target/release/strongroom target/release/bench $(if $(QUICK),--quick) $(if $(BUILD),--build) \
+		$(if $(ROWS),--rows $(ROWS)) $(if $(QUICK)$(ROWS),,--write docs/performance.md)
 
 .PHONY: audit
 audit: ## compare the dependencies with the RustSec advisories (needs a network)

@@ -3,6 +3,7 @@
 //! What is here says how something looks on the wire, and nothing about what it means. It must never know about async,
 //! storage or the server, so that a client can use it alone. Types that carry credentials have no `Debug`.
 
+pub mod audit;
 pub mod duration;
 pub mod header;
 pub mod json;

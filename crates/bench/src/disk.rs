@@ -1,30 +1,85 @@
-//! What the disk and the embedded store can do by themselves: the ceilings of durable writes.
+//! What the disk and the embedded store can do by themselves: the ceilings of durable writes. They are measured in a
+//! process of their own (`bin/ceiling.rs`), so that they have the core that the server has, and no more.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use storage::{Batch, CommitId, Key, Outcome, Storage};
+use anyhow::{Context as _, Result, ensure};
+use storage::{Batch, CommitId, Expectation, Key, Outcome, Revision, Storage};
 use storage_embedded::{Embedded, Options};
-use tokio::runtime::Runtime;
 
-use crate::now;
+use crate::cores::Cores;
+use crate::{now, servers};
 
 /// Bytes that the comparison with the bare disk appends at once.
 const APPEND_BYTES: usize = 512;
-/// Bytes of a value, as a small secret takes them encrypted.
-const VALUE_BYTES: usize = 400;
-/// The keys that one write of a KV version 2 secret writes: its history and the new version.
-const KEYS_PER_WRITE: u64 = 2;
+/// What one write of a new KV version 2 secret writes, as the key around the secret's name and the bytes of the value: the
+/// secret's history and its first version, each with the 45 bytes that encryption adds.
+const WRITTEN: [(&str, &str, usize); 2] = [
+    ("ns/root/data/00000000-0000-4000-8000-000000000000/meta/app/", "", 272),
+    ("ns/root/data/00000000-0000-4000-8000-000000000000/data/app/", "\x00fedcba98765432100000000000000001", 102),
+];
+/// What it expects beside those keys being absent: the mount to be alive.
+const LIVENESS: &str = "ns/root/mount-live/00000000-0000-4000-8000-000000000000";
 
-/// Appends with `fdatasync` on one file, for this long; how many a second.
+/// Asks for the ceilings, always in the same folder.
+pub struct Ceiling(PathBuf);
+
+impl Ceiling {
+    /// In this folder, which is made.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new(folder: PathBuf) -> Result<Self> {
+        std::fs::create_dir(&folder).context("making the folder of the ceilings")?;
+        Ok(Self(folder))
+    }
+
+    /// Appends with `fdatasync` on one file; how many a second.
+    ///
+    /// # Errors
+    /// When the process fails.
+    pub fn appends(&self, time: Duration) -> Result<f64> {
+        self.ask(0, time)
+    }
+
+    /// Commits of what a write of KV version 2 commits, by so many callers at once, each waiting for its own; how many a
+    /// second.
+    ///
+    /// # Errors
+    /// When the process fails.
+    pub fn commits(&self, callers: usize, time: Duration) -> Result<f64> {
+        self.ask(callers, time)
+    }
+
+    fn ask(&self, callers: usize, time: Duration) -> Result<f64> {
+        let mut command = Cores::Server.command();
+        command.arg(servers::beside_us("ceiling")?).arg(&self.0);
+        let output = command.arg(callers.to_string()).arg(time.as_millis().to_string()).output()?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(output.status.success(), "the ceiling: {}", String::from_utf8_lossy(&output.stderr));
+        said.trim().parse().with_context(|| format!("no rate: {said:?}"))
+    }
+}
+
+/// Measures in this process: appends without callers, else commits.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn appends(folder: &Path, time: Duration) -> Result<f64> {
+/// When the folder cannot be written.
+pub fn measure(folder: &Path, callers: usize, time: Duration) -> Result<f64> {
+    if callers == 0 {
+        return appends(folder, time);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let env = env::Env::real();
+    let store = Arc::new(Embedded::open(&folder.join("store"), Options::default(), &env)?);
+    runtime.block_on(commits(store, callers, time, u32::from_be_bytes(env.random())))
+}
+
+fn appends(folder: &Path, time: Duration) -> Result<f64> {
     let mut file = OpenOptions::new().create(true).append(true).open(folder.join("append"))?;
     let (start, mut count) = (now(), 0_u32);
     while start.elapsed() < time {
@@ -35,61 +90,49 @@ pub fn appends(folder: &Path, time: Duration) -> Result<f64> {
     Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
-/// The embedded store exactly as shipped, without a server in front of it.
-pub struct Store {
-    store: Arc<Embedded>,
-    runtime: Runtime,
-    next: u64,
-}
-
-impl Store {
-    /// A fresh store in a folder of its own.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn open(folder: &Path) -> Result<Self> {
-        let store = Arc::new(Embedded::open(&folder.join("store"), Options::default(), &env::Env::real())?);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        Ok(Self { store, runtime, next: 0 })
-    }
-
-    /// Commits of what a write of KV version 2 writes, by so many callers at once, each waiting for its own; commits a
-    /// second.
-    ///
-    /// # Errors
-    /// When a commit fails.
-    pub fn commits(&mut self, callers: u64, time: Duration) -> Result<f64> {
-        let (start, mut count) = (now(), 0_u32);
-        while start.elapsed() < time {
-            let first = self.next;
-            self.next += callers;
-            let store = &self.store;
-            let round: Result<Vec<()>> = self.runtime.block_on(async {
-                let tasks: Vec<_> =
-                    (first..first + callers).map(|number| tokio::spawn(commit(Arc::clone(store), number))).collect();
-                let mut done = Vec::new();
-                for task in tasks {
-                    done.push(task.await??);
-                }
-                Ok(done)
-            });
-            count += u32::try_from(round?.len())?;
+async fn commits(store: Arc<Embedded>, callers: usize, time: Duration, run: u32) -> Result<f64> {
+    let liveness = Key::new(LIVENESS)?;
+    let alive = match store.read(std::slice::from_ref(&liveness)).await?.entries.into_iter().next().flatten() {
+        Some(entry) => entry.revision,
+        None => {
+            let batch = Batch::new(CommitId(run_id(run, u64::MAX))).create(liveness.clone(), b"live".to_vec());
+            let Outcome::Committed(receipt) = store.commit(&batch).await? else { anyhow::bail!("refused") };
+            receipt.revision
         }
-        Ok(f64::from(count) / start.elapsed().as_secs_f64())
+    };
+    let start = now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for caller in 0..callers {
+        let (store, liveness) = (Arc::clone(&store), liveness.clone());
+        tasks.spawn(async move {
+            let mut count = 0_u32;
+            while start.elapsed() < time {
+                let number = (u64::try_from(caller)? << 24) | u64::from(count);
+                commit(&store, &liveness, alive, (run, number)).await?;
+                count += 1;
+            }
+            anyhow::Ok(count)
+        });
     }
+    let mut all = 0;
+    while let Some(count) = tasks.join_next().await {
+        all += count??;
+    }
+    Ok(f64::from(all) / start.elapsed().as_secs_f64())
 }
 
-async fn commit(store: Arc<Embedded>, number: u64) -> Result<()> {
-    let mut id = [0; 16];
-    for (place, byte) in id.iter_mut().zip(number.to_be_bytes()) {
-        *place = byte;
-    }
-    let mut batch = Batch::new(CommitId(id));
-    for part in 0..KEYS_PER_WRITE {
-        let key = Key::new(format!("bench/{part}/{number:016x}").into_bytes())?;
-        batch = batch.create(key, vec![0x5a; VALUE_BYTES]);
+async fn commit(store: &Embedded, liveness: &Key, alive: Revision, (run, number): (u32, u64)) -> Result<()> {
+    let mut batch = Batch::new(CommitId(run_id(run, number))).expect(Expectation::At(liveness.clone(), alive));
+    for (before, after, bytes) in WRITTEN {
+        let key = Key::new(format!("{before}{run:08x}{number:x}{after}"))?;
+        batch = batch.create(key, vec![0x5a; bytes]);
     }
     let outcome = store.commit(&batch).await?;
     ensure!(matches!(outcome, Outcome::Committed(_)), "a commit to a store of our own was refused");
     Ok(())
+}
+
+/// A commit's id that no other run and no other commit has.
+fn run_id(run: u32, number: u64) -> [u8; 16] {
+    ((u128::from(run) << 64) | u128::from(number)).to_be_bytes()
 }

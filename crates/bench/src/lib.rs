@@ -3,13 +3,23 @@
 //!
 //! Absolute figures of a shared machine say little; ratios of cases that take turns say more, and processor time of the
 //! server's own process survives a busy neighbor. Nothing here asserts on a clock: the command only reports.
+//!
+//! A new row is a line in [`budgets`], and a new subject a file below `subject/` beside it.
 
 pub mod account;
+pub mod arrivals;
+pub mod budgets;
+pub mod case;
+pub mod cores;
 pub mod disk;
 pub mod figure;
+pub mod findings;
+pub mod plan;
 pub mod report;
-pub mod subjects;
+pub mod servers;
+pub mod subject;
 pub mod tls;
+pub mod worker;
 pub mod wrk;
 
 /// One moment of the real clock.

@@ -5,6 +5,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::budgets::Row;
+use crate::plan::Plan;
+use crate::worker::Outcome;
+
 /// What the command writes stands between these lines; everything else in the file is written by people.
 const BEGIN: &str = "<!-- written by `make bench`: begin -->";
 const END: &str = "<!-- written by `make bench`: end -->";
@@ -20,17 +24,63 @@ pub enum Goal {
     None,
 }
 
-/// One row.
+/// One row with what was found.
 #[derive(Clone, Debug)]
-pub struct Row {
-    /// What was measured.
-    pub what: String,
-    /// The figure that the goal is about.
-    pub value: f64,
-    /// What to aim for.
-    pub goal: Goal,
-    /// The measurements behind it, with their units.
-    pub from: String,
+pub struct Line {
+    row: Row,
+    cell: Cell,
+}
+
+#[derive(Clone, Debug)]
+enum Cell {
+    Found {
+        value: f64,
+        from: String,
+    },
+    Failed(String),
+    /// Nobody has asked for it in this run.
+    Left,
+}
+
+impl Line {
+    /// What a subject's outcome says of one of its rows.
+    #[must_use]
+    pub fn new(row: &Row, outcome: &Outcome) -> Self {
+        let found = outcome.findings.iter().find(|finding| finding.row == row.name);
+        let cell = match (found, &outcome.failure) {
+            (Some(found), _) => Cell::Found { value: found.value, from: found.from.clone() },
+            (None, Some(failure)) => Cell::Failed(failure.clone()),
+            (None, None) => Cell::Left,
+        };
+        Self { row: *row, cell }
+    }
+
+    /// The row's name, if its subject failed before it.
+    #[must_use]
+    pub fn failed(&self) -> Option<&'static str> {
+        matches!(self.cell, Cell::Failed(_)).then_some(self.row.name)
+    }
+
+    /// As Markdown. A row that nobody asked for keeps its last line in `before`, which says of which commit it is.
+    fn markdown(&self, plan: &Plan, before: &str) -> String {
+        let what = plan.fill_in(self.row.what);
+        let goal = if plan.judges(self.row.what) { self.row.goal } else { Goal::None };
+        let [must, aim] = goal.columns();
+        match &self.cell {
+            Cell::Found { value, from } => {
+                let verdict = goal.verdict(*value);
+                format!("| {what} | {} | {must} | {aim} | {verdict} | {from} |", number(*value))
+            }
+            Cell::Failed(failure) => {
+                let failure = failure.trim().replace(['|', '\n'], " ");
+                format!("| {what} | – | {must} | {aim} | **failed** | {failure} |")
+            }
+            Cell::Left => {
+                let last = before.lines().find(|line| line.starts_with(&format!("| {what} |")));
+                last.map_or_else(|| format!("| {what} | – | {must} | {aim} | | not measured |"), str::to_owned)
+            }
+        }
+    }
 }
 
 impl Goal {
@@ -70,12 +120,15 @@ pub fn number(value: f64) -> String {
 
 /// The rows as Markdown.
 #[must_use]
-pub fn table(rows: &[Row]) -> String {
+pub fn table(plan: &Plan, lines: &[Line]) -> String {
+    table_after(plan, lines, "")
+}
+
+fn table_after(plan: &Plan, lines: &[Line], before: &str) -> String {
     let mut text = String::from("| what | here | must | aim | reached | from |\n|---|---|---|---|---|---|\n");
-    for Row { what, value, goal, from } in rows {
-        let [must, aim] = goal.columns();
-        let verdict = goal.verdict(*value);
-        text.push_str(&format!("| {what} | {} | {must} | {aim} | {verdict} | {from} |\n", number(*value)));
+    for line in lines {
+        text.push_str(&line.markdown(plan, before));
+        text.push('\n');
     }
     text
 }
@@ -84,10 +137,31 @@ pub fn table(rows: &[Row]) -> String {
 ///
 /// # Errors
 /// When the file or the place is missing.
-pub fn write(file: &Path, conditions: &str, rows: &[Row]) -> Result<()> {
+pub fn write(file: &Path, plan: &Plan, lines: &[Line]) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
-    let made = format!("{}\n\n{}", conditions.trim_end(), table(rows));
+    let made = format!("{}\n\n{}", conditions(plan), table_after(plan, lines, &text));
     std::fs::write(file, replace(&text, &made)?).with_context(|| format!("writing {}", file.display()))
+}
+
+/// What the figures were taken of, and on what.
+fn conditions(plan: &Plan) -> String {
+    let model = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = model.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    format!(
+        "Commit {}, {}; {} rounds of {} s a case, medians of all; {} cores of {}, the server on one, the load on another.",
+        commit(),
+        ask("date", &["-u", "+%Y-%m-%d"]),
+        plan.rounds,
+        plan.time.as_secs_f64(),
+        ask("nproc", &[]),
+        model.trim_start_matches([' ', '\t', ':']),
+    )
+}
+
+/// The commit that is measured.
+#[must_use]
+pub fn commit() -> String {
+    ask("git", &["describe", "--always", "--dirty"])
 }
 
 fn replace(text: &str, made: &str) -> Result<String> {
@@ -97,8 +171,7 @@ fn replace(text: &str, made: &str) -> Result<String> {
 }
 
 /// What a program prints about the checkout or the machine, one line; `unknown` when it cannot be asked.
-#[must_use]
-pub fn ask(program: &str, arguments: &[&str]) -> String {
+fn ask(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);
     let text = text.map(|text| String::from_utf8_lossy(&text).trim().to_owned());
@@ -108,6 +181,8 @@ pub fn ask(program: &str, arguments: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::findings::Finding;
+    use crate::plan::{QUICK, WHOLE};
 
     #[test]
     fn a_goal_is_reached_from_its_side() {
@@ -134,10 +209,31 @@ mod tests {
         assert!(replace(BEGIN, "new").is_err());
     }
 
+    const ROW: Row = Row { name: "read", what: "a read", goal: Goal::AtLeast(0.5, 0.7) };
+
+    fn outcome(values: &[f64], failure: Option<&str>) -> Outcome {
+        let findings = values.iter().map(|value| Finding { row: "read".into(), value: *value, from: "1 ÷ 2".into() });
+        Outcome { findings: findings.collect(), failure: failure.map(str::to_owned) }
+    }
+
     #[test]
-    fn a_table_has_a_line_a_row() {
-        let row = Row { what: "read".into(), value: 0.512, goal: Goal::AtLeast(0.5, 0.7), from: "1 ÷ 2".into() };
-        let last = table(&[row]).lines().last().map(str::to_owned);
-        assert_eq!(last.as_deref(), Some("| read | 0.51 | ≥ 0.50 | ≥ 0.70 | must | 1 ÷ 2 |"));
+    fn a_row_shows_its_figure_its_failure_or_its_last_figure() {
+        let found = "| a read | 0.51 | ≥ 0.50 | ≥ 0.70 | must | 1 ÷ 2 |";
+        let cases = [
+            (outcome(&[0.512], None), "", found),
+            (outcome(&[0.512], Some("killed")), "", found),
+            (outcome(&[], Some("killed |\nby 9")), "", "| a read | – | ≥ 0.50 | ≥ 0.70 | **failed** | killed   by 9 |"),
+            (outcome(&[], None), "", "| a read | – | ≥ 0.50 | ≥ 0.70 | | not measured |"),
+            (outcome(&[], None), "x\n| a read | 9 | commit f |\ny", "| a read | 9 | commit f |"),
+        ];
+        for (outcome, before, line) in cases {
+            assert_eq!(Line::new(&ROW, &outcome).markdown(&WHOLE, before), line);
+        }
+        let row = Row { what: "of {secrets}", ..ROW };
+        assert_eq!(
+            Line::new(&row, &outcome(&[0.1], None)).markdown(&QUICK, ""),
+            "| of 20,000 | 0.10 |  |  |  | 1 ÷ 2 |",
+            "a budget holds at its size only"
+        );
     }
 }

@@ -1,12 +1,14 @@
-//! The load generator of Debian's `wrk` package, on a core of its own.
+//! The load generator of Debian's `wrk` package, on cores of its own or on the server's.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use tempfile::NamedTempFile;
+
+use crate::cores::Cores;
 
 /// What to send.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub struct Load {
     pub connections: usize,
     /// For how long.
     pub time: Duration,
+    /// Where the generator runs, one thread a core.
+    pub cores: Cores,
     /// Lua text for `wrk`, for requests that differ from each other.
     pub script: Option<String>,
 }
@@ -63,8 +67,8 @@ impl Load {
     /// # Errors
     /// When `wrk` is not there.
     pub fn start(&self) -> Result<Running> {
-        let mut command = Command::new("taskset");
-        command.args(["-c", LOAD_CORE, "wrk", "-t1", "--latency"]);
+        let mut command = self.cores.command();
+        command.args(["wrk", "--latency"]).arg(format!("-t{}", self.cores.count()));
         command.arg(format!("-c{}", self.connections)).arg(format!("-d{}s", self.time.as_secs()));
         if let Some(token) = &self.token {
             command.arg("-H").arg(format!("X-Vault-Token: {token}"));
@@ -78,9 +82,6 @@ impl Load {
         Ok(Running { child: child.context("starting wrk (Debian's package of that name)")?, _script: script })
     }
 }
-
-/// The core that makes the load; the server has the other one.
-pub const LOAD_CORE: &str = "1";
 
 fn write(text: &str) -> Result<NamedTempFile> {
     let mut file = tempfile::Builder::new().suffix(".lua").tempfile()?;

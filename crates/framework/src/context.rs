@@ -9,8 +9,11 @@ use std::time::Duration;
 use api::Timestamp;
 use env::Env;
 use secret::Secret;
+use serde::Serialize;
 
 use crate::engine::Kind;
+use crate::error::Error;
+use crate::lease::{Intent, Intents, note};
 use crate::request::Operation;
 use crate::view::View;
 
@@ -36,6 +39,8 @@ pub struct Context {
     pub path: String,
     /// The request's headers that the mount asks for.
     pub headers: Headers,
+    /// Stores what is about to be made outside; only in requests to a row that [makes leases](crate::Path::makes_leases).
+    pub intents: Option<Arc<dyn Intents>>,
 }
 
 impl Context {
@@ -43,6 +48,21 @@ impl Context {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from(self.env.now())
+    }
+
+    /// Announces that something is about to be made outside the server, with everything that it takes to find it and to
+    /// undo it, and the candidate credential where the engine chooses it. Once this returns, a lease comes of it, or the
+    /// kind's [`undo`](crate::SecretKind::undo) is called with the note: after an error of the handler at once, after a
+    /// crash when no request of then can be at work any more.
+    ///
+    /// # Errors
+    /// When the caller's token or the mount goes away meanwhile, or the store refuses: then nothing must be made.
+    pub async fn intend<T: Serialize>(&self, kind: &'static str, data: &T) -> Result<Intent, Error> {
+        let note = note(data)?;
+        match &self.intents {
+            Some(intents) => intents.intend(kind, note).await,
+            None => Err(Error::world("store an intent", "the row does not say that it makes leases")),
+        }
     }
 
     /// Whether the caller's policies would allow an operation on a path of this mount, which is told without the mount

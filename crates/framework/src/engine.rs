@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::context::Context;
 use crate::error::Error;
 use crate::input::Input;
+use crate::lease::{Held, Limits, SecretKind};
 use crate::path::{Access, Handler, OperationSpec, Path, PathSpec};
 use crate::reply::Reply;
 use crate::request::Operation;
@@ -34,6 +35,7 @@ pub struct Engine<S> {
     paths: Vec<Path<S>>,
     on_due: Option<OnDue<S>>,
     on_upgrade: Option<(&'static str, OnUpgrade<S>)>,
+    secrets: Vec<SecretKind<S>>,
 }
 
 type OnUpgrade<S> = Box<dyn for<'a> Fn(&'a S, &'a Context) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync>;
@@ -107,6 +109,38 @@ pub trait Mounted: Send + Sync {
     /// # Errors
     /// As the hook says, and when the engine has none.
     async fn upgrade(&self, context: &Context) -> Result<bool, Error>;
+
+    /// Takes a secret back; see [`SecretKind`].
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has no such kind.
+    async fn revoke(&self, _: &Context, held: Held) -> Result<(), Error> {
+        Err(unknown_kind(&held))
+    }
+
+    /// Takes back what was intended and may have been made; see [`SecretKind::undo`].
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has none.
+    async fn undo(&self, _: &Context, held: Held) -> Result<(), Error> {
+        Err(unknown_kind(&held))
+    }
+
+    /// How long a secret may live at a renewal, if the engine says so; see [`SecretKind::limits`].
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has no such kind.
+    async fn limits(&self, _: &Context, held: Held) -> Result<Option<Limits>, Error> {
+        Err(unknown_kind(&held))
+    }
+
+    /// Renews a secret; see [`SecretKind::renew`].
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has no such kind.
+    async fn renew(&self, _: &Context, held: Held) -> Result<(), Error> {
+        Err(unknown_kind(&held))
+    }
 }
 
 struct Ready<S> {
@@ -120,13 +154,29 @@ impl<S: Send + Sync + 'static> Engine<S> {
     /// A secrets engine of this type.
     #[must_use]
     pub fn secrets(type_name: &'static str, help: &'static str) -> Self {
-        Self { kind: Kind::Secrets, type_name, help, paths: Vec::new(), on_due: None, on_upgrade: None }
+        Self {
+            kind: Kind::Secrets,
+            type_name,
+            help,
+            paths: Vec::new(),
+            on_due: None,
+            on_upgrade: None,
+            secrets: Vec::new(),
+        }
     }
 
     /// An auth method of this type.
     #[must_use]
     pub fn auth(type_name: &'static str, help: &'static str) -> Self {
-        Self { kind: Kind::Auth, type_name, help, paths: Vec::new(), on_due: None, on_upgrade: None }
+        Self {
+            kind: Kind::Auth,
+            type_name,
+            help,
+            paths: Vec::new(),
+            on_due: None,
+            on_upgrade: None,
+            secrets: Vec::new(),
+        }
     }
 
     /// Adds rows to the table.
@@ -144,6 +194,13 @@ impl<S: Send + Sync + 'static> Engine<S> {
     #[must_use]
     pub fn on_due(mut self, hook: impl for<'a> Handler<'a, S, Due, ()> + 'static) -> Self {
         self.on_due = Some(Box::new(move |state, context, due| Box::pin(hook.call(state, context, due))));
+        self
+    }
+
+    /// Adds a kind of secret that ends.
+    #[must_use]
+    pub fn secret(mut self, kind: SecretKind<S>) -> Self {
+        self.secrets.push(kind);
         self
     }
 
@@ -172,6 +229,10 @@ impl<S> Ready<S> {
     /// The row that a route names. Routes are made by `route` of the same table only.
     fn path(&self, route: &Route) -> Result<&Path<S>, Error> {
         self.engine.paths.get(route.index).ok_or(Error::UnsupportedOperation)
+    }
+
+    fn secret(&self, held: &Held) -> Result<&SecretKind<S>, Error> {
+        self.engine.secrets.iter().find(|kind| kind.name == held.kind()).ok_or_else(|| unknown_kind(held))
     }
 }
 
@@ -250,6 +311,36 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
             None => Err(Error::world("upgrade a mount", "the engine takes nothing over")),
         }
     }
+
+    async fn revoke(&self, context: &Context, held: Held) -> Result<(), Error> {
+        let kind = self.secret(&held)?;
+        (kind.revoke)(&self.state, context, held).await
+    }
+
+    async fn undo(&self, context: &Context, held: Held) -> Result<(), Error> {
+        match &self.secret(&held)?.undo {
+            Some(undo) => undo(&self.state, context, held).await,
+            None => Err(Error::world("undo what was intended", "the kind of secret does not say how")),
+        }
+    }
+
+    async fn limits(&self, context: &Context, held: Held) -> Result<Option<Limits>, Error> {
+        match &self.secret(&held)?.limits {
+            Some(limits) => limits(&self.state, context, held).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn renew(&self, context: &Context, held: Held) -> Result<(), Error> {
+        match &self.secret(&held)?.renew {
+            Some(renew) => renew(&self.state, context, held).await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn unknown_kind(held: &Held) -> Error {
+    Error::world("look after a secret", format!("the engine has no secrets of the kind \"{}\"", held.kind()))
 }
 
 /// The table has one row entry for all writes.

@@ -56,6 +56,8 @@ pub struct Access {
     pub is_root_only: bool,
     /// The token of a wrapped reply may come in place of the caller's. It is not spent by coming: the handler does that.
     pub takes_wrapping_token: bool,
+    /// Its replies may hold a secret that ends.
+    pub makes_leases: bool,
 }
 
 /// What a path's operation says of itself.
@@ -209,6 +211,13 @@ impl<S: Send + Sync + 'static> Path<S> {
     #[must_use]
     pub fn takes_wrapping_token(mut self) -> Self {
         self.spec.access.takes_wrapping_token = true;
+        self
+    }
+
+    /// May answer with a secret that ends, and announce what it makes outside.
+    #[must_use]
+    pub fn makes_leases(mut self) -> Self {
+        self.spec.access.makes_leases = true;
         self
     }
 

@@ -12,6 +12,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use crate::lease::Grant;
 use crate::request::Operation;
 
 /// A successful answer, before a front door gives it its wire form.
@@ -25,6 +26,8 @@ pub struct Reply {
     pub auth: Option<Auth>,
     /// The lease on the data.
     pub lease: Option<Lease>,
+    /// The secret in the data, if it is one that ends: the core makes the lease of it.
+    pub grant: Option<Grant>,
     /// In place of everything else: where the answer can be fetched once.
     pub wrap_info: Option<WrapInfo>,
     /// In place of the data and its envelope: bytes of any type.
@@ -227,10 +230,17 @@ impl Reply {
         self
     }
 
+    /// The secret in the data ends as this says. The row has to say that it [makes leases](crate::Path::makes_leases).
+    #[must_use]
+    pub fn granting(mut self, grant: Grant) -> Self {
+        self.grant = Some(grant);
+        self
+    }
+
     /// Whether there is anything to write into a body.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let has_body = self.data.is_some() || self.body.is_some();
+        let has_body = self.data.is_some() || self.body.is_some() || self.lease.is_some();
         !has_body && self.warnings.is_empty() && self.auth.is_none() && self.wrap_info.is_none()
     }
 

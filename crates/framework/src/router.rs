@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::path::{PathSpec, Segment};
+use crate::request::Operation;
 
 /// The longest template, in segments.
 const SEGMENTS_MAX: usize = 16;
@@ -47,6 +48,9 @@ pub enum TableError {
 
 #[derive(Debug, Default)]
 struct Node {
+    /// Whether the row that ends here can be listed, and the one for everything below.
+    here_lists: bool,
+    rest_lists: bool,
     literals: BTreeMap<&'static str, Node>,
     name: Option<Box<Node>>,
     /// The rest of the path up to one last literal segment, such as `/tune`.
@@ -105,7 +109,10 @@ fn insert(root: &mut Node, spec: &PathSpec, index: usize) -> Result<Option<usize
             node = node.name.get_or_insert_default();
             continue;
         }
-        let Some(tail) = segments.next() else { return Ok(node.rest.replace(index)) };
+        let Some(tail) = segments.next() else {
+            node.rest_lists = lists(spec);
+            return Ok(node.rest.replace(index));
+        };
         if segments.next().is_some() || tail.starts_with('{') {
             return Err(TableError::BehindRest(template.to_owned()));
         }
@@ -114,14 +121,21 @@ fn insert(root: &mut Node, spec: &PathSpec, index: usize) -> Result<Option<usize
     if let Some(param) = params.next() {
         return Err(TableError::Parameter { template: template.to_owned(), name: param.name.to_owned() });
     }
+    node.here_lists = lists(spec);
     Ok(node.here.replace(index))
+}
+
+fn lists(spec: &PathSpec) -> bool {
+    spec.operations.contains_key(&Operation::List)
 }
 
 /// Depth is bounded by the longest template: every step consumes one of its segments.
 fn find<'p>(node: &Node, path: Option<&'p str>, is_list: bool, captures: &mut Vec<&'p str>) -> Option<usize> {
     let Some(path) = path else {
-        // The path has ended here.
-        return node.here.or_else(|| {
+        // The path has ended here. The top of a list may be another row than the bare name, such as one that anybody may
+        // ask for one thing, while the list needs `sudo`.
+        let is_top = is_list && node.rest_lists && !node.here_lists;
+        return node.here.filter(|_| !is_top).or_else(|| {
             let index = node.rest.filter(|_| is_list)?;
             captures.push("");
             Some(index)

@@ -292,6 +292,7 @@ impl Harness {
             request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
             path: path.to_owned(),
             headers: Headers::default(),
+            intents: None,
         }
     }
 

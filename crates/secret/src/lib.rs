@@ -20,7 +20,7 @@ mod value;
 pub use allocator::WipingAllocator;
 pub use compare::is_equal;
 pub use locked::{LockedBytes, LockedKey, Protection};
-pub use mac::{MAC_BYTES, derive_key, hmac_sha256};
+pub use mac::{MAC_BYTES, MacKey, derive_key, hmac_sha256, sha256};
 pub use process::{Shortfall, harden_process};
 pub use stack::wipe_stack;
 pub use value::{Secret, SecretBytes, SecretString};

@@ -1,6 +1,8 @@
 //! Keyed hashes and keys derived from keys.
 
-use aws_lc_rs::{hkdf, hmac};
+use std::fmt;
+
+use aws_lc_rs::{digest, hkdf, hmac};
 
 use crate::{KEY_BYTES, Secret};
 
@@ -11,13 +13,46 @@ pub const MAC_BYTES: usize = 32;
 /// lengths vary, the caller puts something between them.
 #[must_use]
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; MAC_BYTES] {
-    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
-    for part in parts {
-        context.update(part);
+    MacKey::new(key).sign(parts)
+}
+
+/// A key of [`hmac_sha256`] whose schedule is computed once: for whoever makes many with one key. It is wiped with the
+/// heap that it lies on. Its `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct MacKey(hmac::Key);
+
+impl MacKey {
+    /// A key of any length; RFC 2104 wants at least [`MAC_BYTES`].
+    #[must_use]
+    pub fn new(key: &[u8]) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
-    let mut mac = [0; MAC_BYTES];
-    mac.copy_from_slice(context.sign().as_ref());
-    mac
+
+    /// As [`hmac_sha256`].
+    #[must_use]
+    pub fn sign(&self, parts: &[&[u8]]) -> [u8; MAC_BYTES] {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            context.update(part);
+        }
+        let mut mac = [0; MAC_BYTES];
+        mac.copy_from_slice(context.sign().as_ref());
+        mac
+    }
+}
+
+impl fmt::Debug for MacKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MacKey")
+    }
+}
+
+/// SHA-256 (FIPS 180-4).
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> [u8; MAC_BYTES] {
+    let mut hash = [0; MAC_BYTES];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
 }
 
 /// HKDF-SHA256 (RFC 5869) without salt: a key of its own for each `info`. The parts of `info` are not separated.

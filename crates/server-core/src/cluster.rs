@@ -90,6 +90,11 @@ impl Cluster {
         keys::hash_text(&hmac_sha256(self.accessor_key.expose(), &[accessor.as_bytes()]))
     }
 
+    /// The name of a lease in storage, of the whole id. No accessor begins like this.
+    pub(crate) fn lease_hash(&self, id: &str) -> String {
+        keys::hash_text(&hmac_sha256(self.accessor_key.expose(), &[b"lease ", id.as_bytes()]))
+    }
+
     /// The MAC of how far the store has come; see [`crate::index`].
     pub(crate) fn index_mac(&self, state: &[u8]) -> Option<[u8; 32]> {
         self.index_key.as_ref().map(|key| hmac_sha256(key.expose(), &[state]))

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use barrier::Changes;
 use env::Env;
 use framework::Error;
 use framework::view::to_stored;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::keys::{self, DUE_SHARDS};
-use crate::store::Store;
+use crate::store::{Lost, Store};
 
 /// How long the worker waits when nothing was due. An expired token is refused at once all the same: this is only how
 /// soon it is cleared away.
@@ -37,6 +38,14 @@ pub(crate) struct Line {
     pub(crate) id: String,
 }
 
+impl Line {
+    /// When it is due, in nanoseconds since 1970.
+    pub(crate) fn time(&self) -> Option<i64> {
+        let text = std::str::from_utf8(self.key.as_bytes()).ok()?;
+        i64::from_str_radix(text.split('/').nth(2)?, 16).ok()
+    }
+}
+
 /// Whoever owns a kind of line.
 #[async_trait]
 pub(crate) trait Owner: Send + Sync {
@@ -46,6 +55,30 @@ pub(crate) trait Owner: Send + Sync {
     /// Does what is due, or a bounded part of it, and removes or moves the line when all is done. Called again at once
     /// while the line stays, and after an error later with each time.
     async fn fire(&self, line: Line) -> Result<(), Error>;
+
+    /// The same for an owner that may leave the line to a task of its own.
+    async fn look(&self, line: Line) -> Result<Look, Error> {
+        self.fire(line).await.map(|()| Look::Worked)
+    }
+}
+
+/// What an owner did about a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Look {
+    /// Something: there may be more to do at once.
+    Worked,
+    /// Nothing in this call: the line stays for a while, and must not keep the pass going round and round.
+    UnderWay,
+}
+
+/// Takes away a line that nobody can do anything about. A race is with another node that does the same.
+pub(crate) async fn drop_line(store: &Store, line: Line) -> Result<(), Error> {
+    let mut changes = Changes::new();
+    changes.delete(line.key, line.revision);
+    match store.commit(changes).await {
+        Ok(_) | Err(Lost::Race(_)) => Ok(()),
+        Err(Lost::Failed(error)) => Err(error),
+    }
 }
 
 /// The task that looks after what is due while the node is unsealed.
@@ -150,6 +183,7 @@ pub(crate) async fn pass(
                     places.backoff.went_well(&key);
                     has_more = true;
                 }
+                Fired::UnderWay => {}
                 Fired::Badly => places.backoff.failed(key, now_nanos),
                 Fired::Sealed => return Ok(false),
             }
@@ -161,6 +195,8 @@ pub(crate) async fn pass(
 /// What came of a line.
 enum Fired {
     Well,
+    /// A task of the owner's sees to it.
+    UnderWay,
     Badly,
     /// The next page says so too, and ends the work.
     Sealed,
@@ -176,8 +212,9 @@ async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> Fired 
         tracing::error!(kind, "nobody owns this kind of line in the due index");
         return Fired::Badly;
     };
-    match owner.fire(line).await {
-        Ok(()) => Fired::Well,
+    match owner.look(line).await {
+        Ok(Look::Worked) => Fired::Well,
+        Ok(Look::UnderWay) => Fired::UnderWay,
         Err(Error::Sealed) => Fired::Sealed,
         Err(error) => {
             tracing::warn!(kind, error = %error, "due work failed and will be tried again");

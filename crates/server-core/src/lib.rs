@@ -14,15 +14,16 @@ use framework::router::TableError;
 use framework::{Answer, BrowserSettings, Error, Mounted, Request, Service};
 use secret::{Secret, SecretBytes};
 
+mod audit_log;
 mod browser;
 mod cidr;
 mod cluster;
 mod due;
 mod glob;
-mod identity;
 mod in_flight;
 mod index;
 mod keys;
+mod leases;
 mod mounts;
 mod node;
 mod policies;
@@ -42,11 +43,12 @@ pub use process::{Host, LogLevels, Process};
 pub use seals::Initialized;
 pub use tokens::Limits;
 
+use audit_log::AuditLog;
 use browser::Browser;
 use cluster::Identity;
-use identity::Identities;
 use in_flight::InFlight;
 use index::Index;
+use leases::Leases;
 use mounts::Mounts;
 use policies::Policies;
 use policies::password::PasswordPolicies;
@@ -73,6 +75,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The cluster's name, if the operator chose one.
     pub cluster_name: Option<String>,
+    /// Whether audit devices may put a text in front of each record.
+    pub allow_audit_log_prefixing: bool,
     /// The engines that can be enabled. One of the type `cubbyhole` must be among them.
     pub engines: Vec<EngineType>,
 }
@@ -105,19 +109,21 @@ impl Core {
     /// # Errors
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
-        let Parts { barrier, device, env, node, process, limits, cluster_name, engines } = parts;
+        let Parts { barrier, device, env, node, process, limits, cluster_name, allow_audit_log_prefixing, engines } =
+            parts;
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
-        let cubbyhole = make(&engines, "cubbyhole")?;
-        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
-        let identities = Arc::new(Identities::new(store.clone(), env.clone(), Arc::clone(&mounts)));
-        let tokens =
-            Tokens::new(store.clone(), env.clone(), identity.clone(), policies.clone(), Arc::clone(&identities));
-        let tokens = Arc::new(tokens);
+        let tokens = Arc::new(Tokens::new(store.clone(), env.clone(), identity.clone(), policies.clone()));
         let address = node.api_address.clone();
         let wrapping = Wrapping::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&tokens), address);
         let wrapping = Arc::new(wrapping);
+        let cubbyhole = make(&engines, "cubbyhole")?;
+        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
+        let name = process.host.name();
+        let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, allow_audit_log_prefixing));
+        let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
+        let leases = Arc::new(leases);
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let seals = Arc::new(Seals {
             control: SealControl::new(barrier, device),
@@ -128,7 +134,8 @@ impl Core {
             tokens: Arc::clone(&tokens),
             policies: Arc::clone(&policies),
             mounts: Arc::clone(&mounts),
-            identities: Arc::clone(&identities),
+            audit: Arc::clone(&audit),
+            leases: Arc::clone(&leases),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
             cluster_name,
@@ -142,20 +149,26 @@ impl Core {
                 tokens: Arc::clone(&tokens),
                 max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
             },
+            leases: Arc::clone(&leases),
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),
             passwords: PasswordPolicies::new(store.clone(), env.clone()),
             explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
             browser: Arc::clone(&browser),
+            audit: Arc::clone(&audit),
             host: HostPart::new(Arc::clone(&process.host), Arc::clone(&in_flight), store.clone()),
             cluster: ClusterPart { node, host: process.host, mounts: Arc::clone(&mounts) },
             loggers: LoggersPart(process.logs),
             config: ConfigPart(process.config),
         })?;
-        let identity = identity::paths::engine(identities)?;
-        mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
-        Ok(Self { seals, pipeline: Pipeline { store, env, tokens, mounts, wrapping, index }, browser, in_flight })
+        mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
+        Ok(Self {
+            seals,
+            pipeline: Pipeline { store, env, tokens, mounts, leases, wrapping, index, audit },
+            browser,
+            in_flight,
+        })
     }
 
     /// Whether the store has been initialized.
@@ -194,6 +207,11 @@ impl Core {
         self.seals.unseal_unattended().await
     }
 
+    /// Has every audit device open its file or connection anew: for the rotation of logs.
+    pub fn reopen_audit_devices(&self) {
+        self.pipeline.audit.reopen();
+    }
+
     /// Stops background work and locks the keys away; for the end of the process too.
     pub async fn seal(&self) {
         self.seals.seal().await;
@@ -205,6 +223,7 @@ impl Drop for Core {
     fn drop(&mut self) {
         self.seals.worker.tell_to_stop();
         self.seals.tokens.stop();
+        self.seals.leases.stop();
     }
 }
 

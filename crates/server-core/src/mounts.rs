@@ -121,19 +121,6 @@ impl Mounts {
         self.look_up(ns, &[keys::mount_at(ns, kind, path)?]).await
     }
 
-    /// The mount that has this accessor.
-    pub(crate) async fn by_accessor(&self, ns: &str, accessor: &str) -> Result<Option<Arc<LiveMount>>, Error> {
-        let Some(found) = self.store.get::<AtEntry>(&keys::mount_accessor(ns, accessor)?).await? else {
-            return Ok(None);
-        };
-        self.load(ns, &found.value.uuid).await
-    }
-
-    /// The mount of this id, wherever it is by now.
-    pub(crate) async fn by_uuid(&self, ns: &str, uuid: &str) -> Result<Option<Arc<LiveMount>>, Error> {
-        self.load(ns, uuid).await
-    }
-
     /// The mount at the first of these places where one is.
     async fn look_up(&self, ns: &str, places: &[Key]) -> Result<Option<Arc<LiveMount>>, Error> {
         for _ in 0..COMMIT_TRIES {
@@ -214,7 +201,8 @@ impl Mounts {
         Ok(())
     }
 
-    async fn load(&self, ns: &str, uuid: &str) -> Result<Option<Arc<LiveMount>>, Error> {
+    /// The mount of a UUID, if it is alive.
+    pub(crate) async fn load(&self, ns: &str, uuid: &str) -> Result<Option<Arc<LiveMount>>, Error> {
         let (settings_key, live_key) = (keys::mount(ns, uuid)?, keys::mount_live(ns, uuid)?);
         let [settings, live] = self.store.get_all([settings_key.clone(), live_key.clone()]).await?;
         let (Some(settings), Some(live)) = (settings, live) else { return Ok(None) };
@@ -223,19 +211,39 @@ impl Mounts {
             return Ok(None);
         }
         let settings = decode::<Settings>(&settings_key, &settings)?.value;
+        self.assemble(ns, uuid, settings, (live_key, live.revision)).map(Some)
+    }
+
+    /// The mount of a UUID, also while it is being removed: for taking back what it made.
+    pub(crate) async fn load_marked(&self, ns: &str, uuid: &str) -> Result<Option<Arc<LiveMount>>, Error> {
+        if let Some(mount) = self.load(ns, uuid).await? {
+            return Ok(Some(mount));
+        }
+        let live_key = keys::mount_live(ns, uuid)?;
+        let Some(live) = self.store.get::<LiveEntry>(&live_key).await? else { return Ok(None) };
+        let Some(settings) = live.value.settings else { return Ok(None) };
+        self.assemble(ns, uuid, *settings, (live_key, live.revision)).map(Some)
+    }
+
+    fn assemble(
+        &self,
+        ns: &str,
+        uuid: &str,
+        settings: Settings,
+        liveness: (Key, Revision),
+    ) -> Result<Arc<LiveMount>, Error> {
         let mut engine = self.make(&settings.engine_type, &settings.options)?;
         if !settings.upgrading_from.is_empty() {
             engine = Arc::new(Upgrading(engine));
         }
         let mount = Arc::new(settings.mount(uuid, self.limits));
         let data_prefix = keys::mount_data(ns, uuid);
-        let liveness = (live_key, live.revision);
         let (owner, uuid) = (ns.to_owned(), uuid.to_owned());
         let due_key: DueKey = {
             let uuid = uuid.clone();
             Arc::new(move |nanos, id| keys::due_engine(nanos, &owner, &uuid, id))
         };
-        Ok(Some(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, data_prefix, due_key })))
+        Ok(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, data_prefix, due_key }))
     }
 
     fn make(&self, type_name: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {

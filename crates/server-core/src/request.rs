@@ -11,17 +11,23 @@ use framework::openapi::{MountPath, Section};
 use framework::{Access, Answer, Context, Error, Mounted, Namespace, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
+use crate::audit_log::AuditLog;
 use crate::index::Index;
 use crate::keys::ROOT_NAMESPACE;
+use crate::leases::Leases;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
 use crate::wrapping::{self, Wrapping};
 
+mod audit;
 mod authenticate;
 pub(crate) mod authorize;
 mod headers;
+mod leases;
 pub(crate) mod resolve;
+
+use audit::{Seen, Trail};
 
 /// What the pipeline needs of the core.
 pub(crate) struct Pipeline {
@@ -29,8 +35,10 @@ pub(crate) struct Pipeline {
     pub(crate) env: Env,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) mounts: Arc<Mounts>,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) index: Index,
+    pub(crate) audit: Arc<AuditLog>,
 }
 
 /// A request that was answered.
@@ -58,8 +66,10 @@ struct Target<'r> {
 impl Pipeline {
     /// Answers a request.
     pub(crate) async fn handle(&self, mut request: Request) -> Answer {
-        let data = std::mem::take(&mut request.data);
-        match self.run(&request, data).await {
+        let mut data = std::mem::take(&mut request.data);
+        let mut trail = Trail::default();
+        let result = self.run(&request, &mut data, &mut trail).await;
+        match self.record_result(trail, &request, &data, result).await {
             Ok(Done { mount_type, reply, index }) => {
                 Answer { request_id: request.id, mount_type, result: Ok(reply), index }
             }
@@ -67,7 +77,7 @@ impl Pipeline {
         }
     }
 
-    async fn run(&self, request: &Request, data: Map<String, Value>) -> Result<Done, Error> {
+    async fn run(&self, request: &Request, data: &mut Map<String, Value>, trail: &mut Trail) -> Result<Done, Error> {
         wrapping::check_ttl(request.wrap_ttl)?;
         let mut target = self.resolve(request).await?;
         let mut access = access(target.as_ref());
@@ -76,10 +86,19 @@ impl Pipeline {
             target = self.resolve(request).await?;
             access = self::access(target.as_ref());
         }
+        trail.leave_out_probes(access, request.operation);
         let token = self.authenticate(request, access).await;
-        let token = token.map_err(|error| not_a_wrapping_token(error, request, access, &data))?;
+        let token = token.map_err(|error| not_a_wrapping_token(error, request, access, data))?;
         let used = self.spend(token.as_deref(), access).await?;
-        let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated).await;
+        let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated, trail).await;
+        if let (Use::Last, Ok((_, reply))) = (&used, &result)
+            && reply.lease.as_ref().is_some_and(|lease| !lease.id.is_empty())
+        {
+            // It goes with the token, in a moment (documented Vault behavior).
+            result = Err(Error::invalid(
+                "Secret cannot be returned; token had one use left, so leased credentials were immediately revoked.",
+            ));
+        }
         // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
         let is_login = matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
         if request.wrap_ttl.is_some() && (is_login || !access.is_unauthenticated) {
@@ -128,13 +147,14 @@ impl Pipeline {
         request: &Request,
         target: Option<Target<'_>>,
         token: Option<&Arc<Resolved>>,
-        data: Map<String, Value>,
+        data: &mut Map<String, Value>,
         is_open: bool,
+        trail: &mut Trail,
     ) -> Result<(String, Reply), Error> {
         let caller = token.map(|token| caller(request, token)).unwrap_or_default();
         let token = token.map(Arc::as_ref);
         let Some(target) = target else {
-            authorize::check(request, request.operation, None, token, &data)?;
+            authorize::check(request, request.operation, None, token, data)?;
             let may_ask =
                 |token: &Resolved| token.acl.capabilities(&request.path) != [policy::Capability::Deny.as_str()];
             if request.operation == Operation::Help && !token.is_some_and(may_ask) {
@@ -153,11 +173,13 @@ impl Pipeline {
         if let Ok(route) = &target.route
             && !is_open
         {
-            operation = self.operation(request, &target, route, token, &context, &data).await?;
+            operation = self.operation(request, &target, route, token, &context, data).await?;
         }
-        if !is_open {
-            context.caller.is_sudo = authorize::check(request, operation, Some(&target), token, &data)?;
-        }
+        let allowed =
+            if is_open { Ok(false) } else { authorize::check(request, operation, Some(&target), token, data) };
+        let seen = Seen { request, operation, data, target: Some(&target), token };
+        self.record_request(trail, &seen, allowed.as_ref().err()).await?;
+        context.caller.is_sudo = allowed?;
         let mount_type = target.engine.type_name().to_owned();
         if operation == Operation::Help {
             may_know(&target, token)?;
@@ -165,8 +187,14 @@ impl Pipeline {
             return Ok((mount_type, reply));
         }
         resolve::check_kind(&target, token)?;
+        let desk = self.desk(request, &target, token)?;
+        context.intents = desk.clone().map(|desk| desk as _);
         let route = target.route?;
-        let mut reply = target.engine.handle(&context, &route, operation, data).await?;
+        let mut reply = target.engine.handle(&context, &route, operation, std::mem::take(data)).await;
+        if let Some(desk) = desk {
+            reply = desk.close(reply).await;
+        }
+        let mut reply = reply?;
         if let Some(mount) = &target.mount {
             headers::let_out(&mut reply, &mount.settings);
         }
@@ -209,6 +237,7 @@ impl Pipeline {
             request_id: request.id.clone(),
             path: target.path.to_owned(),
             headers: target.mount.as_ref().map(|it| headers::let_in(request, &it.settings)).unwrap_or_default(),
+            intents: None,
         }
     }
 }
@@ -232,7 +261,7 @@ fn caller(request: &Request, resolved: &Arc<Resolved>) -> Caller {
         token: request.token.clone(),
         accessor: resolved.entry.accessor.clone(),
         display_name: resolved.entry.display_name.clone(),
-        entity_id: resolved.entity_id.clone(),
+        entity_id: resolved.entry.entity_id.clone(),
         token_hash: resolved.hash.clone(),
         is_sudo: false,
         judge: Some(Arc::clone(resolved) as _),

@@ -10,10 +10,13 @@ use secret::{Secret, SecretBytes};
 use serde::Serialize;
 use storage::Key;
 
+use crate::audit_log::AuditLog;
 use crate::cluster::{ClusterEntry, Identity};
 use crate::due::{Owner, Worker};
-use crate::identity::Identities;
 use crate::keys::{self, ROOT_NAMESPACE};
+use crate::leases::Leases;
+use crate::leases::sweep::Sweeps;
+use crate::leases::work::LeaseWork;
 use crate::mounts::due::EngineWork;
 use crate::mounts::remount::Statuses;
 use crate::mounts::upgrade::Upgrades;
@@ -34,7 +37,8 @@ pub(crate) struct Seals {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) mounts: Arc<Mounts>,
-    pub(crate) identities: Arc<Identities>,
+    pub(crate) audit: Arc<AuditLog>,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) worker: Worker,
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
@@ -144,7 +148,9 @@ impl Seals {
         self.tokens.forget();
         self.policies.forget();
         self.mounts.forget();
+        self.audit.forget();
         self.worker.stop().await;
+        self.leases.stop();
     }
 
     /// What follows a successful unseal. If it fails, the node is sealed again: half open is not a state.
@@ -157,6 +163,10 @@ impl Seals {
         if let Err(error) = versions::record(&self.store, &self.env, &self.node).await {
             tracing::warn!(%error, "the version could not be noted in the history");
         }
+        // So that the first request finds it known. One that cannot be read fails the requests, and is told of there.
+        if let Err(error) = self.audit.current().await {
+            tracing::warn!(%error, "the table of audit devices could not be read yet");
+        }
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());
         Ok(())
     }
@@ -166,10 +176,11 @@ impl Seals {
         vec![
             Arc::clone(&self.tokens) as _,
             Arc::clone(&self.mounts) as _,
-            Arc::clone(&self.identities) as _,
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),
+            Arc::new(LeaseWork(Arc::clone(&self.leases))),
+            Arc::new(Sweeps(Arc::clone(&self.leases))),
         ]
     }
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use framework::router::TableError;
 use framework::{Engine, Mounted};
 
+use crate::audit_log::AuditLog;
 use crate::browser::Browser;
+use crate::leases::Leases;
 use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
@@ -15,6 +17,7 @@ use crate::seals::Seals;
 use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
 
+mod audit;
 mod capabilities;
 mod cluster;
 mod config;
@@ -24,6 +27,7 @@ mod health;
 mod host;
 mod internal;
 mod keyring;
+mod leases;
 mod loggers;
 mod mounts;
 mod policies;
@@ -44,10 +48,12 @@ const HELP: &str = "The server's own endpoints: seal, mounts, policies and what 
 pub(crate) struct Sys {
     pub(crate) seal: SealPart,
     pub(crate) mounts: MountsPart,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) browser: Arc<Browser>,
+    pub(crate) audit: Arc<AuditLog>,
     pub(crate) explain: ExplainPart,
     pub(crate) passwords: PasswordPolicies,
     pub(crate) host: HostPart,
@@ -87,12 +93,14 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(remount::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
+        .paths(leases::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.leases)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
         .paths(policies::password::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.passwords)))
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
         .paths(config::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.browser.as_ref())))
+        .paths(audit::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.audit.as_ref())))
         .paths(host::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.host)))
         .paths(cluster::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.cluster)))
         .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))

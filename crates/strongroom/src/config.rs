@@ -42,6 +42,8 @@ pub struct Config {
     pub api_addr: Option<String>,
     /// What the cluster is called.
     pub cluster_name: Option<String>,
+    /// Whether audit devices may put a text in front of each record.
+    pub allow_audit_log_prefixing: bool,
     /// What tokens and leases get when nothing is asked.
     pub default_lease_ttl: Duration,
     /// The most that they can get. Never below `default_lease_ttl`.

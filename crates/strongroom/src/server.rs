@@ -120,7 +120,7 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<dyn L
     } else {
         unseal_unattended(&core, &plan).await?;
     }
-    run_listeners(listeners, signals).await;
+    run_listeners(listeners, &core, signals).await;
     core.seal().await;
     if let Some(embedded) = store.embedded {
         embedded.close().await.map_err(Failure::CloseStore)?;
@@ -181,6 +181,7 @@ fn build_core(plan: &Plan, store: &Store, env: &Env, logs: Arc<dyn LogLevels>) -
         process: Process { config: sanitized::config(plan, store.kind), host: Arc::new(host::Linux), logs },
         limits,
         cluster_name: plan.cluster_name.clone(),
+        allow_audit_log_prefixing: plan.allow_audit_log_prefixing,
         engines: crate::builtin::engines(),
     };
     Core::new(parts).map_err(Failure::Build)
@@ -205,8 +206,9 @@ async fn unseal_unattended(core: &Core, plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates anew.
-async fn run_listeners(listeners: Vec<Listener>, signals: Signals) {
+/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates anew
+/// and opens audit files anew.
+async fn run_listeners(listeners: Vec<Listener>, core: &Core, signals: Signals) {
     let (stop, stopped) = watch::channel(false);
     let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -218,6 +220,7 @@ async fn run_listeners(listeners: Vec<Listener>, signals: Signals) {
         });
     }
     let reload = || {
+        core.reopen_audit_devices();
         for handle in &handles {
             if let Err(error) = handle.reload() {
                 let error = failure::chain(&error);

@@ -37,3 +37,20 @@ fn comparison_sees_every_difference() {
         assert!(!is_equal(b"same", other), "{other}");
     }
 }
+
+#[test]
+fn a_prepared_key_signs_as_the_key_does() {
+    let key = [7; 200];
+    for length in [0, 1, 32, 64, 65, 200] {
+        let key = &key[..length];
+        assert_eq!(super::MacKey::new(key).sign(&[b"one", b"", b"two"]), hmac_sha256(key, &[b"onetwo"]), "{length}");
+    }
+}
+
+#[test]
+fn sha256_is_that_of_the_standard() {
+    // FIPS 180-4, the example of one block.
+    let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let hex: String = super::sha256(b"abc").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, expected);
+}

@@ -11,6 +11,7 @@ use storage::{Expectation, Key, KeyRange};
 use super::entry::{AtEntry, LiveEntry, LiveState, Settings, Tuning};
 use super::{Mounts, PATH_BYTES_MAX, PATH_SEGMENTS_MAX};
 use crate::keys;
+use crate::leases::sweep::Sweep;
 use crate::store::{Found, Lost, decode, encode};
 
 /// The word in the due index's keys.
@@ -43,8 +44,6 @@ pub(crate) struct NewMount {
 pub(super) struct Parts {
     pub(super) at: (Key, Vec<u8>),
     pub(super) fresh: [(Key, Vec<u8>); 2],
-    /// Which mount has the accessor. Drawn from few enough that another one may have it.
-    pub(super) accessor: (Key, Vec<u8>),
 }
 
 impl Mounts {
@@ -62,7 +61,6 @@ impl Mounts {
                 changes.expect(Expectation::Absent(keys::mount_at(ns, new.kind, &above)?));
             }
             changes.put(parts.at.0, parts.at.1);
-            changes.create(parts.accessor.0, parts.accessor.1);
             for (key, value) in parts.fresh {
                 changes.put_fresh(key, value);
             }
@@ -125,13 +123,11 @@ impl Mounts {
             let mut changes = self.epoch_change(ns).await?;
             changes.delete(at_key.clone(), at.revision);
             changes.delete(settings_key, settings.revision);
-            changes.replace(live_key, live.revision, encode(&LiveEntry { v: 1, state: LiveState::Removing })?);
-            let accessor_key = keys::mount_accessor(ns, &settings.value.accessor)?;
-            if let [Some(revision)] = self.store.revisions_of([accessor_key.clone()]).await? {
-                changes.delete(accessor_key, revision);
-            }
+            let marked = LiveEntry { v: 1, state: LiveState::Removing, settings: Some(Box::new(settings.value)) };
+            changes.replace(live_key, live.revision, encode(&marked)?);
             let now = to_stored(self.env.now().into());
             changes.create(keys::due(now, ns, DUE_KIND, uuid)?, Vec::new());
+            changes.create(Sweep::Mount(uuid.to_owned()).line(ns, now)?, Vec::new());
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}
@@ -216,7 +212,6 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
     let mut entries = vec![(keys::mounts_epoch(ns)?, Vec::new())];
     let mounts = [
         (Kind::Secrets, "sys/", "system", "system endpoints used for control, policy and debugging"),
-        (Kind::Secrets, "identity/", "identity", "identity store"),
         (Kind::Secrets, "cubbyhole/", "cubbyhole", "per-token private secret storage"),
         (Kind::Auth, "token/", "token", "token based credentials"),
     ];
@@ -233,7 +228,7 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
             tuning: Tuning::default(),
         };
         let parts = parts(env, ns, &new)?;
-        entries.extend([parts.at, parts.accessor]);
+        entries.push(parts.at);
         entries.extend(parts.fresh);
     }
     Ok(entries)
@@ -243,14 +238,13 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
 pub(super) fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error> {
     let uuid = env.uuid();
     let [a, b, c, d] = env.random::<4>();
-    let accessor = format!("{}_{a:02x}{b:02x}{c:02x}{d:02x}", accessor_prefix(new));
     let settings = Settings {
         v: 1,
         kind: keys::kind_name(new.kind).to_owned(),
         path: new.path.clone(),
         engine_type: new.engine_type.clone(),
         uuid: uuid.clone(),
-        accessor: accessor.clone(),
+        accessor: format!("{}_{a:02x}{b:02x}{c:02x}{d:02x}", accessor_prefix(new)),
         description: new.description.clone(),
         options: new.options.clone(),
         is_local: new.is_local,
@@ -261,10 +255,9 @@ pub(super) fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error>
     };
     Ok(Parts {
         at: (keys::mount_at(ns, new.kind, &new.path)?, encode(&AtEntry { v: 1, uuid: uuid.clone() })?),
-        accessor: (keys::mount_accessor(ns, &accessor)?, encode(&AtEntry { v: 1, uuid: uuid.clone() })?),
         fresh: [
             (keys::mount(ns, &uuid)?, encode(&settings)?),
-            (keys::mount_live(ns, &uuid)?, encode(&LiveEntry { v: 1, state: LiveState::Live })?),
+            (keys::mount_live(ns, &uuid)?, encode(&LiveEntry::LIVE)?),
         ],
     })
 }
@@ -321,7 +314,7 @@ pub(super) fn above(path: &str) -> Vec<String> {
 }
 
 /// How a mount path is told to the operator.
-pub(crate) fn prefix(kind: Kind) -> &'static str {
+pub(super) fn prefix(kind: Kind) -> &'static str {
     match kind {
         Kind::Secrets => "",
         Kind::Auth => "auth/",

@@ -5,13 +5,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use barrier::Changes;
 use framework::context::{Caller, Connection, Headers};
 use framework::{Context, Due, Error, Namespace};
 
 use super::{LiveMount, Mounts};
-use crate::due::{Line, Owner};
-use crate::store::{Lost, Store};
+use crate::due::{Line, Owner, drop_line};
 
 /// The word in the due index's keys.
 pub(crate) const DUE_KIND: &str = "engine";
@@ -30,7 +28,7 @@ impl Owner for EngineWork {
         let Self(mounts) = self;
         let uuid = line.id.split_once('/').map_or(line.id.as_str(), |(uuid, _)| uuid);
         let Some(mount) = mounts.load(&line.namespace, uuid).await? else {
-            return remove(&mounts.store, line).await;
+            return drop_line(&mounts.store, line).await;
         };
         let [stored] = mounts.store.get_all([line.key.clone()]).await?;
         // Another node was faster.
@@ -42,7 +40,7 @@ impl Owner for EngineWork {
 
 impl Mounts {
     /// What an engine is given for work that nobody has asked for.
-    pub(super) fn work_context(&self, ns: &str, mount: &LiveMount) -> Context {
+    pub(crate) fn work_context(&self, ns: &str, mount: &LiveMount) -> Context {
         Context {
             view: mount.view(&self.store),
             env: self.env.clone(),
@@ -54,17 +52,8 @@ impl Mounts {
             headers: Headers::default(),
             request_id: self.env.uuid(),
             path: String::new(),
+            intents: None,
         }
-    }
-}
-
-/// Takes away a line that nobody can do anything about. A race is with another node that does the same.
-pub(super) async fn remove(store: &Store, line: Line) -> Result<(), Error> {
-    let mut changes = Changes::new();
-    changes.delete(line.key, line.revision);
-    match store.commit(changes).await {
-        Ok(_) | Err(Lost::Race(_)) => Ok(()),
-        Err(Lost::Failed(error)) => Err(error),
     }
 }
 

@@ -64,6 +64,14 @@ pub(crate) struct Lockout {
 pub(crate) struct LiveEntry {
     pub(crate) v: u32,
     pub(crate) state: LiveState,
+    /// What the mount was, while it is being removed: its engine still has to take leases back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settings: Option<Box<Settings>>,
+}
+
+impl LiveEntry {
+    /// Of a mount that answers.
+    pub(crate) const LIVE: Self = Self { v: 1, state: LiveState::Live, settings: None };
 }
 
 /// Whether a mount answers.

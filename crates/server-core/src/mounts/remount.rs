@@ -18,6 +18,8 @@ use super::change::{above, check_reserved, is_permanent, parse_path, prefix};
 use super::entry::{AtEntry, LiveEntry, LiveState, Settings};
 use crate::due::{Line, Owner};
 use crate::keys;
+use crate::leases::INTENT_PATIENCE;
+use crate::leases::sweep::Sweep;
 use crate::store::{Found, Lost, Store, decode, encode};
 
 /// The word in the due index's keys.
@@ -91,6 +93,7 @@ impl Mounts {
         for above in above(&to.path) {
             changes.expect(Expectation::Absent(keys::mount_at(ns, to.kind, &above)?));
         }
+        let moved_uuid = uuid.clone();
         changes.put(to_key, encode(&AtEntry { v: 1, uuid })?);
         let moved = Settings { path: to.path.clone(), ..settings.value };
         changes.replace(settings_key, settings.revision, encode(&moved)?);
@@ -98,6 +101,17 @@ impl Mounts {
         changes.put_fresh(keys::remount(ns, id)?, encode(&status)?);
         let until = to_stored((self.env.now() + STATUS_KEPT).into());
         changes.create(keys::due(until, ns, DUE_KIND, id)?, Vec::new());
+        // Leases are called by the path that they were made at, so they do not move along. A request that found the
+        // mount at its old path may still make one: hence a second look when none can be left.
+        let now = self.env.now();
+        for time in [now, now + INTENT_PATIENCE] {
+            let line = Sweep::Moved(moved_uuid.clone()).line(ns, to_stored(time.into()))?;
+            // There is one already when the mount is moved twice at once.
+            match self.store.revisions_of([line.clone()]).await? {
+                [Some(revision)] => changes.expect(Expectation::At(line, revision)),
+                [None] => changes.create(line, Vec::new()),
+            };
+        }
         Ok(changes)
     }
 }

@@ -8,7 +8,7 @@ use storage::{KeyRange, WRITES_MAX};
 use super::Mounts;
 use super::change::DUE_KIND;
 use super::entry::{LiveEntry, LiveState};
-use crate::due::{Line, Owner};
+use crate::due::{Line, Look, Owner};
 use crate::keys;
 use crate::store::Lost;
 
@@ -21,20 +21,29 @@ impl Owner for Mounts {
         DUE_KIND
     }
 
-    /// Deletes the mount's data, then its liveness together with the line. Nothing can be added meanwhile: every
+    /// Once no lease is left of it, deletes the mount's data, then its liveness together with the line. Nothing can be added meanwhile: every
     /// write of an engine expects the unmarked liveness.
     async fn fire(&self, line: Line) -> Result<(), Error> {
+        self.look(line).await.map(drop)
+    }
+
+    async fn look(&self, line: Line) -> Result<Look, Error> {
         let (ns, uuid) = (line.namespace.as_str(), line.id.as_str());
         let live_key = keys::mount_live(ns, uuid)?;
         let live = self.store.get::<LiveEntry>(&live_key).await?;
         if live.as_ref().is_some_and(|live| live.value.state == LiveState::Live) {
             return Err(Error::world("sweep a mount", "it is not marked for removal"));
         }
+        let leases = KeyRange::prefix(&keys::mount_leases(ns, uuid)?);
+        if !self.store.keys(leases, 1).await?.0.is_empty() {
+            // The engine needs the data to take them back; they have lines of their own.
+            return Ok(Look::UnderWay);
+        }
         let prefix = keys::prefix(&keys::mount_data(ns, uuid))?;
         for pages in 0.. {
             if pages == PAGES_MAX {
                 // The line stays, so the worker comes back after it has looked at what else is due.
-                return Ok(());
+                return Ok(Look::Worked);
             }
             let (page, _) = self.store.keys(KeyRange::prefix(&prefix), WRITES_MAX).await?;
             if page.is_empty() {
@@ -56,7 +65,7 @@ impl Owner for Mounts {
         }
         changes.delete(line.key, line.revision);
         match self.store.commit(changes).await {
-            Ok(_) | Err(Lost::Race(_)) => Ok(()),
+            Ok(_) | Err(Lost::Race(_)) => Ok(Look::Worked),
             Err(Lost::Failed(error)) => Err(error),
         }
     }

@@ -15,10 +15,10 @@ use framework::{Context, Due, Error, Kind, Mounted, Operation, Reply};
 use serde_json::{Map, Value};
 use storage::Expectation;
 
+use super::Mounts;
 use super::change::missing;
-use super::entry::{LiveEntry, LiveState, Settings};
-use super::{Mounts, due};
-use crate::due::{Line, Owner};
+use super::entry::{LiveEntry, Settings};
+use crate::due::{Line, Owner, drop_line};
 use crate::keys;
 use crate::store::{Lost, encode};
 
@@ -70,7 +70,7 @@ impl Mounts {
             let (live_key, live_revision) = mount.liveness.clone();
             let mut changes = self.epoch_change(ns).await?;
             changes.replace(key, found.revision, encode(&settings)?);
-            changes.replace(live_key, live_revision, encode(&LiveEntry { v: 1, state: LiveState::Live })?);
+            changes.replace(live_key, live_revision, encode(&LiveEntry::LIVE)?);
             let now = to_stored(self.env.now().into());
             changes.create(keys::due(now, ns, DUE_KIND, &mount.uuid)?, Vec::new());
             match self.store.commit(changes).await {
@@ -114,7 +114,7 @@ impl Owner for Upgrades {
         let found = mounts.store.get::<Settings>(&key).await?;
         let found = found.filter(|found| !found.value.upgrading_from.is_empty());
         let (Some(found), Some(mount)) = (found, mounts.load(ns, uuid).await?) else {
-            return due::remove(&mounts.store, line).await;
+            return drop_line(&mounts.store, line).await;
         };
         let mut settings = found.value;
         let engine = mounts.make(&settings.engine_type, &settings.options)?;

@@ -79,8 +79,9 @@ async fn a_token_costs_one_commit_to_make_and_a_use_of_it_one_more() {
     bench.with(&token).write("auth/token/renew-self", json!({ "increment": "30m" })).await;
     assert_eq!(counting.take(), calls(1, 0, 1), "renew to an earlier time, which looks for the line first");
     bench.with(&token).write("auth/token/revoke-self", json!({})).await;
-    // The mark's line is looked for, and the uses and the child line; children and cubbyhole are scanned.
-    assert_eq!(counting.take(), calls(2, 2, 2), "revoke");
+    // The mark's line is looked for, and the uses and the child line; children, leases and cubbyhole are
+    // scanned.
+    assert_eq!(counting.take(), calls(2, 3, 2), "revoke");
 }
 
 #[tokio::test]

@@ -16,10 +16,10 @@ pub(super) fn file(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "src", "golden", name].iter().collect()
 }
 
-pub(super) async fn tables() -> [(&'static str, Arc<dyn Mounted>); 3] {
+pub(super) async fn tables() -> [(&'static str, Arc<dyn Mounted>); 2] {
     let bench = Bench::new().await;
     let fixed = |name| bench.core.pipeline.mounts.fixed(name).expect("it lives in the core");
-    [("sys/", fixed("system")), ("auth/token/", fixed("token")), ("identity/", fixed("identity"))]
+    [("sys/", fixed("system")), ("auth/token/", fixed("token"))]
 }
 
 #[tokio::test]

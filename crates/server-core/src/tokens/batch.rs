@@ -21,7 +21,7 @@ use storage::{Key, Revision};
 use super::create::{Created, NewToken, nanos};
 use super::entry::{State, TokenEntry, TokenState};
 use super::kind::Kind;
-use super::{Compiled, Resolved, Sources, Stored, Tokens};
+use super::{Resolved, Sources, Stored, Tokens};
 use crate::cidr::Cidr;
 use crate::keys;
 use crate::store::encode;
@@ -193,14 +193,11 @@ impl Tokens {
         };
         let expires = entry.expires().min(expires.unwrap_or(i64::MAX));
         let entry = entry.into_entry();
-        let Compiled { acl, entity_id, identity_policies } = self.compile(namespace, &entry, &mut sources).await?;
         Ok(self.keep(Resolved {
             namespace: namespace.to_owned(),
             hash,
             kind: Kind::Batch,
-            acl,
-            entity_id,
-            identity_policies,
+            acl: self.compile(namespace, &entry, &mut sources).await?,
             entry,
             state: TokenState { v: 1, expires: Some(expires), renewed: None },
             liveness,

@@ -12,7 +12,7 @@ use storage::{Expectation, Key, Revision};
 
 use super::entry::{AccessorEntry, State, TokenEntry, TokenState, TokenUses};
 use super::kind::Kind;
-use super::{RANDOM_CHARACTERS, Tokens, generate, union};
+use super::{RANDOM_CHARACTERS, Tokens, generate};
 use crate::cidr::Cidr;
 use crate::cluster::Cluster;
 use crate::keys;
@@ -169,14 +169,14 @@ pub(crate) fn root(env: &Env, cluster: &Cluster, id: Option<Secret<String>>) -> 
 
 impl Created {
     /// What the caller is told.
-    pub(crate) fn into_auth(self, ttl: Duration, identity_policies: Vec<String>) -> Auth {
+    pub(crate) fn into_auth(self, ttl: Duration) -> Auth {
         let entry = self.entry;
         Auth {
             client_token: self.token,
             accessor: entry.accessor,
-            policies: union(&entry.policies, &identity_policies),
+            policies: entry.policies.clone(),
             token_policies: entry.policies,
-            identity_policies,
+            identity_policies: Vec::new(),
             metadata: entry.meta,
             ttl,
             renewable: entry.is_renewable,

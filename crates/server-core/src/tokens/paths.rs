@@ -164,8 +164,7 @@ impl Tokens {
             _ => self.uses_left(ns, hash).await?,
         };
         let (entry, state) = (&stored.entry.value, &stored.state.value);
-        let identity_policies = self.identity_policies(ns, &entry.entity_id).await?;
-        let shown = Shown { kind: Kind::Service, entry, state, id, is_orphan, uses, identity_policies };
+        let shown = Shown { kind: Kind::Service, entry, state, id, is_orphan, uses };
         Ok(Reply::data(view::lookup(&shown, self.now_nanos())))
     }
 
@@ -183,7 +182,6 @@ impl Tokens {
             id: text,
             is_orphan: token.entry.parent.is_none(),
             uses: 0,
-            identity_policies: token.identity_policies.clone(),
         };
         Ok(Reply::data(view::lookup(&shown, self.now_nanos())))
     }

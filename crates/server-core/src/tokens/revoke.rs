@@ -18,6 +18,7 @@ use super::entry::State;
 use super::{Stored, Tokens};
 use crate::due::{Line, Owner};
 use crate::keys;
+use crate::leases::sweep::release_page;
 use crate::store::{Lost, encode};
 
 /// How many tokens that cannot be marked one sweep goes around. Behind more of them it stops, and tells its failure.
@@ -227,7 +228,7 @@ impl Tokens {
         }
     }
 
-    /// Removes a marked token that had no children left when it was read: first its cubbyhole, then all its parts in one
+    /// Removes a marked token that had no children left when it was read: first its leases and its cubbyhole, then all its parts in one
     /// commit.
     async fn remove(
         &self,
@@ -236,6 +237,9 @@ impl Tokens {
         token: &Stored,
         liveness: Expectation,
     ) -> Result<Outcome, Error> {
+        if let Some(changes) = release_page(&self.store, namespace, hash, self.now_nanos()).await? {
+            return self.commit_page(changes, liveness).await;
+        }
         let cubbyhole = keys::prefix(&keys::cubbyhole(namespace, hash))?;
         let (page, _) = self.store.keys(KeyRange::prefix(&cubbyhole), WRITES_MAX - 1).await?;
         if !page.is_empty() {
@@ -278,6 +282,10 @@ impl Tokens {
         for (key, revision) in keys {
             changes.delete(key, revision);
         }
+        self.commit_page(changes, expected).await
+    }
+
+    async fn commit_page(&self, mut changes: Changes, expected: Expectation) -> Result<Outcome, Error> {
         changes.expect(expected);
         match self.store.commit(changes).await {
             Ok(_) => Ok(Outcome::Moved),

@@ -17,13 +17,11 @@ pub(crate) struct Shown<'t> {
     pub(crate) is_orphan: bool,
     /// What is left of a use-limited token's uses.
     pub(crate) uses: u64,
-    /// What its entity gives it on top of its own policies.
-    pub(crate) identity_policies: Vec<String>,
 }
 
 /// The fields of a lookup.
 pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Value {
-    let Shown { kind, entry, state, id, is_orphan, uses, .. } = *shown;
+    let Shown { kind, entry, state, id, is_orphan, uses } = *shown;
     let mut data = json!({
         "id": id,
         "accessor": entry.accessor,
@@ -43,11 +41,6 @@ pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Value {
     });
     if let Some(fields) = data.as_object_mut() {
         optional(fields, entry, state.renewed);
-        if !shown.identity_policies.is_empty() {
-            fields.insert("identity_policies".to_owned(), json!(shown.identity_policies));
-            // Groups of one namespace give nothing in another.
-            fields.insert("external_namespace_policies".to_owned(), json!({}));
-        }
         if state.expires.is_some() {
             fields.insert("issue_time".to_owned(), json!(from_stored(entry.created).to_string()));
             fields.insert("renewable".to_owned(), json!(entry.is_renewable));

@@ -8,7 +8,6 @@ pub(super) type Refused = &'static [(&'static str, &'static str)];
 /// Top level.
 pub(super) const TOP_IGNORED: Ignored = &[
     ("adaptive_overload_protection", ""),
-    ("allow_audit_log_prefixing", ""),
     ("allow_unauthenticated_workflows", ""),
     ("cache_size", "it counts entries; cache_size_bytes bounds all caches together"),
     ("cluster_addr", "nodes meet in their storage"),
@@ -55,7 +54,7 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("service_registration", ""),
     ("telemetry", ""),
     ("ui", "there is no web UI in this release"),
-    ("unsafe_allow_api_audit_creation", "audit devices are not available in this release"),
+    ("unsafe_allow_api_audit_creation", "devices can be enabled by sys/audit"),
     ("unsafe_cross_namespace_identity", ""),
     ("unsafe_relative_paths", "dot segments in paths are always refused"),
     ("user_lockout", ""),
@@ -63,7 +62,7 @@ pub(super) const TOP_IGNORED: Ignored = &[
 
 /// Top level.
 pub(super) const TOP_REFUSED: Refused = &[
-    ("audit", "nothing would be recorded: audit devices are not available in this release"),
+    ("audit", "nothing would be recorded: audit devices are enabled by sys/audit in this release"),
     ("entropy", "keys would not come from that source"),
 ];
 

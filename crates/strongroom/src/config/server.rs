@@ -16,6 +16,7 @@ const PLACE: &str = "at the top level";
 const CACHE_BYTES_MAX: usize = 1 << 40;
 
 pub(super) const KEYS: &[&str] = &[
+    "allow_audit_log_prefixing",
     "api_addr",
     "api_version",
     "backend",
@@ -41,6 +42,7 @@ pub(super) struct Draft {
     listeners: Vec<listener::Draft>,
     api_addr: Option<String>,
     cluster_name: Option<String>,
+    allow_audit_log_prefixing: bool,
     default_lease_ttl: Option<Duration>,
     max_lease_ttl: Option<Duration>,
     request: Option<Duration>,
@@ -92,6 +94,7 @@ impl Draft {
             "storage" | "backend" | "seal" | "listener" => {}
             "api_addr" => self.api_addr = some(api_addr(reader, item)?),
             "api_version" => self.api_version = some(api_version(reader, item)?),
+            "allow_audit_log_prefixing" => self.allow_audit_log_prefixing = reader.flag(item)?,
             "cluster_name" => self.cluster_name = some(reader.text(item)?),
             "default_lease_ttl" => self.default_lease_ttl = reader.duration(item)?,
             "max_lease_ttl" => self.max_lease_ttl = reader.duration(item)?,
@@ -125,6 +128,7 @@ impl Draft {
             listeners: self.listeners.into_iter().map(|listener| listener.finish(request)).collect(),
             api_addr: self.api_addr,
             cluster_name: self.cluster_name,
+            allow_audit_log_prefixing: self.allow_audit_log_prefixing,
             default_lease_ttl,
             max_lease_ttl,
             cache_size_bytes: self.cache_size_bytes,

@@ -338,7 +338,7 @@ fn mistakes_are_told_with_file_line_and_remedy() {
         ),
         (
             "audit \"file\" {}",
-            "a.hcl, line 1: key \"audit\" is not supported here: nothing would be recorded: audit devices are not available in this release",
+            "a.hcl, line 1: key \"audit\" is not supported here: nothing would be recorded: audit devices are enabled by sys/audit in this release",
         ),
         (
             "seal \"awskms\" {}",

@@ -28,6 +28,7 @@ pub(super) struct Plan {
     /// Empty when unknown.
     pub(super) api_address: String,
     pub(super) cluster_name: Option<String>,
+    pub(super) allow_audit_log_prefixing: bool,
     pub(super) default_lease_ttl: Duration,
     pub(super) max_lease_ttl: Duration,
     pub(super) log: LogPlan,
@@ -67,6 +68,7 @@ impl Plan {
             api_version: api::API_VERSION.to_owned(),
             api_address: String::new(),
             cluster_name: None,
+            allow_audit_log_prefixing: false,
             default_lease_ttl: LEASE_TTL,
             max_lease_ttl: LEASE_TTL,
             log: LogPlan { level: LevelFilter::INFO, is_json: false },
@@ -119,6 +121,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
         api_version: config.api_version.unwrap_or(defaults.api_version),
         api_address: config.api_addr.unwrap_or_default(),
         cluster_name: config.cluster_name,
+        allow_audit_log_prefixing: config.allow_audit_log_prefixing,
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,
         pid_file: config.pid_file,

@@ -29,8 +29,8 @@ async fn the_catalog_has_the_engines_that_can_be_mounted() {
     let bench = Bench::new().await;
     let root = bench.root();
     let catalog = root.read("sys/plugins/catalog").await["data"].take();
-    assert_eq!((&catalog["secret"], &catalog["auth"]), (&json!(["kv"]), &json!(["gate", "userpass"])));
-    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(3)));
+    assert_eq!((&catalog["secret"], &catalog["auth"]), (&json!(["kv", "lender"]), &json!(["gate", "userpass"])));
+    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(4)));
     let kv = json!({
         "name": "kv", "type": "secret", "builtin": true, "version": "", "deprecation_status": "supported",
         "args": null, "command": "", "sha256": "",

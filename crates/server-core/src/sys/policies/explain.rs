@@ -57,7 +57,7 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
     let caller = context.caller.token.as_ref().ok_or(Error::Denied)?;
     let caller = part.tokens.resolve(ns, caller.expose()).await?;
     let asked = part.asked(ns, &caller, input.token, input.accessor).await?;
-    if !asked.policies().iter().all(|name| may_read(&caller, name)) {
+    if !asked.entry.policies.iter().all(|name| may_read(&caller, name)) {
         return Err(Error::Denied);
     }
     let (access, folded) = part.row(ns, &caller, operation, path).await?;
@@ -84,7 +84,7 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
         "reason": if is_open { OPEN.to_owned() } else { reason.to_string() },
         "rule": if is_open { Value::Null } else { rule(&reason.0) },
         "would_allow": would_allow,
-        "policies": asked.policies(),
+        "policies": asked.entry.policies,
     })))
 }
 
@@ -131,7 +131,7 @@ impl ExplainPart {
     /// Policies that the token has by name only.
     async fn missing(&self, ns: &str, asked: &Resolved) -> Result<Vec<String>, Error> {
         let stored = |name: &&String| *name != ROOT && !RESERVED.contains(&name.as_str());
-        let names: Vec<String> = asked.policies().into_iter().filter(|name| stored(&name)).collect();
+        let names: Vec<String> = asked.entry.policies.iter().filter(stored).cloned().collect();
         let sources = self.policies.sources(ns, &names).await?;
         let missing = names.iter().zip(sources).filter(|(_, source)| source.policy.is_none());
         Ok(missing

@@ -1,0 +1,187 @@
+//! A device's type and options as an operator writes them: Vault's names, and those of ours that Vault has not.
+//!
+//! An option that nobody knows is refused: one that was meant to keep something out of the records must not be passed
+//! over in silence.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::sinks::file::FileTarget;
+use crate::spool::Bounds;
+
+/// How many records may wait for a device, unless it says otherwise.
+const SPOOL_RECORDS: usize = 8_192;
+/// The most that it may say.
+const SPOOL_RECORDS_MAX: usize = 1_000_000;
+/// How many bytes may wait for a device, unless it says otherwise.
+const SPOOL_BYTES: usize = 16 * 1024 * 1024;
+/// The most that it may say.
+const SPOOL_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// The longest text in front of each record, in bytes.
+const PREFIX_BYTES_MAX: usize = 256;
+
+/// The types, for a message.
+const TYPES: &str = "file, syslog, socket and http";
+
+/// What is asked for and cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionError {
+    /// A type that nobody knows.
+    #[error("unknown backend type: {0:?}; there are {TYPES}")]
+    Type(String),
+    /// An option that has to be there.
+    #[error("{0} is required")]
+    Missing(&'static str),
+    /// An option that the type does not have.
+    #[error("unknown option {0:?} for a device of type {1:?}")]
+    Unknown(String, String),
+    /// A value that an option does not take.
+    #[error("option {name:?}: {why}")]
+    Value {
+        /// The option.
+        name: &'static str,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// A text in front of each record, which the server's configuration does not allow.
+    #[error("audit log prefixing is not allowed: the configuration needs allow_audit_log_prefixing = true")]
+    Prefix,
+    /// The system gives no thread.
+    #[error("start a thread for the device")]
+    Thread(#[source] io::Error),
+}
+
+/// A device's options, understood.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    pub(crate) is_raw: bool,
+    pub(crate) hashes_accessors: bool,
+    pub(crate) elides_lists: bool,
+    pub(crate) prefix: String,
+    pub(crate) bounds: Bounds,
+    pub(crate) sink: Target,
+}
+
+/// Where records go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    File(FileTarget),
+}
+
+impl Target {
+    /// The type as the operator writes it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::File(_) => "file",
+        }
+    }
+}
+
+impl Settings {
+    /// Understands a type and its options.
+    ///
+    /// # Errors
+    /// The first option that is missing, unknown, or has a value that it does not take.
+    pub fn parse(kind: &str, options: &BTreeMap<String, String>, may_have_prefix: bool) -> Result<Self, OptionError> {
+        let mut options =
+            Options { rest: options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect() };
+        let sink = match kind {
+            "file" => Target::File(file(&mut options)?),
+            _ => return Err(OptionError::Type(kind.to_owned())),
+        };
+        match options.take("format").unwrap_or("json") {
+            "json" => {}
+            "jsonx" => return Err(value("format", "jsonx, which is XML, is not available: use json")),
+            other => return Err(value("format", &format!("unknown format type {other:?}: use json"))),
+        }
+        let prefix = options.take("prefix").unwrap_or_default().to_owned();
+        if !prefix.is_empty() && !may_have_prefix {
+            return Err(OptionError::Prefix);
+        }
+        if prefix.len() > PREFIX_BYTES_MAX || prefix.contains(['\n', '\r']) {
+            return Err(value("prefix", &format!("at most {PREFIX_BYTES_MAX} bytes without an end of line")));
+        }
+        let settings = Self {
+            is_raw: options.flag("log_raw", false)?,
+            hashes_accessors: options.flag("hmac_accessor", true)?,
+            elides_lists: options.flag("elide_list_responses", false)?,
+            prefix,
+            bounds: Bounds {
+                records: options.number("spool_records", SPOOL_RECORDS, SPOOL_RECORDS_MAX)?,
+                bytes: options.number("spool_bytes", SPOOL_BYTES, SPOOL_BYTES_MAX)?,
+            },
+            sink,
+        };
+        match options.rest.into_keys().next() {
+            Some(name) => Err(OptionError::Unknown(name.to_owned(), kind.to_owned())),
+            None => Ok(settings),
+        }
+    }
+}
+
+pub(crate) fn value(name: &'static str, why: &str) -> OptionError {
+    OptionError::Value { name, why: why.to_owned() }
+}
+
+/// Options that nobody has taken yet.
+pub(crate) struct Options<'o> {
+    rest: BTreeMap<&'o str, &'o str>,
+}
+
+impl<'o> Options<'o> {
+    pub(crate) fn take(&mut self, name: &str) -> Option<&'o str> {
+        self.rest.remove(name).filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn required(&mut self, name: &'static str) -> Result<&'o str, OptionError> {
+        self.take(name).ok_or(OptionError::Missing(name))
+    }
+
+    /// A Boolean, or one of the words and numbers that Go takes for one.
+    pub(crate) fn flag(&mut self, name: &'static str, default: bool) -> Result<bool, OptionError> {
+        match self.take(name) {
+            None => Ok(default),
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+            Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+            Some(text) => Err(value(name, &format!("strconv.ParseBool: parsing {text:?}: invalid syntax"))),
+        }
+    }
+
+    pub(crate) fn number(&mut self, name: &'static str, default: usize, max: usize) -> Result<usize, OptionError> {
+        let Some(text) = self.take(name) else { return Ok(default) };
+        let number = text.parse().ok().filter(|number| (1..=max).contains(number));
+        number.ok_or_else(|| value(name, &format!("a number from 1 to {max}")))
+    }
+}
+
+fn file(options: &mut Options<'_>) -> Result<FileTarget, OptionError> {
+    // `path` is what the option was called at first.
+    let path = match options.take("path") {
+        Some(path) => path,
+        None => options.required("file_path")?,
+    };
+    let is_special = matches!(path, "stdout" | "discard");
+    if !is_special && !Path::new(path).is_absolute() {
+        return Err(value("file_path", "an absolute path, stdout or discard"));
+    }
+    let mode = match options.take("mode") {
+        None => Some(0o600),
+        Some(text) => mode(text)?,
+    };
+    let is_synced = options.flag("fsync", false)?;
+    Ok(FileTarget { path: PathBuf::from(path), mode, is_synced })
+}
+
+/// Octal digits; zero keeps the mode of a file that is there (documented Vault behavior).
+fn mode(text: &str) -> Result<Option<u32>, OptionError> {
+    let mode = u32::from_str_radix(text, 8);
+    let mode = mode.map_err(|_| value("mode", &format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))?;
+    if mode & !0o666 != 0 {
+        return Err(value("mode", "a file of records is neither executable nor special"));
+    }
+    Ok(Some(mode).filter(|mode| *mode > 0))
+}
+
+#[cfg(test)]
+mod tests;

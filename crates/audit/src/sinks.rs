@@ -1,0 +1,91 @@
+//! Where records go: one file for each kind of device. A sink is called by its device's thread alone, and may block that.
+
+use std::io;
+
+use crate::settings::Target;
+
+pub(crate) mod file;
+
+/// Whole records, one behind the other, each with its end of line.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    /// Where each record ends.
+    pub(crate) ends: Vec<usize>,
+}
+
+/// What became of a batch.
+#[derive(Default)]
+pub(crate) struct Written {
+    /// How many records, from the first on, are where they should be.
+    pub(crate) records: usize,
+    /// How many of those are there as safely as the operator wants it.
+    pub(crate) taken: usize,
+    /// Whether a part of the next one is there too.
+    pub(crate) is_torn: bool,
+    /// Why not all.
+    pub(crate) failure: Option<io::Error>,
+}
+
+pub(crate) trait Sink: Send {
+    /// Gets ready to write; whether what was written last may be cut, by this process or by one before it.
+    fn prepare(&mut self) -> bool {
+        false
+    }
+
+    /// Writes a batch.
+    fn write(&mut self, batch: &Batch) -> Written;
+
+    /// Opens the medium anew before the next batch.
+    fn reopen(&mut self);
+
+    /// What it is, for the log.
+    fn describe(&self) -> String;
+}
+
+impl Batch {
+    /// The memory of an unusually long batch is given back.
+    pub(crate) fn clear(&mut self) {
+        const KEPT_BYTES_MAX: usize = 1024 * 1024;
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES_MAX);
+        self.ends.clear();
+    }
+
+    /// How many records are wholly within so many bytes.
+    pub(crate) fn whole_within(&self, bytes: usize) -> usize {
+        self.ends.partition_point(|end| *end <= bytes)
+    }
+
+    /// Where the record at `index` begins.
+    pub(crate) fn start_of(&self, index: usize) -> usize {
+        index.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0)
+    }
+}
+
+impl Written {
+    /// All of it.
+    pub(crate) fn all(batch: &Batch) -> Self {
+        Self { records: batch.ends.len(), taken: batch.ends.len(), ..Self::default() }
+    }
+
+    /// Nothing of it.
+    pub(crate) fn nothing(error: io::Error) -> Self {
+        Self { failure: Some(error), ..Self::default() }
+    }
+
+    /// So many bytes of it.
+    pub(crate) fn cut(batch: &Batch, bytes: usize, error: io::Error) -> Self {
+        let records = batch.whole_within(bytes);
+        Self { records, taken: records, is_torn: batch.start_of(records) < bytes, failure: Some(error) }
+    }
+}
+
+impl Target {
+    /// The sink of this target. Opens nothing yet.
+    pub(crate) fn open(&self) -> Box<dyn Sink> {
+        match self {
+            Self::File(target) => file::sink(target),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What waits for a device: bounded in records and bytes, so that a device that stands still costs no more than that.
+//!
+//! A full spool refuses. Then it depends on the other devices whether the request goes on; the record is counted as
+//! lost to this one, and the chain's next record tells how many were.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::receipt::Slip;
+
+/// How much may wait.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) records: usize,
+    /// In bytes. A record that is longer alone is taken when nothing else waits.
+    pub(crate) bytes: usize,
+}
+
+/// A record on its way.
+pub(crate) struct Entry {
+    /// The record without its end.
+    pub(crate) record: Vec<u8>,
+    pub(crate) slip: Slip,
+}
+
+pub(crate) struct Spool {
+    bounds: Bounds,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    queue: Vec<Entry>,
+    /// Of the queue and of what the writer is about.
+    records: usize,
+    bytes: usize,
+    lost: u64,
+    is_closed: bool,
+    is_reopening: bool,
+    is_writer_waiting: bool,
+}
+
+/// What a writer finds to do.
+pub(crate) struct Work {
+    pub(crate) entries: Vec<Entry>,
+    /// The medium is to be opened anew first.
+    pub(crate) is_reopening: bool,
+}
+
+impl Spool {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { bounds, state: Mutex::default(), wake: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a record, or refuses it at once.
+    pub(crate) fn push(&self, entry: Entry) {
+        let mut state = self.state();
+        let length = entry.record.len();
+        let is_full =
+            state.records > 0 && (state.records >= self.bounds.records || state.bytes + length > self.bounds.bytes);
+        if is_full || state.is_closed {
+            state.lost += 1;
+            drop(state);
+            entry.slip.answer(false);
+            return;
+        }
+        state.records += 1;
+        state.bytes += length;
+        state.queue.push(entry);
+        self.rouse(state);
+    }
+
+    /// Has the medium opened anew before the next record.
+    pub(crate) fn reopen(&self) {
+        let mut state = self.state();
+        state.is_reopening = true;
+        self.rouse(state);
+    }
+
+    /// What is in it is written, nothing more is taken.
+    pub(crate) fn close(&self) {
+        let mut state = self.state();
+        state.is_closed = true;
+        self.rouse(state);
+    }
+
+    fn rouse(&self, mut state: MutexGuard<'_, State>) {
+        let is_waiting = std::mem::take(&mut state.is_writer_waiting);
+        drop(state);
+        if is_waiting {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Waits for something to do; nothing once closed and empty. For the one writer.
+    pub(crate) fn next(&self) -> Option<Work> {
+        let mut state = self.state();
+        loop {
+            if !state.queue.is_empty() || state.is_reopening {
+                let is_reopening = std::mem::take(&mut state.is_reopening);
+                return Some(Work { entries: std::mem::take(&mut state.queue), is_reopening });
+            }
+            if state.is_closed {
+                return None;
+            }
+            state.is_writer_waiting = true;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Gives the room of written records back.
+    pub(crate) fn done(&self, records: usize, bytes: usize) {
+        let mut state = self.state();
+        state.records = state.records.saturating_sub(records);
+        state.bytes = state.bytes.saturating_sub(bytes);
+    }
+
+    /// How many records were refused since the last call.
+    pub(crate) fn take_lost(&self) -> u64 {
+        std::mem::take(&mut self.state().lost)
+    }
+
+    /// Notes records that the medium did not take.
+    pub(crate) fn lose(&self, records: u64) {
+        self.state().lost += records;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! The table: every subject with its rows and what each must reach. The figures come from `subject/`, one file each.
+//!
+//! A ratio says how much of the limit is reached; what is divided by what stands in the row's own text, and the
+//! measurements behind it are told with the figure.
+
+use anyhow::Result;
+
+use crate::findings::Findings;
+use crate::plan::Plan;
+use crate::report::Goal::{self, AtLeast, AtMost};
+use crate::subject::{build, cores, overload, read, size, tls, write};
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What the subject calls it; unique.
+    pub name: &'static str,
+    /// What is measured, with its unit. `{few}`, `{loaded}`, `{secrets}` and `{idle}` stand for sizes of the run.
+    pub what: &'static str,
+    /// What to reach.
+    pub goal: Goal,
+}
+
+/// Rows that are measured together, over the same servers.
+pub struct Subject {
+    /// What `ROWS=` calls it.
+    pub name: &'static str,
+    /// Measures all rows.
+    pub measure: fn(&Plan, &mut Findings<'_>) -> Result<()>,
+    /// In the order in which they are shown.
+    pub rows: &'static [Row],
+}
+
+const fn row(name: &'static str, what: &'static str, goal: Goal) -> Row {
+    Row { name, what, goal }
+}
+
+/// All of them, in the order in which they are measured and shown.
+pub const SUBJECTS: &[Subject] = &[
+    Subject {
+        name: "read",
+        measure: read::measure,
+        rows: &[
+            row("read", "KV v2 read, warm, 10-rule policy ÷ bare hyper", AtLeast(0.5, 0.7)),
+            row("lookup-self", "lookup-self ÷ bare hyper", AtLeast(0.5, 0.7)),
+            row("idle memory", "resident, unsealed, idle, MiB", AtMost(22.0, 15.0)),
+        ],
+    },
+    Subject {
+        name: "cores",
+        measure: cores::measure,
+        rows: &[row("two cores", "reads: two cores ÷ one core", AtLeast(1.7, 1.9))],
+    },
+    Subject {
+        name: "overload",
+        measure: overload::measure,
+        rows: &[
+            row("overload", "goodput at twice the rate that saturates ÷ peak", AtLeast(0.8, 0.95)),
+            row("crowd", "goodput of 1,000 connections ÷ of 32", AtLeast(0.8, 0.95)),
+        ],
+    },
+    Subject {
+        name: "write",
+        measure: write::measure,
+        rows: &[
+            row("write, one", "durable write, 1 connection ÷ store rate", AtLeast(0.6, 0.8)),
+            row("write, many", "durable write, 32 connections ÷ group-commit ceiling", AtLeast(0.6, 0.85)),
+            row("write, disk", "durable write, 1 connection ÷ append + fdatasync", AtLeast(0.2, 0.45)),
+            row("read beside writes", "p99 ÷ p50 of reads while 32 connections write", AtMost(5.0, 3.0)),
+        ],
+    },
+    Subject {
+        name: "tls",
+        measure: tls::measure,
+        rows: &[
+            row("TLS read", "TLS read ÷ own plain read", AtLeast(0.75, 0.85)),
+            row("handshakes", "TLS handshakes ÷ bare rustls, for each second of CPU", AtLeast(0.7, 0.9)),
+            row("idle connections", "resident with {idle} idle TLS connections, MiB", AtMost(400.0, 200.0)),
+        ],
+    },
+    Subject {
+        name: "size",
+        measure: size::measure,
+        rows: &[
+            row("loaded memory", "resident after {loaded} secrets were written and read, MiB", AtMost(64.0, 40.0)),
+            row("page", "a page of 1,000 names of {secrets} ÷ of 1,000, time", AtMost(1.2, 1.0)),
+            row("answer", "start to first answer after `kill -9` with {secrets} secrets, ms", AtMost(40.0, 15.0)),
+            row("unsealed", "start to unsealed after `kill -9` with {secrets} secrets, ms", AtMost(60.0, 30.0)),
+            row("start growth", "start to unsealed: growth from {few} to {secrets} secrets, %", AtMost(10.0, 0.0)),
+            row("memory growth", "resident after start: growth from {few} to {secrets} secrets, %", AtMost(10.0, 0.0)),
+            row("cold read", "KV v2 read of a secret that is in no cache, µs CPU", Goal::None),
+            row("cold ÷ warm", "the same ÷ of one that is, CPU", Goal::None),
+        ],
+    },
+    Subject {
+        name: "build",
+        measure: build::measure,
+        rows: &[
+            row("binary", "binary, stripped, MB", AtMost(25.0, 18.0)),
+            row("build", "clean release build, s of CPU", AtMost(700.0, 500.0)),
+        ],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_and_subject_has_a_name_of_its_own() {
+        let rows: Vec<_> = SUBJECTS.iter().flat_map(|subject| subject.rows).collect();
+        for names in [
+            SUBJECTS.iter().map(|subject| subject.name).collect::<Vec<_>>(),
+            rows.iter().map(|row| row.name).collect(),
+            rows.iter().map(|row| row.what).collect(),
+        ] {
+            assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+        }
+        assert!(rows.iter().all(|row| !row.what.contains('|')), "a bar would end the column");
+    }
+}

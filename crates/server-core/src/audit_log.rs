@@ -1,0 +1,316 @@
+//! The audit devices of the cluster: one entry, followed by every node, and the devices that it names, opened.
+//!
+//! What was opened belongs to one revision of the entry, so a change needs to tell nobody: the next request on any node
+//! sees another revision. A request holds the devices that were enabled when it came, whatever becomes of them meanwhile,
+//! a sealed node included. With no device in the entry there is no audit; with one that takes nothing, no request passes.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use api::Timestamp;
+use api::audit::ChainName;
+use arc_swap::ArcSwapOption;
+use audit::{Device, OptionError, Receipt, Settings, record};
+use barrier::{Changes, Purpose};
+use env::Env;
+use framework::view::{COMMIT_TRIES, from_barrier};
+use framework::{Error, Namespace};
+use storage::Revision;
+
+use crate::keys::{self, ROOT_NAMESPACE};
+use crate::store::{Found, Lost, Store, encode};
+
+mod entry;
+mod headers;
+
+use entry::{DeviceEntry, Table};
+
+/// The most devices. Every request is written to each.
+const DEVICES_MAX: usize = 16;
+/// The longest path of a device, in bytes.
+const PATH_BYTES_MAX: usize = 256;
+/// The most that a device's options and description may take together, in bytes.
+const OPTIONS_BYTES_MAX: usize = 16 * 1024;
+/// How long a request waits for a device to take its record. Behind it, it is refused.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of a device's salt.
+const SALT_BYTES: usize = 32;
+
+/// The audit devices.
+pub(crate) struct AuditLog {
+    store: Store,
+    env: Env,
+    /// What the machine is called; part of every record's chain.
+    node: String,
+    may_have_prefix: bool,
+    active: ArcSwapOption<Active>,
+    /// Devices that run, so that a change of the table does not begin the chains of those that stay anew.
+    running: Mutex<Vec<Running>>,
+    /// Held while devices are opened, so that none is opened twice.
+    opening: tokio::sync::Mutex<()>,
+}
+
+/// What the table named at one revision.
+pub(crate) struct Active {
+    revision: Revision,
+    /// Those that could be opened. None of them is as bad as all of them failing.
+    pub(crate) devices: Vec<Arc<Device>>,
+    /// The headers of requests that are recorded, and whether their values are hashed.
+    pub(crate) headers: Vec<(String, bool)>,
+    is_on: bool,
+}
+
+#[derive(Clone)]
+struct Running {
+    uuid: String,
+    device: Arc<Device>,
+}
+
+/// A device to be enabled.
+pub(crate) struct NewDevice {
+    pub(crate) path: String,
+    pub(crate) kind: String,
+    pub(crate) description: String,
+    pub(crate) options: BTreeMap<String, String>,
+    pub(crate) is_local: bool,
+}
+
+/// What is shown of a device.
+pub(crate) struct Shown {
+    /// Ends in `/`.
+    pub(crate) path: String,
+    pub(crate) kind: String,
+    pub(crate) description: String,
+    pub(crate) options: BTreeMap<String, String>,
+    pub(crate) is_local: bool,
+}
+
+impl AuditLog {
+    pub(crate) fn new(store: Store, env: Env, node: String, may_have_prefix: bool) -> Self {
+        let (active, running, opening) = (ArcSwapOption::empty(), Mutex::default(), tokio::sync::Mutex::default());
+        Self { store, env, node, may_have_prefix, active, running, opening }
+    }
+
+    /// The devices of now; none when nothing is to be recorded, and while sealed. Warm, this makes no storage call.
+    pub(crate) async fn current(&self) -> Result<Option<Arc<Active>>, Error> {
+        let revision = match self.store.revisions_of([keys::AUDIT.clone()]).await {
+            Ok([revision]) => revision,
+            Err(Error::Sealed) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(revision) = revision else { return Ok(None) };
+        let known = self.active.load_full().filter(|active| active.revision == revision);
+        let active = match known {
+            Some(active) => active,
+            None => self.load().await?,
+        };
+        Ok(Some(active).filter(|active| active.is_on))
+    }
+
+    /// Opens what the table names.
+    async fn load(&self) -> Result<Arc<Active>, Error> {
+        let _opening = self.opening.lock().await;
+        let found = self.table().await?;
+        let revision = found.as_ref().map(|found| found.revision);
+        if let Some(active) = self.active.load_full().filter(|active| Some(active.revision) == revision) {
+            return Ok(active);
+        }
+        let Some(Found { value: table, revision }) = found else { return Err(framework::view::contended()) };
+        let mut running = Vec::new();
+        for entry in &table.devices {
+            let known = self.running().iter().find(|it| it.uuid == entry.uuid).cloned();
+            match known.map_or_else(|| self.open(entry), Ok) {
+                Ok(device) => running.push(device),
+                // One that this release does not know, most likely. The others decide what passes.
+                Err(error) => tracing::error!(%error, path = entry.path, "audit device cannot be opened"),
+            }
+        }
+        let active = Arc::new(Active {
+            revision,
+            devices: running.iter().map(|it| Arc::clone(&it.device)).collect(),
+            headers: table.headers.iter().map(|(name, header)| (name.clone(), header.hmac)).collect(),
+            is_on: !table.devices.is_empty(),
+        });
+        *self.running() = running;
+        self.active.store(Some(Arc::clone(&active)));
+        Ok(active)
+    }
+
+    fn open(&self, entry: &DeviceEntry) -> Result<Running, Error> {
+        let settings = Settings::parse(&entry.kind, &entry.options, true).map_err(refused)?;
+        let device = self.start(&settings, &entry.uuid, &entry.salt()?)?;
+        Ok(Running { uuid: entry.uuid.clone(), device })
+    }
+
+    /// Starts a device with a chain of its own.
+    fn start(&self, settings: &Settings, uuid: &str, salt: &[u8]) -> Result<Arc<Device>, Error> {
+        let subkey = self.store.barrier().subkey(Purpose::AuditChain).map_err(from_barrier)?;
+        let nanos = Timestamp::from(self.env.now()).unix_nanos().max(0);
+        let boot = format!("{nanos:016x}{:08x}", u32::from_le_bytes(self.env.random()));
+        let name = ChainName { device: uuid.to_owned(), boot, node: self.node.clone(), term: subkey.term };
+        let key = audit::Key::new(subkey.key.expose());
+        Device::start(settings, salt, name, key).map(Arc::new).map_err(refused)
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn table(&self) -> Result<Option<Found<Table>>, Error> {
+        let found = self.store.get::<Table>(&keys::AUDIT).await?;
+        match found {
+            Some(found) if found.value.v != 1 => {
+                Err(Error::world("read the table of audit devices", "its format is newer than this release"))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// Whether one device has taken the record, or will before patience ends.
+    pub(crate) async fn is_taken(&self, receipt: Receipt) -> bool {
+        tokio::select! {
+            biased;
+            is_taken = receipt => is_taken,
+            () = self.env.sleep(PATIENCE) => false,
+        }
+    }
+
+    /// The wall clock, for records.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from(self.env.now())
+    }
+
+    /// Enables a device once it has taken a first record.
+    pub(crate) async fn enable(&self, new: NewDevice) -> Result<(), Error> {
+        let path = parse_path(&new.path)?;
+        let options: usize = new.options.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if options + new.description.len() > OPTIONS_BYTES_MAX {
+            let text = format!("options and description together are longer than {OPTIONS_BYTES_MAX} bytes");
+            return Err(Error::Invalid(text.into()));
+        }
+        let settings = Settings::parse(&new.kind, &new.options, self.may_have_prefix).map_err(refused)?;
+        check_place(self.table().await?.as_ref().map(|found| &found.value), &path)?;
+        let salt = self.env.random::<SALT_BYTES>();
+        let entry = DeviceEntry::new(self.env.uuid(), path, new, &salt);
+        let device = self.start(&settings, &entry.uuid, &salt)?;
+        self.probe(&device).await?;
+        self.running().push(Running { uuid: entry.uuid.clone(), device });
+        let added = self
+            .change(|table| {
+                check_place(Some(table), &entry.path)?;
+                table.devices.push(entry.clone());
+                Ok(true)
+            })
+            .await;
+        if added.is_err() {
+            self.running().retain(|it| it.uuid != entry.uuid);
+        }
+        added
+    }
+
+    /// Writes a first record: a device that takes nothing would stop the server.
+    async fn probe(&self, device: &Device) -> Result<(), Error> {
+        let root = Namespace { id: ROOT_NAMESPACE.to_owned(), path: String::new() };
+        let record = record::test(device, self.now(), &self.env.uuid(), &root);
+        if self.is_taken(Device::submit(std::iter::once((device, record)))).await {
+            return Ok(());
+        }
+        let why = device.failure().map_or_else(|| "it does not answer".to_owned(), |failure| failure.to_string());
+        Err(Error::Invalid(format!("sanity check failed; the device takes no record: {why}").into()))
+    }
+
+    /// Disables a device; one that is not there is as good.
+    pub(crate) async fn disable(&self, path: &str) -> Result<(), Error> {
+        let path = parse_path(path)?;
+        self.change(|table| {
+            let before = table.devices.len();
+            table.devices.retain(|device| device.path != path);
+            Ok(table.devices.len() < before)
+        })
+        .await
+    }
+
+    /// All devices.
+    pub(crate) async fn list(&self) -> Result<Vec<Shown>, Error> {
+        let found = self.table().await?;
+        let devices = found.into_iter().flat_map(|found| found.value.devices);
+        Ok(devices.map(DeviceEntry::into_shown).collect())
+    }
+
+    /// The hash that a device writes for a text.
+    pub(crate) async fn hash(&self, path: &str, text: &str) -> Result<String, Error> {
+        let unknown = || Error::Invalid(format!("unknown audit backend {path:?}").into());
+        let wanted = parse_path(path)?;
+        let table = self.table().await?.ok_or_else(unknown)?.value;
+        let entry = table.devices.into_iter().find(|device| device.path == wanted).ok_or_else(unknown)?;
+        Ok(audit::Hasher::new(&entry.salt()?, false).hash(text))
+    }
+
+    /// Has every device open its medium anew.
+    pub(crate) fn reopen(&self) {
+        self.running().iter().for_each(|it| it.device.reopen());
+    }
+
+    /// Lets go of the devices and their salts; the server is being sealed. Requests under way keep theirs.
+    pub(crate) fn forget(&self) {
+        self.active.store(None);
+        self.running().clear();
+    }
+
+    /// Changes the table; `change` says whether it did. A node that was faster is read again.
+    async fn change(&self, mut change: impl FnMut(&mut Table) -> Result<bool, Error>) -> Result<(), Error> {
+        for _ in 0..COMMIT_TRIES {
+            let found = self.table().await?;
+            let known = found.as_ref().map(|found| found.revision);
+            let mut table = found.map_or_else(Table::default, |found| found.value);
+            if !change(&mut table)? {
+                return Ok(());
+            }
+            let mut changes = Changes::new();
+            changes.set(keys::AUDIT.clone(), known, encode(&table)?);
+            match self.store.commit(changes).await {
+                Ok(_) => return Ok(()),
+                Err(Lost::Race(_)) => {}
+                Err(Lost::Failed(error)) => return Err(error),
+            }
+        }
+        Err(framework::view::contended())
+    }
+}
+
+/// A mistake in the options is the caller's, a thread that cannot be had is the world's.
+fn refused(error: OptionError) -> Error {
+    match error {
+        error @ OptionError::Thread(_) => Error::world("start an audit device", error),
+        error => Error::Invalid(error.to_string().into()),
+    }
+}
+
+/// The path with one `/` at its end.
+fn parse_path(path: &str) -> Result<String, Error> {
+    let path = path.trim_matches('/');
+    if path.is_empty() {
+        return Err(Error::invalid("backend path must be specified"));
+    }
+    if path.len() > PATH_BYTES_MAX || path.chars().any(char::is_control) {
+        let text = format!("the path is longer than {PATH_BYTES_MAX} bytes or has control characters");
+        return Err(Error::Invalid(text.into()));
+    }
+    Ok([path, "/"].concat())
+}
+
+/// Devices do not nest, so that each has a name of its own.
+fn check_place(table: Option<&Table>, path: &str) -> Result<(), Error> {
+    let devices = table.map_or(&[][..], |table| &table.devices);
+    if devices.iter().any(|it| it.path.starts_with(path) || path.starts_with(&it.path)) {
+        return Err(Error::invalid("path already in use"));
+    }
+    if devices.len() >= DEVICES_MAX {
+        return Err(Error::Invalid(format!("there are at most {DEVICES_MAX} audit devices").into()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

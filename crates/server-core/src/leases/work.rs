@@ -1,0 +1,309 @@
+//! What is done about leases whose time has come: each mount's are worked on apart from all others', so that an outside
+//! that does not answer keeps nobody else waiting, and apart from whatever else is due.
+//!
+//! Lines are taken in from the due index and worked on in tasks. Nothing is lost with a task: its lines are still there.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+use async_trait::async_trait;
+use barrier::Changes;
+use framework::Error;
+use storage::Key;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::entry::State;
+use super::revoke::{Known, Marking, Outside};
+use super::sweep::Sweep;
+use super::{DUE_KIND, Leases, Place};
+use crate::due::{self, Line, Look, Owner};
+use crate::store::{Lost, decode, encode};
+
+/// How many lines wait or are worked on at once, on this node, each with a few hundred bytes. Further ones wait in the
+/// store.
+const LINES_MAX: usize = 20_000;
+/// How many mounts are worked on at once; those behind them wait for the slowest answer.
+const MOUNTS_MAX: usize = 256;
+/// How many tasks one mount gets: as many commits are under way at once, and so many leases are revoked outside at once
+/// times the leases of a commit.
+const TASKS_MAX: usize = 4;
+
+/// The lines that this node is working on.
+#[derive(Default)]
+pub(super) struct Work {
+    state: Mutex<Lines>,
+    /// How many tasks run.
+    running: watch::Sender<usize>,
+    /// Whether a task was started since a test asked last.
+    #[cfg(test)]
+    has_worked: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Default)]
+struct Lines {
+    lines: BTreeSet<Key>,
+    mounts: BTreeMap<String, Queue>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Default)]
+struct Queue {
+    lines: VecDeque<Line>,
+    tasks: usize,
+}
+
+impl Work {
+    fn state(&self) -> MutexGuard<'_, Lines> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends all tasks, each between two steps.
+    pub(super) fn stop(&self) {
+        let mut state = self.state();
+        *state = Lines::default();
+        self.running.send_replace(0);
+    }
+
+    /// Takes the line of a sweep in; false when somebody has it already.
+    pub(super) fn enter(&self, line: &Key) -> bool {
+        self.state().lines.insert(line.clone())
+    }
+
+    pub(super) fn leave(&self, line: &Key) {
+        self.state().lines.remove(line);
+    }
+
+    /// Runs a task of its own.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut state = self.state();
+        while state.tasks.try_join_next().is_some() {}
+        state.tasks.spawn(task);
+        #[cfg(test)]
+        self.has_worked.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.running.send_modify(|running| *running += 1);
+    }
+
+    pub(super) fn ended(&self) {
+        self.running.send_modify(|running| *running = running.saturating_sub(1));
+    }
+
+    /// Waits until nothing is worked on; tells whether anything was.
+    #[cfg(test)]
+    pub(crate) async fn quiet(&self) -> bool {
+        let mut running = self.running.subscribe();
+        let was_busy = self.has_worked.swap(false, std::sync::atomic::Ordering::SeqCst);
+        // The sender lives as long as this.
+        let _closed = running.wait_for(|running| *running == 0).await;
+        was_busy
+    }
+}
+
+/// What a handler of the due index needs to start tasks.
+pub(crate) struct LeaseWork(pub(crate) Arc<Leases>);
+
+#[async_trait]
+impl Owner for LeaseWork {
+    fn kind(&self) -> &'static str {
+        DUE_KIND
+    }
+
+    async fn fire(&self, line: Line) -> Result<(), Error> {
+        self.look(line).await.map(drop)
+    }
+
+    /// Takes the line in, unless there is no room.
+    async fn look(&self, line: Line) -> Result<Look, Error> {
+        let Some((mount, _)) = line.id.split_once('/') else {
+            return Err(Error::world("read a line of a lease", "it names no mount"));
+        };
+        let mount = mount.to_owned();
+        let is_another_task = {
+            let mut state = self.0.work.state();
+            let is_known_mount = state.mounts.contains_key(&mount);
+            if state.lines.len() >= LINES_MAX || (!is_known_mount && state.mounts.len() >= MOUNTS_MAX) {
+                return Ok(Look::UnderWay);
+            }
+            if !state.lines.insert(line.key.clone()) {
+                return Ok(Look::UnderWay);
+            }
+            let queue = state.mounts.entry(mount.clone()).or_default();
+            queue.lines.push_back(line);
+            // One task takes a commit's worth at a time, so more of them help only behind that.
+            let wanted = queue.lines.len().div_ceil(Marking::LEASES_MAX).min(TASKS_MAX);
+            let is_another = queue.tasks < wanted;
+            queue.tasks += usize::from(is_another);
+            is_another
+        };
+        if is_another_task {
+            let leases = Arc::clone(&self.0);
+            self.0.work.spawn(async move { leases.work_at(&mount).await });
+        }
+        Ok(Look::UnderWay)
+    }
+}
+
+impl Leases {
+    /// Works on the lines of one mount until none is left.
+    async fn work_at(&self, mount: &str) {
+        loop {
+            let lines: Vec<Line> = {
+                let mut state = self.work.state();
+                let Some(queue) = state.mounts.get_mut(mount) else { break };
+                let some = queue.lines.len().min(Marking::LEASES_MAX);
+                let lines: Vec<_> = queue.lines.drain(..some).collect();
+                if lines.is_empty() {
+                    queue.tasks -= 1;
+                    if queue.tasks == 0 {
+                        state.mounts.remove(mount);
+                    }
+                    break;
+                }
+                lines
+            };
+            let keys: Vec<_> = lines.iter().map(|line| line.key.clone()).collect();
+            let outcome = self.work_on(lines).await;
+            for key in &keys {
+                self.work.leave(key);
+            }
+            match outcome {
+                Ok(()) | Err(Error::Sealed) => {}
+                Err(error) => tracing::warn!(%error, "leases could not be revoked and will be tried again"),
+            }
+        }
+        self.work.ended();
+    }
+
+    /// Does what is due about some leases of one mount.
+    async fn work_on(&self, lines: Vec<Line>) -> Result<(), Error> {
+        let mut due = Vec::new();
+        let lines: Vec<_> = lines.into_iter().filter_map(|line| Some((place(&line)?, line))).collect();
+        let keys = lines.iter().map(|(place, _)| place.key()).collect::<Result<Vec<_>, _>>()?;
+        let found = self.store.get_list(&keys).await?;
+        for ((place, line), (key, opened)) in lines.into_iter().zip(keys.iter().zip(found)) {
+            let Some(opened) = opened else {
+                due::drop_line(&self.store, line).await?;
+                continue;
+            };
+            let known = Known { found: decode(key, &opened)?, place };
+            match self.judge(&known, &line)? {
+                Verdict::Due => due.push(known),
+                Verdict::Claim => due.extend(self.claim(known).await?),
+                Verdict::Later => self.put_off(known, line).await?,
+                Verdict::Stale => due::drop_line(&self.store, line).await?,
+                Verdict::NotYet => {}
+            }
+        }
+        self.take_back(due, Outside::MustAgree).await.0
+    }
+
+    fn judge(&self, known: &Known, line: &Line) -> Result<Verdict, Error> {
+        let (now, entry) = (self.now_nanos(), &known.found.value);
+        let Some(time) = entry.line else { return Ok(Verdict::Stale) };
+        if known.place.line(&entry.mount, time)? != line.key {
+            return Ok(Verdict::Stale);
+        }
+        // The clock may have gone back since the line was found to be due.
+        Ok(match entry.state {
+            _ if now < time => Verdict::NotYet,
+            State::Revoking => Verdict::Due,
+            State::Intended => Verdict::Claim,
+            State::Live if entry.is_live(now) => Verdict::Later,
+            State::Live => Verdict::Due,
+            State::Irrevocable => Verdict::Stale,
+        })
+    }
+
+    /// Takes an intent over whose request must be over; nothing when that was faster after all.
+    async fn claim(&self, known: Known) -> Result<Option<Known>, Error> {
+        let Known { place, mut found } = known;
+        found.value.state = State::Revoking;
+        let mut changes = Changes::new();
+        changes.replace(place.key()?, found.revision, encode(&found.value)?);
+        match self.store.commit(changes).await {
+            Ok(receipt) => {
+                found.revision = receipt.revision;
+                Ok(Some(Known { place, found }))
+            }
+            Err(Lost::Race(_)) => Ok(None),
+            Err(Lost::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Moves the line of a lease that was renewed.
+    async fn put_off(&self, known: Known, line: Line) -> Result<(), Error> {
+        let Known { place, mut found } = known;
+        let mut changes = Changes::new();
+        changes.delete(line.key, line.revision);
+        found.value.line = None;
+        let expires = found.value.expires;
+        self.move_line(&place, &mut found.value, expires, &mut changes).await?;
+        changes.replace(place.key()?, found.revision, encode(&found.value)?);
+        match self.store.commit(changes).await {
+            Ok(_) | Err(Lost::Race(_)) => Ok(()),
+            Err(Lost::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Waits until nothing is worked on.
+    #[cfg(test)]
+    pub(crate) async fn quiet(&self) -> bool {
+        self.work.quiet().await
+    }
+
+    /// Starts a sweep that is due, unless this node is at it already.
+    pub(super) fn start(self: &Arc<Self>, sweep: Sweep, line: Line) {
+        if !self.work.enter(&line.key) {
+            return;
+        }
+        let leases = Arc::clone(self);
+        self.work.spawn(async move {
+            let key = line.key.clone();
+            match leases.sweep(&sweep, line).await {
+                Ok(()) | Err(Error::Sealed) => {}
+                Err(error) => tracing::warn!(%error, "leases could not be swept and will be tried again"),
+            }
+            leases.work.leave(&key);
+            leases.work.ended();
+        });
+    }
+}
+
+/// What a line of a lease asks for.
+enum Verdict {
+    Due,
+    /// A request that must be over has left something behind.
+    Claim,
+    /// It was renewed.
+    Later,
+    /// The lease has another line, or needs none.
+    Stale,
+    NotYet,
+}
+
+fn place(line: &Line) -> Option<Place> {
+    let (_, behind) = line.id.split_once('/')?;
+    let (path, hash) = behind.rsplit_once('/')?;
+    Some(Place { ns: line.namespace.clone(), path: path.to_owned(), hash: hash.to_owned() })
+}
+
+/// Runs all futures at once, in this task; gives their outputs in order.
+pub(super) async fn all<T>(futures: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    let mut running: Vec<Pin<Box<_>>> = futures.into_iter().map(Box::pin).collect();
+    let mut done: Vec<Option<T>> = running.iter().map(|_| None).collect();
+    std::future::poll_fn(|context| {
+        let mut is_waiting = false;
+        for (future, slot) in running.iter_mut().zip(&mut done).filter(|(_, slot)| slot.is_none()) {
+            match future.as_mut().poll(context) {
+                Poll::Ready(output) => *slot = Some(output),
+                Poll::Pending => is_waiting = true,
+            }
+        }
+        if is_waiting { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
