@@ -7,7 +7,7 @@ use arc_swap::ArcSwapOption;
 use data_encoding::BASE64;
 use env::Env;
 use framework::Error;
-use secret::{Secret, hmac_sha256};
+use secret::{MacKey, Secret};
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
@@ -34,9 +34,9 @@ pub(crate) struct Cluster {
     pub(crate) id: String,
     /// Shown by `sys/health`.
     pub(crate) name: String,
-    token_key: Secret<Vec<u8>>,
-    accessor_key: Secret<Vec<u8>>,
-    index_key: Option<Secret<Vec<u8>>>,
+    token_key: MacKey,
+    accessor_key: MacKey,
+    index_key: Option<MacKey>,
 }
 
 /// The cluster while it is unsealed.
@@ -66,7 +66,7 @@ impl ClusterEntry {
         let key = |text: &str| {
             BASE64
                 .decode(text.as_bytes())
-                .map(Secret::new)
+                .map(|key| MacKey::new(Secret::new(key).expose()))
                 .map_err(|source| Error::world("decode a key of the cluster entry", source))
         };
         Ok(Cluster {
@@ -82,22 +82,22 @@ impl ClusterEntry {
 impl Cluster {
     /// The name of a token in storage.
     pub(crate) fn token_hash(&self, token: &str) -> String {
-        keys::hash_text(&hmac_sha256(self.token_key.expose(), &[token.as_bytes()]))
+        keys::hash_text(&self.token_key.sign(&[token.as_bytes()]))
     }
 
     /// The name of an accessor in storage.
     pub(crate) fn accessor_hash(&self, accessor: &str) -> String {
-        keys::hash_text(&hmac_sha256(self.accessor_key.expose(), &[accessor.as_bytes()]))
+        keys::hash_text(&self.accessor_key.sign(&[accessor.as_bytes()]))
     }
 
     /// The name of a lease in storage, of the whole id. No accessor begins like this.
     pub(crate) fn lease_hash(&self, id: &str) -> String {
-        keys::hash_text(&hmac_sha256(self.accessor_key.expose(), &[b"lease ", id.as_bytes()]))
+        keys::hash_text(&self.accessor_key.sign(&[b"lease ", id.as_bytes()]))
     }
 
     /// The MAC of how far the store has come; see [`crate::index`].
     pub(crate) fn index_mac(&self, state: &[u8]) -> Option<[u8; 32]> {
-        self.index_key.as_ref().map(|key| hmac_sha256(key.expose(), &[state]))
+        self.index_key.as_ref().map(|key| key.sign(&[state]))
     }
 }
 
