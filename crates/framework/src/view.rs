@@ -2,6 +2,7 @@
 //! commit expects that the mount is still alive, so that nothing written during its removal survives it.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use api::Timestamp;
 use barrier::{Barrier, Changes, Item};
@@ -27,12 +28,12 @@ const LIST_PAGE: usize = 1_000;
 /// The longest value of an entry, in bytes, before it is encrypted.
 pub const ENTRY_BYTES_MAX: usize = barrier::PLAINTEXT_BYTES_MAX;
 
-/// A part of the storage.
+/// A part of the storage. Cheap to clone: every request gets one.
 #[derive(Clone)]
 pub struct View {
     barrier: Barrier,
-    prefix: String,
-    liveness: Vec<(Key, Revision)>,
+    prefix: Arc<str>,
+    liveness: Arc<[(Key, Revision)]>,
     due: Option<DueKey>,
 }
 
@@ -118,8 +119,8 @@ pub struct Listing {
 impl View {
     /// The part of the storage below `prefix`, alive as long as every entry of `liveness` is at its revision.
     #[must_use]
-    pub fn new(barrier: Barrier, prefix: impl Into<String>, liveness: Vec<(Key, Revision)>) -> Self {
-        Self { barrier, prefix: prefix.into(), liveness, due: None }
+    pub fn new(barrier: Barrier, prefix: impl Into<Arc<str>>, liveness: Vec<(Key, Revision)>) -> Self {
+        Self { barrier, prefix: prefix.into(), liveness: liveness.into(), due: None }
     }
 
     /// The storage key of a name in this view.
@@ -157,7 +158,7 @@ impl View {
     /// [`Error::Invalid`] when there are more than [`LIST_NAMES_MAX`]; otherwise when the storage fails.
     pub async fn list(&self, folder: &str, listing: &Listing) -> Result<Vec<String>, Error> {
         let limit = listing.limit.unwrap_or(LIST_NAMES_MAX + 1);
-        let prefix = [self.prefix.as_str(), folder].concat();
+        let prefix = [&*self.prefix, folder].concat();
         let start = Key::new(prefix.clone().into_bytes())
             .map_err(|_| Error::Invalid(format!("path is too long: {} bytes", folder.len()).into()))?;
         let mut range = KeyRange::prefix(&start);
@@ -288,7 +289,7 @@ impl View {
     /// A part of this view, as alive as this one.
     #[must_use]
     pub fn below(&self, prefix: &str) -> Self {
-        Self { prefix: [self.prefix.as_str(), prefix].concat(), ..self.clone() }
+        Self { prefix: [&*self.prefix, prefix].concat().into(), ..self.clone() }
     }
 
     /// Whether `key` is one of those whose change means that the mount is going away.
@@ -346,7 +347,7 @@ impl ViewChanges<'_> {
         if let Some(error) = self.failed {
             return Err(CommitError::Failed(error));
         }
-        for (key, revision) in &self.view.liveness {
+        for (key, revision) in self.view.liveness.iter() {
             self.changes.expect(Expectation::At(key.clone(), *revision));
         }
         match self.view.barrier.commit(self.changes).await {

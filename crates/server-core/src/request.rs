@@ -2,7 +2,7 @@
 //!
 //! A denial must not tell whether the thing exists: whoever may not is told so before anything is said about routes.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use env::Env;
 use framework::context::Caller;
@@ -303,5 +303,7 @@ fn no_handler(path: &str) -> String {
 
 /// The one namespace there is.
 fn root_namespace() -> Arc<Namespace> {
-    Arc::new(Namespace { id: ROOT_NAMESPACE.to_owned(), path: String::new() })
+    static ROOT: LazyLock<Arc<Namespace>> =
+        LazyLock::new(|| Arc::new(Namespace { id: ROOT_NAMESPACE.to_owned(), path: String::new() }));
+    Arc::clone(&ROOT)
 }
