@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::ser::{Error as _, SerializeMap};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -30,65 +30,82 @@ pub fn encode(request_id: &str, mount_type: &str, reply: &Reply) -> Result<Vec<u
     };
     let mut bytes = Vec::with_capacity(ENVELOPE_BYTES + data_bytes);
     match (reply.shape, &reply.data) {
-        (Shape::Bare, Some(data)) => api::json::to_writer(&mut bytes, &Content(data))?,
-        _ => api::json::to_writer(&mut bytes, &Envelope { request_id, mount_type, reply })?,
+        (Shape::Bare, Some(data)) => write_data(&mut bytes, data)?,
+        _ => write_envelope(&mut bytes, request_id, mount_type, reply)?,
     }
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-struct Envelope<'a> {
-    request_id: &'a str,
-    mount_type: &'a str,
-    reply: &'a Reply,
+fn write_envelope(
+    bytes: &mut Vec<u8>,
+    request_id: &str,
+    mount_type: &str,
+    reply: &Reply,
+) -> Result<(), serde_json::Error> {
+    let lease = reply.lease.as_ref();
+    // The id of a wrapped reply belongs to what is inside.
+    let request_id = if reply.wrap_info.is_some() { "" } else { request_id };
+    bytes.push(b'{');
+    write_field(bytes, "request_id", request_id)?;
+    write_field(bytes, "lease_id", lease.map_or("", |lease| &lease.id))?;
+    write_field(bytes, "renewable", &lease.is_some_and(|lease| lease.renewable))?;
+    write_field(bytes, "lease_duration", &lease.map_or(0, |lease| lease.duration.as_secs()))?;
+    write_name(bytes, "data")?;
+    match &reply.data {
+        Some(data) => write_data(bytes, data)?,
+        None => bytes.extend_from_slice(b"null"),
+    }
+    write_field(bytes, "wrap_info", &reply.wrap_info.as_ref().map(Wrapping))?;
+    write_field(bytes, "warnings", &Some(&reply.warnings).filter(|warnings| !warnings.is_empty()))?;
+    write_field(bytes, "auth", &reply.auth.as_ref().map(Credential))?;
+    write_field(bytes, "mount_type", mount_type)?;
+    if reply.shape == Shape::Mirrored {
+        mirror(bytes, reply.data.as_ref())?;
+    }
+    bytes.push(b'}');
+    Ok(())
 }
 
-impl Serialize for Envelope<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let reply = self.reply;
-        let lease = reply.lease.as_ref();
-        let mut map = serializer.serialize_map(None)?;
-        // The id of a wrapped reply belongs to what is inside.
-        let request_id = if reply.wrap_info.is_some() { "" } else { self.request_id };
-        map.serialize_entry("request_id", request_id)?;
-        map.serialize_entry("lease_id", lease.map_or("", |lease| &lease.id))?;
-        map.serialize_entry("renewable", &lease.is_some_and(|lease| lease.renewable))?;
-        map.serialize_entry("lease_duration", &lease.map_or(0, |lease| lease.duration.as_secs()))?;
-        map.serialize_entry("data", &reply.data.as_ref().map(Content))?;
-        map.serialize_entry("wrap_info", &reply.wrap_info.as_ref().map(Wrapping))?;
-        map.serialize_entry("warnings", &Some(&reply.warnings).filter(|warnings| !warnings.is_empty()))?;
-        map.serialize_entry("auth", &reply.auth.as_ref().map(Credential))?;
-        map.serialize_entry("mount_type", self.mount_type)?;
-        if reply.shape == Shape::Mirrored {
-            mirror(&mut map, reply.data.as_ref())?;
+/// A key, with a comma in front unless it is the first of its object.
+fn write_name(bytes: &mut Vec<u8>, name: &str) -> Result<(), serde_json::Error> {
+    if bytes.last() != Some(&b'{') {
+        bytes.push(b',');
+    }
+    api::json::to_writer(&mut *bytes, name)?;
+    bytes.push(b':');
+    Ok(())
+}
+
+fn write_field<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, name: &str, value: &T) -> Result<(), serde_json::Error> {
+    write_name(bytes, name)?;
+    api::json::to_writer(bytes, value)
+}
+
+/// The data as it stands in the body; what is text already is copied in one piece.
+fn write_data(bytes: &mut Vec<u8>, data: &Data) -> Result<(), serde_json::Error> {
+    match data {
+        Data::Object(map) => api::json::to_writer(bytes, map),
+        Data::Raw(raw) => {
+            bytes.extend_from_slice(raw.get().as_bytes());
+            Ok(())
         }
-        map.end()
     }
 }
 
 /// The data's entries beside the envelope's own.
-fn mirror<M: SerializeMap>(map: &mut M, data: Option<&Data>) -> Result<(), M::Error> {
+fn mirror(bytes: &mut Vec<u8>, data: Option<&Data>) -> Result<(), serde_json::Error> {
+    let is_free = |key: &str| !KEYS.contains(&key);
     match data {
         None => Ok(()),
         Some(Data::Object(entries)) => {
-            let mut entries = entries.iter().filter(|(key, _)| !KEYS.contains(&key.as_str()));
-            entries.try_for_each(|(key, value)| map.serialize_entry(key, value))
+            let mut entries = entries.iter().filter(|(key, _)| is_free(key));
+            entries.try_for_each(|(key, value)| write_field(bytes, key, value))
         }
         Some(Data::Raw(raw)) => {
-            let entries: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).map_err(M::Error::custom)?;
-            let mut entries = entries.iter().filter(|(key, _)| !KEYS.contains(&key.as_str()));
-            entries.try_for_each(|(key, value)| map.serialize_entry(key, value))
-        }
-    }
-}
-
-struct Content<'a>(&'a Data);
-
-impl Serialize for Content<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Data::Object(map) => map.serialize(serializer),
-            Data::Raw(raw) => raw.serialize(serializer),
+            let entries: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get())?;
+            let mut entries = entries.iter().filter(|(key, _)| is_free(key));
+            entries.try_for_each(|(key, value)| write_field(bytes, key, value))
         }
     }
 }
