@@ -138,7 +138,7 @@ impl Door {
         path: &str,
         body: Incoming,
     ) -> Result<Answered, Refusal> {
-        let mut deadline = self.env.sleep(self.timeouts.request);
+        let mut deadline = pin!(self.deadline());
         let connection = match &self.forwarded_for {
             None => Arc::clone(connection),
             Some(rules) => forwarded::resolve(rules, connection, &parts.headers)?,
@@ -168,6 +168,13 @@ impl Door {
             return Err(Refusal::Internal { request_id: id });
         };
         encode(operation, answer, has_token)
+    }
+
+    /// Completes when the time that a request has is over. It is asked only after something that had to wait, so that
+    /// a request which is answered at once makes no timer; the time runs from the call.
+    fn deadline(&self) -> impl Future<Output = ()> + use<'_> {
+        let due = self.env.monotonic().saturating_add(self.timeouts.request);
+        async move { self.env.sleep(due.saturating_sub(self.env.monotonic())).await }
     }
 
     fn request(
