@@ -25,6 +25,12 @@
 //! A reader whose hits all lie between two equal values of `begun` saw no commit begin; a commit in progress has no
 //! key in the cache until it ends, so its keys were either all hits after the end or one of them was a miss.
 //!
+//! # Why a stamp stands for a state of the store
+//! [`Cache::stamp`] is the number of commits that have begun, and there is one only while as many have ended. Between
+//! two equal stamps no commit began, and none was in progress at the first: the store, which nobody else writes, is as
+//! it was. A commit raises `begun` before the store hears of it, so whoever looks after its acknowledgement sees
+//! another stamp. One that ended unknown is in progress for ever: then there is no stamp any more.
+//!
 //! Locks: a shard's lock, then the entries' own; never two shards at once, never across an await.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -33,6 +39,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use storage::{Entry, Key, Position, Revision};
+
+use crate::CacheUse;
+use crate::stamp::Stamp;
 
 /// How many shards the keys are spread over: few enough to be small (24 KiB), enough that a hundred keys in progress
 /// keep a tenth of the others out at most.
@@ -63,6 +72,8 @@ pub(crate) struct Cache {
     shards: Box<[Mutex<Shard>]>,
     /// How many commits have begun.
     begun: AtomicU64,
+    /// How many of them have ended with a known outcome.
+    ended: AtomicU64,
     /// How often everything was dropped.
     generation: AtomicU64,
 }
@@ -97,6 +108,7 @@ impl Cache {
             entries: quick_cache::sync::Cache::with_weighter(count_guess, bytes_max as u64, EntryBytes),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             begun: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
             generation: AtomicU64::new(0),
         }
     }
@@ -111,6 +123,21 @@ impl Cache {
             }
         }
         None
+    }
+
+    /// The state that the store is in; `None` while a commit is in progress. See the module's notes.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        // In this order: as `begun` is never less than `ended` and neither goes back, equal ones mean that no commit
+        // was in progress when `ended` was read, and that none has begun since.
+        let ended = self.ended.load(Ordering::SeqCst);
+        let begun = self.begun.load(Ordering::SeqCst);
+        // Both parts only grow, so that equal sums have equal parts.
+        (begun == ended).then(|| begun.checked_add(self.generation().0)).flatten().and_then(Stamp::of)
+    }
+
+    /// How the entries are used.
+    pub(crate) fn usage(&self) -> CacheUse {
+        CacheUse { hits: self.entries.hits(), misses: self.entries.misses(), bytes: self.entries.weight() }
     }
 
     /// The present generation, to be taken before the store is asked.
@@ -165,6 +192,7 @@ impl Cache {
             shard.in_progress -= 1;
             shard.latest = shard.latest.max(position);
         }
+        self.ended.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The commit wrote nothing, for certain: it ends.
@@ -172,6 +200,7 @@ impl Cache {
         for index in shards_of(written) {
             self.shard(index).in_progress -= 1;
         }
+        self.ended.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Drops what is known of these keys.

@@ -27,6 +27,7 @@ mod fixture;
 mod keyring;
 mod keyspace;
 pub mod seal;
+mod stamp;
 #[cfg(test)]
 mod stored_formats;
 pub mod testing;
@@ -35,6 +36,7 @@ pub mod xaes;
 pub use changes::Changes;
 pub use entry::{OVERHEAD_BYTES, PLAINTEXT_BYTES_MAX};
 pub use keyring::{Purpose, TERMS_MAX};
+pub use stamp::{Remembered, Stamp};
 pub use storage::{Expectation, KeyError, KeyRange, Receipt, Scan};
 
 /// The store under encryption. Cheap to clone; all clones are one barrier, sealed and unsealed together.
@@ -69,6 +71,17 @@ pub enum CacheMode {
     SoleWriter,
     /// Others write too: every read goes to the store.
     ReadThrough,
+}
+
+/// How a cache is used since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// How often something was looked for and found.
+    pub hits: u64,
+    /// How often it was not.
+    pub misses: u64,
+    /// What it holds, in bytes, about; its own bookkeeping included.
+    pub bytes: u64,
 }
 
 /// A value as it was before it was sealed, with the revision to expect when it is written again.
@@ -206,6 +219,20 @@ impl Barrier {
     #[must_use]
     pub fn is_sealed(&self) -> bool {
         self.0.keys.load().is_none()
+    }
+
+    /// A name for the state that the store is in: while it stays the same, nothing is written. `None` when there is no
+    /// name to be had: sealed, while a commit is in progress, or when others write the store as well. Whoever keeps
+    /// something made from entries may then still ask for their [`revisions`](Self::revisions).
+    #[must_use]
+    pub fn stamp(&self) -> Option<Stamp> {
+        if self.is_sealed() { None } else { self.0.cache.as_ref()?.stamp() }
+    }
+
+    /// How the cache of ciphertext is used; `None` without one.
+    #[must_use]
+    pub fn cache_use(&self) -> Option<CacheUse> {
+        self.0.cache.as_ref().map(cache::Cache::usage)
     }
 }
 

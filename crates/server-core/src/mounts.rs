@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use barrier::Remembered;
 use env::Env;
 use framework::view::{COMMIT_TRIES, DueKey};
 use framework::{Error, Kind, Mount, Mounted, View};
@@ -72,8 +73,9 @@ pub(crate) struct LiveMount {
     /// As handlers see it, with the TTLs that are in effect.
     pub(crate) mount: Arc<Mount>,
     pub(crate) liveness: (Key, Revision),
-    data_prefix: String,
-    due_key: DueKey,
+    view: View,
+    /// Whether it is of the epoch of today.
+    is_current: Remembered,
 }
 
 impl Mounts {
@@ -99,9 +101,16 @@ impl Mounts {
             Some(behind) => (Kind::Auth, behind),
             None => (Kind::Secrets, path),
         };
-        let mut mount = None;
-        if let Some(epoch) = self.epoch(ns).await? {
+        // Taken before the look: a write that comes after it makes another stamp.
+        let stamp = self.store.stamp();
+        let mut mount = candidates(path).find_map(|at| self.loaded.known(ns, stamp, kind, at));
+        if mount.is_none()
+            && let Some(epoch) = self.epoch(ns).await?
+        {
             mount = candidates(path).find_map(|at| self.loaded.get(ns, epoch, kind, at));
+            if let Some(mount) = &mount {
+                mount.is_current.set(stamp, true);
+            }
             if mount.is_none() {
                 let keys = candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at)));
                 mount = self.look_up(ns, &keys.collect::<Result<Vec<_>, _>>()?).await?;
@@ -243,7 +252,10 @@ impl Mounts {
             let uuid = uuid.clone();
             Arc::new(move |nanos, id| keys::due_engine(nanos, &owner, &uuid, id))
         };
-        Ok(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, data_prefix, due_key }))
+        let barrier = self.store.barrier().clone();
+        let view = View::new(barrier, data_prefix, vec![liveness.clone()]).with_due(due_key);
+        let is_current = Remembered::default();
+        Ok(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, view, is_current }))
     }
 
     fn make(&self, type_name: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
@@ -264,9 +276,8 @@ impl Mounts {
 
 impl LiveMount {
     /// The mount's own part of the storage.
-    pub(crate) fn view(&self, store: &Store) -> View {
-        View::new(store.barrier().clone(), self.data_prefix.clone(), vec![self.liveness.clone()])
-            .with_due(Arc::clone(&self.due_key))
+    pub(crate) fn view(&self) -> View {
+        self.view.clone()
     }
 }
 

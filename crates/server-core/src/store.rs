@@ -1,6 +1,6 @@
 //! Typed reads and commits of the core's own entries, on the barrier.
 
-use barrier::{Barrier, Changes, Item, Opened};
+use barrier::{Barrier, Changes, Item, Opened, Stamp};
 use framework::Error;
 use framework::view::{ENTRY_BYTES_MAX, from_barrier, from_commit};
 use serde::Serialize;
@@ -86,6 +86,11 @@ impl Store {
             revisions.extend(self.barrier.revisions(keys).await.map_err(from_barrier)?);
         }
         Ok(revisions)
+    }
+
+    /// A name for the state of the store; see [`Barrier::stamp`].
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        self.barrier.stamp()
     }
 
     /// One page of a range with opened values, and where the next one starts.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrier::Changes;
+use barrier::{Changes, Remembered};
 use env::Env;
 use framework::view::{LIST_NAMES_MAX, Listing};
 use framework::{Connection, Error};
@@ -89,6 +89,10 @@ pub(crate) struct Resolved {
     pub(crate) liveness: (Key, Revision),
     pub(crate) acl: Acl,
     sources: Sources,
+    /// Whether the sources are still of today.
+    is_current: Remembered,
+    /// Whether it has no parent any more.
+    is_orphan: Remembered,
 }
 
 /// Every entry that something was made from, absent ones included, and the revision of each.
@@ -163,6 +167,12 @@ impl Tokens {
         self.unless_expired(resolved)
     }
 
+    /// The valid token of this storage name, if it was resolved before and nothing has changed since.
+    pub(crate) async fn known(&self, namespace: &str, hash: &str) -> Result<Option<Arc<Resolved>>, Error> {
+        let kept = self.kept(namespace, hash).await?;
+        Ok(kept.filter(|it| it.kind == Kind::Service && !it.state.is_expired(self.now_nanos())))
+    }
+
     fn unless_expired(&self, resolved: Arc<Resolved>) -> Result<Arc<Resolved>, Error> {
         if resolved.state.is_expired(self.now_nanos()) { Err(Error::Denied) } else { Ok(resolved) }
     }
@@ -181,7 +191,14 @@ impl Tokens {
         if resolved.acl.valid_until().is_some_and(|until| self.env.now() >= until) {
             return Ok(false);
         }
-        Ok(self.store.revisions(&resolved.sources.keys).await? == resolved.sources.revisions)
+        // Taken before the look: a write that comes after it makes another stamp.
+        let stamp = self.store.stamp();
+        if let Some(is_current) = resolved.is_current.get(stamp) {
+            return Ok(is_current);
+        }
+        let is_current = self.store.revisions(&resolved.sources.keys).await? == resolved.sources.revisions;
+        resolved.is_current.set(stamp, is_current);
+        Ok(is_current)
     }
 
     async fn resolve_anew(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
@@ -203,6 +220,8 @@ impl Tokens {
             entry: entry.value,
             state: state.value,
             sources,
+            is_current: Remembered::default(),
+            is_orphan: Remembered::default(),
         }))
     }
 
@@ -317,6 +336,17 @@ impl Tokens {
                 _ => return Ok(accessors),
             }
         }
+    }
+
+    /// As [`is_orphan`](Self::is_orphan), of a service token that is resolved.
+    pub(crate) async fn is_resolved_orphan(&self, resolved: &Resolved) -> Result<bool, Error> {
+        let stamp = self.store.stamp();
+        if let Some(is_orphan) = resolved.is_orphan.get(stamp) {
+            return Ok(is_orphan);
+        }
+        let is_orphan = self.is_orphan(&resolved.namespace, &resolved.hash, &resolved.entry).await?;
+        resolved.is_orphan.set(stamp, is_orphan);
+        Ok(is_orphan)
     }
 
     /// Whether a token has no parent any more: it was made without one, or the parent went alone.

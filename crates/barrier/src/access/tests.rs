@@ -109,6 +109,24 @@ async fn without_the_right_to_cache_every_read_asks_the_store() {
 }
 
 #[tokio::test]
+async fn only_an_unsealed_node_that_writes_alone_names_the_state_of_the_store() {
+    let world = World::new().await;
+    assert_eq!(world.node(CacheMode::ReadThrough).await.stamp(), None, "another may write at any time");
+    let barrier = world.node(CacheMode::SoleWriter).await;
+    let before = barrier.stamp();
+    assert!(before.is_some());
+    assert_eq!(text(&barrier, "a").await, None);
+    assert_eq!(barrier.stamp(), before, "a read changes nothing");
+    barrier.commit(created("a", b"one")).await.unwrap();
+    assert!(barrier.stamp().is_some());
+    assert_ne!(barrier.stamp(), before);
+    barrier.commit(created("a", b"two")).await.unwrap_err();
+    assert!(barrier.stamp().is_some(), "a refused commit has ended");
+    barrier.seal();
+    assert_eq!(barrier.stamp(), None);
+}
+
+#[tokio::test]
 async fn a_conflict_names_the_keys_and_writes_nothing() {
     for mode in BOTH {
         let world = World::new().await;
@@ -350,6 +368,7 @@ async fn after_an_unknown_outcome_the_key_is_never_answered_from_the_cache() {
         assert!(matches!(barrier.commit(created("a", b"one")).await, Err(CommitError::Unknown)));
         faulty.mend();
         world.store.take();
+        assert_eq!(barrier.stamp(), None, "nobody knows whether something is still being written");
         let expected = (fault == Fault::CutAfter).then_some("one");
         for _ in 0..3 {
             assert_eq!(text(&barrier, "a").await.as_deref(), expected);

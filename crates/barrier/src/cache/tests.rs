@@ -10,6 +10,7 @@ use storage::{Key, Position, Revision};
 
 use super::{Cache, Generation, Stored};
 use crate::fixture::key;
+use crate::stamp::Stamp;
 
 const CACHE_BYTES: usize = 64 * 1024;
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -111,6 +112,54 @@ fn the_bound_is_in_bytes_and_holds() {
     assert!(whole.is_unique(), "slices of something larger are copied");
 }
 
+#[test]
+fn a_stamp_stays_until_a_commit_begins_and_is_another_one_when_it_has_ended() {
+    let cache = Cache::new(CACHE_BYTES);
+    let keys = [key("a"), key("b")];
+    let first = cache.stamp();
+    assert!(first.is_some());
+    offer(&cache, "a", 1, 1);
+    assert_eq!(cache.stamp(), first, "reading changes nothing");
+    for is_refused in [true, false] {
+        let before = cache.stamp();
+        cache.begin(keys.iter());
+        assert_eq!(cache.stamp(), None, "it may be written at any time");
+        if is_refused {
+            cache.release(keys.iter());
+        } else {
+            cache.end(keys.iter(), Position(2));
+        }
+        assert!(cache.stamp().is_some());
+        assert_ne!(cache.stamp(), before);
+    }
+    let before = cache.stamp();
+    cache.clear();
+    assert_ne!(cache.stamp(), before);
+}
+
+#[test]
+fn after_an_unknown_outcome_there_is_no_stamp_any_more() {
+    let cache = Cache::new(CACHE_BYTES);
+    let (lost, other) = ([key("a")], [key("b")]);
+    cache.begin(lost.iter());
+    for _ in 0..3 {
+        cache.begin(other.iter());
+        cache.release(other.iter());
+        assert_eq!(cache.stamp(), None);
+    }
+}
+
+#[test]
+fn hits_and_misses_are_counted() {
+    let cache = Cache::new(CACHE_BYTES);
+    assert_eq!(cached(&cache, "a"), None);
+    offer(&cache, "a", 1, 1);
+    assert!(cached(&cache, "a").is_some());
+    let usage = cache.usage();
+    assert_eq!((usage.hits, usage.misses), (1, 1));
+    assert!(usage.bytes > 0 && usage.bytes <= CACHE_BYTES as u64, "{usage:?}");
+}
+
 /// A store of numbers, and commits and reads at any stage.
 struct Model {
     cache: Cache,
@@ -118,6 +167,8 @@ struct Model {
     position: u64,
     commits: Vec<Commit>,
     reads: Vec<Read>,
+    /// What was stored at each stamp.
+    stamped: Vec<(Stamp, BTreeMap<&'static str, u64>)>,
 }
 
 struct Commit {
@@ -223,9 +274,15 @@ proptest! {
     #[test]
     fn whatever_the_order_of_steps_what_is_cached_is_what_is_stored(steps in steps()) {
         let cache = Cache::new(CACHE_BYTES);
-        let mut model = Model { cache, store: BTreeMap::new(), position: 0, commits: Vec::new(), reads: Vec::new() };
+        let mut model = Model { cache, store: BTreeMap::new(), position: 0, commits: Vec::new(), reads: Vec::new(), stamped: Vec::new() };
         for step in steps {
             model.take(step);
+            if let Some(stamp) = model.cache.stamp() {
+                for (_, then) in model.stamped.iter().filter(|(known, _)| *known == stamp) {
+                    prop_assert_eq!(then, &model.store, "what was stored at the same stamp");
+                }
+                model.stamped.push((stamp, model.store.clone()));
+            }
             for name in NAMES {
                 if let Some(found) = cached(&model.cache, name) {
                     prop_assert_eq!(found, model.store.get(name).map(|number| stored(*number)), "{}", name);

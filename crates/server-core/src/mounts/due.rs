@@ -42,7 +42,7 @@ impl Mounts {
     /// What an engine is given for work that nobody has asked for.
     pub(crate) fn work_context(&self, ns: &str, mount: &LiveMount) -> Context {
         Context {
-            view: mount.view(&self.store),
+            view: mount.view(),
             env: self.env.clone(),
             mount: Arc::clone(&mount.mount),
             namespace: Arc::new(Namespace { id: ns.to_owned(), path: String::new() }),

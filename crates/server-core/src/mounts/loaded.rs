@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use barrier::Stamp;
 use framework::{Error, Kind, Mounted};
 use quick_cache::sync::Cache;
 use quick_cache::{Equivalent, Weighter};
@@ -98,6 +99,13 @@ impl Loaded {
             listed: Cache::with_weighter(LISTS_GUESS, LISTED_BYTES_MAX, ListBytes),
             engines: Cache::new(ENGINES_MAX),
         }
+    }
+
+    /// The mount that was found at this path, if it is known to be of today's epoch without a look at that.
+    pub(super) fn known(&self, ns: &str, now: Option<Stamp>, kind: Kind, path: &str) -> Option<Arc<LiveMount>> {
+        now?;
+        let (_, mount) = self.mounts.get(&PlaceRef { ns, is_auth: kind == Kind::Auth, path })?;
+        (mount.is_current.get(now) == Some(true)).then_some(mount)
     }
 
     /// The mount that was found at this path under this epoch.

@@ -87,7 +87,7 @@ impl Pipeline {
                 let prefix = keys::cubbyhole(&token.namespace, &token.hash);
                 View::new(self.store.barrier().clone(), prefix, vec![token.liveness.clone()])
             }
-            (Some(mount), _) => mount.view(&self.store),
+            (Some(mount), _) => mount.view(),
             // Rows that answer while sealed keep nothing; an empty view below a prefix that nobody uses.
             (None, _) => View::new(self.store.barrier().clone(), "none/", Vec::new()),
         }

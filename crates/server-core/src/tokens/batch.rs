@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use barrier::xaes::{NONCE_BYTES, XaesKey};
-use barrier::{Barrier, Purpose, Subkey};
+use barrier::{Barrier, Purpose, Remembered, Subkey};
 use data_encoding::BASE64URL_NOPAD;
 use framework::Error;
 use framework::view::from_barrier;
@@ -202,6 +202,8 @@ impl Tokens {
             state: TokenState { v: 1, expires: Some(expires), renewed: None },
             liveness,
             sources,
+            is_current: Remembered::default(),
+            is_orphan: Remembered::default(),
         }))
     }
 

@@ -10,6 +10,7 @@ use framework::{Context, Engine, Error, Mounted, Path, Reply, fields};
 use secret::Secret;
 
 use super::batch::{is_batch, own_state};
+use super::entry::{TokenEntry, TokenState};
 use super::kind::Kind;
 use super::making::is_from_batch;
 use super::revoke::Children;
@@ -154,18 +155,41 @@ fn accessors() -> Path<Tokens> {
     Path::new("accessors", "The accessors of all tokens.").sudo().list(list_accessors, "List all accessors.")
 }
 
+/// Which token a lookup is about.
+struct Named<'t> {
+    ns: &'t str,
+    /// Its storage name.
+    hash: &'t str,
+    /// Its text, or empty for a lookup by accessor.
+    id: &'t str,
+}
+
 impl Tokens {
     async fn lookup_reply(&self, context: &Context, hash: &str, id: &str) -> Result<Reply, Error> {
         let ns = context.namespace.id.as_str();
-        let stored = self.live(ns, hash).await?.ok_or_else(bad_token)?;
-        let is_orphan = self.is_orphan(ns, hash, &stored.entry.value).await?;
-        let uses = match stored.entry.value.num_uses {
+        // What is kept of a token is of today: that of the caller need not be opened and decoded again.
+        if let Some(token) = self.known(ns, hash).await? {
+            let is_orphan = self.is_resolved_orphan(&token).await?;
+            return self.show(&token.entry, &token.state, Named { ns, hash, id }, is_orphan).await;
+        }
+        let Stored { entry, state } = self.live(ns, hash).await?.ok_or_else(bad_token)?;
+        let is_orphan = self.is_orphan(ns, hash, &entry.value).await?;
+        self.show(&entry.value, &state.value, Named { ns, hash, id }, is_orphan).await
+    }
+
+    async fn show(
+        &self,
+        entry: &TokenEntry,
+        state: &TokenState,
+        Named { ns, hash, id }: Named<'_>,
+        is_orphan: bool,
+    ) -> Result<Reply, Error> {
+        let uses = match entry.num_uses {
             0 => 0,
             _ => self.uses_left(ns, hash).await?,
         };
-        let (entry, state) = (&stored.entry.value, &stored.state.value);
         let shown = Shown { kind: Kind::Service, entry, state, id, is_orphan, uses };
-        Ok(Reply::data(view::lookup(&shown, self.now_nanos())))
+        view::lookup(&shown, self.now_nanos())
     }
 
     /// The token of a text that came with the request, batch or not.
@@ -183,7 +207,7 @@ impl Tokens {
             is_orphan: token.entry.parent.is_none(),
             uses: 0,
         };
-        Ok(Reply::data(view::lookup(&shown, self.now_nanos())))
+        view::lookup(&shown, self.now_nanos())
     }
 
     /// The valid batch token of this text; `None` for any other text.

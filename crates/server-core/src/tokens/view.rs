@@ -1,10 +1,16 @@
 //! What a token lookup tells.
 
+use std::collections::BTreeMap;
+
+use api::Timestamp;
 use framework::view::from_stored;
-use serde_json::{Value, json};
+use framework::{Error, Reply};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::entry::{TokenEntry, TokenState};
 use super::kind::Kind;
+use crate::cidr::Cidr;
 
 /// A token as a lookup shows it.
 pub(crate) struct Shown<'t> {
@@ -19,48 +25,72 @@ pub(crate) struct Shown<'t> {
     pub(crate) uses: u64,
 }
 
-/// The fields of a lookup.
-pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Value {
-    let Shown { kind, entry, state, id, is_orphan, uses } = *shown;
-    let mut data = json!({
-        "id": id,
-        "accessor": entry.accessor,
-        "policies": entry.policies,
-        "path": entry.path,
-        "meta": entry.meta,
-        "display_name": entry.display_name,
-        "num_uses": uses,
-        "orphan": is_orphan,
-        "creation_time": from_stored(entry.created).unix_secs(),
-        "creation_ttl": entry.ttl_secs,
-        "expire_time": state.expires.map(|nanos| from_stored(nanos).to_string()),
-        "ttl": state.remaining(now).as_secs(),
-        "explicit_max_ttl": entry.explicit_max_ttl_secs,
-        "entity_id": entry.entity_id,
-        "type": kind.name(),
-    });
-    if let Some(fields) = data.as_object_mut() {
-        optional(fields, entry, state.renewed);
-        if state.expires.is_some() {
-            fields.insert("issue_time".to_owned(), json!(from_stored(entry.created).to_string()));
-            fields.insert("renewable".to_owned(), json!(entry.is_renewable));
-        }
-    }
-    data
+/// The fields of a lookup, in the order of the alphabet, as in every reply: printed as they are.
+#[derive(Serialize)]
+struct Fields<'t> {
+    accessor: &'t str,
+    #[serde(skip_serializing_if = "<[Cidr]>::is_empty")]
+    bound_cidrs: &'t [Cidr],
+    creation_time: i64,
+    creation_ttl: u64,
+    display_name: &'t str,
+    entity_id: &'t str,
+    expire_time: Option<Timestamp>,
+    explicit_max_ttl: u64,
+    id: &'t str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issue_time: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_renewal: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_renewal_time: Option<i64>,
+    meta: Option<&'t BTreeMap<String, String>>,
+    num_uses: u64,
+    orphan: bool,
+    path: &'t str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    period: Option<u64>,
+    policies: &'t [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renewable: Option<bool>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    role: &'t str,
+    ttl: u64,
+    r#type: &'static str,
 }
 
-fn optional(fields: &mut serde_json::Map<String, Value>, entry: &TokenEntry, renewed: Option<i64>) {
-    if !entry.role.is_empty() {
-        fields.insert("role".to_owned(), json!(entry.role));
-    }
-    if !entry.bound_cidrs.is_empty() {
-        fields.insert("bound_cidrs".to_owned(), json!(entry.bound_cidrs));
-    }
-    if entry.period_secs > 0 {
-        fields.insert("period".to_owned(), json!(entry.period_secs));
-    }
-    if let Some(renewed) = renewed.map(from_stored) {
-        fields.insert("last_renewal".to_owned(), json!(renewed.to_string()));
-        fields.insert("last_renewal_time".to_owned(), json!(renewed.unix_secs()));
-    }
+/// The reply to a lookup.
+pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Result<Reply, Error> {
+    let Shown { kind, entry, state, id, is_orphan, uses } = *shown;
+    let created = from_stored(entry.created);
+    let renewed = state.renewed.map(from_stored);
+    let fields = Fields {
+        accessor: &entry.accessor,
+        bound_cidrs: &entry.bound_cidrs,
+        creation_time: created.unix_secs(),
+        creation_ttl: entry.ttl_secs,
+        display_name: &entry.display_name,
+        entity_id: &entry.entity_id,
+        expire_time: state.expires.map(from_stored),
+        explicit_max_ttl: entry.explicit_max_ttl_secs,
+        id,
+        issue_time: state.expires.map(|_| created),
+        last_renewal: renewed,
+        last_renewal_time: renewed.map(Timestamp::unix_secs),
+        meta: entry.meta.as_ref(),
+        num_uses: uses,
+        orphan: is_orphan,
+        path: &entry.path,
+        period: Some(entry.period_secs).filter(|secs| *secs > 0),
+        policies: &entry.policies,
+        renewable: state.expires.map(|_| entry.is_renewable),
+        role: &entry.role,
+        ttl: state.remaining(now).as_secs(),
+        r#type: kind.name(),
+    };
+    let text = api::json::to_string(&fields).and_then(RawValue::from_string);
+    text.map(Reply::raw).map_err(|source| Error::world("encode a token", source))
 }
+
+#[cfg(test)]
+mod tests;
