@@ -58,6 +58,8 @@ pub struct Access {
     pub takes_wrapping_token: bool,
     /// Its replies may hold a secret that ends.
     pub makes_leases: bool,
+    /// Answered even when the node refuses other requests for want of room. For what is short and never waits.
+    pub is_urgent: bool,
 }
 
 /// What a path's operation says of itself.
@@ -198,6 +200,13 @@ impl<S: Send + Sync + 'static> Path<S> {
     pub fn while_sealed(mut self) -> Self {
         self.spec.access.works_while_sealed = true;
         self.unauthenticated()
+    }
+
+    /// Answered even when the node refuses other requests for want of room: what an operator needs to see and to act.
+    #[must_use]
+    pub fn urgent(mut self) -> Self {
+        self.spec.access.is_urgent = true;
+        self
     }
 
     /// Refused in every namespace but the root.

@@ -149,6 +149,13 @@ pub trait Service: Send + Sync + 'static {
     /// the sense of storage: a commit under way is finished or not begun, never half.
     async fn answer(&self, request: Request) -> Answer;
 
+    /// Whether a request must be answered even when the node refuses others for want of room: what an operator needs
+    /// to see and to act. A word on the path itself. Asked only then, and must not wait.
+    fn is_urgent(&self, operation: Operation, path: &str) -> bool {
+        let _ = (operation, path);
+        false
+    }
+
     /// The cluster's settings that concern browsers, as of now. Asked for requests that come from one, so it should
     /// cost nothing once known.
     ///

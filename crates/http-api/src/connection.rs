@@ -138,6 +138,7 @@ async fn speak(
             }
             waiting = watchdog.expired() => match waiting {
                 Waiting::Head => {
+                    door.admission.load().cut.add();
                     tracing::debug!(?remote, "connection closed: no complete request in time");
                     return;
                 }

@@ -14,6 +14,7 @@ use http::request::Parts;
 use http::{Method, header};
 use hyper::body::Incoming;
 
+use crate::admission::{Admission, Admitted, Place};
 use crate::body::{self, Body, Reader};
 use crate::config::{ForwardedFor, Limits, ListenerConfig, ProxyProtocol, Timeouts};
 use crate::cors::{self, Crossing};
@@ -35,6 +36,7 @@ pub(crate) struct Door {
     forwarded_for: Option<ForwardedFor>,
     headers: ExtraHeaders,
     bodies: Reader,
+    pub(crate) admission: Arc<Admission>,
 }
 
 impl Door {
@@ -42,7 +44,12 @@ impl Door {
     ///
     /// # Errors
     /// When a custom header cannot be sent.
-    pub(crate) fn new(config: &ListenerConfig, service: Arc<dyn Service>, env: Env) -> Result<Self, crate::Error> {
+    pub(crate) fn new(
+        config: &ListenerConfig,
+        service: Arc<dyn Service>,
+        admission: Arc<Admission>,
+        env: Env,
+    ) -> Result<Self, crate::Error> {
         Ok(Self {
             env,
             limits: config.limits,
@@ -53,6 +60,7 @@ impl Door {
             forwarded_for: config.forwarded_for.clone(),
             headers: ExtraHeaders::new(&config.headers)?,
             bodies: Reader::new(&config.limits),
+            admission,
         })
     }
 
@@ -144,6 +152,10 @@ impl Door {
             Some(rules) => forwarded::resolve(rules, connection, &parts.headers)?,
         };
         let head = head::read(parts, path)?;
+        let tenant = self.admission.tenant(&head.namespace, &head.path);
+        if head.operation.has_body() {
+            self.admission.look(tenant, || self.service.is_urgent(head.operation, &head.path))?;
+        }
         let body = if head.operation.has_body() {
             tokio::select! {
                 biased;
@@ -153,6 +165,8 @@ impl Door {
         } else {
             None
         };
+        let admitted = self.admission.enter(tenant, || self.service.is_urgent(head.operation, &head.path))?;
+        let _place = self.place(admitted).await?;
         let request = self.request(&connection, parts, head, body.as_ref())?;
         let (id, operation, has_token) = (request.id.clone(), request.operation, request.token.is_some());
         let answer = tokio::select! {
@@ -175,6 +189,19 @@ impl Door {
     fn deadline(&self) -> impl Future<Output = ()> + use<'_> {
         let due = self.env.monotonic().saturating_add(self.timeouts.request);
         async move { self.env.sleep(due.saturating_sub(self.env.monotonic())).await }
+    }
+
+    /// A place at work, waited for if need be. Nothing has been done for a request that does not get one.
+    async fn place(&self, admitted: Admitted) -> Result<Place, Refusal> {
+        let turn = match admitted {
+            Admitted::Now(place) => return Ok(place),
+            Admitted::Later(turn) => turn,
+        };
+        tokio::select! {
+            biased;
+            place = turn => Ok(place),
+            () = self.env.sleep(self.admission.wait()) => Err(self.admission.refuse()),
+        }
     }
 
     fn request(

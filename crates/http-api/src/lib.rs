@@ -5,6 +5,7 @@
 //! in one table, `status`. This crate knows no engine, no mount and no policy; it must never look into the data that
 //! it carries, and never write a path, a token or a body to the log.
 
+mod admission;
 mod body;
 mod config;
 mod connection;
@@ -27,6 +28,7 @@ mod tls;
 mod unix;
 mod watchdog;
 
+pub use admission::{Admission, AdmissionLimits};
 pub use config::{
     ClientCertificates, CustomHeader, Endpoint, ForwardedFor, Limits, ListenerConfig, ProxyBehavior, ProxyProtocol,
     Statuses, Timeouts, TlsConfig, TlsVersion, UnixEndpoint,

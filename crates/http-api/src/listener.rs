@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 
+use crate::admission::Admission;
 use crate::config::{Endpoint, Limits, ListenerConfig};
 use crate::connection;
 use crate::door::Door;
@@ -57,14 +58,19 @@ impl Handle {
 }
 
 impl Listener {
-    /// Binds the socket and reads the TLS files. Connections wait in the kernel's queue until [`Self::serve`].
+    /// Binds the socket and reads the TLS files. All listeners of a node share one `admission`. Connections wait in the kernel's queue until [`Self::serve`].
     ///
     /// # Errors
     /// When the address cannot be had, a file cannot be used, or a bound or header makes no sense.
-    pub async fn bind(config: &ListenerConfig, service: Arc<dyn Service>, env: Env) -> Result<Self, Error> {
+    pub async fn bind(
+        config: &ListenerConfig,
+        service: Arc<dyn Service>,
+        admission: Arc<Admission>,
+        env: Env,
+    ) -> Result<Self, Error> {
         check(&config.limits)?;
         let tls = config.tls.as_ref().map(|tls| Tls::load(tls, &env)).transpose()?.map(Arc::new);
-        let door = Arc::new(Door::new(config, service, env)?);
+        let door = Arc::new(Door::new(config, service, admission, env)?);
         let (bound, endpoint) = Bound::to(&config.endpoint).await?;
         Ok(Self { bound, endpoint, door, tls })
     }

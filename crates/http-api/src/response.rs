@@ -110,7 +110,11 @@ pub(crate) fn of_verdict(verdict: Verdict) -> Answered {
     let body = api::reply::ErrorBody { errors: verdict.errors, data: None };
     let mut bytes = api::json::to_vec(&body).unwrap_or_else(|_| br#"{"errors":[]}"#.to_vec());
     bytes.push(b'\n');
-    of_bytes(verdict.status, api::header::JSON, bytes)
+    let mut response = of_bytes(verdict.status, api::header::JSON, bytes);
+    if let Some(secs) = verdict.retry_secs {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+    }
+    response
 }
 
 /// The answer to a request that went well. `index` tells how far the store has come.

@@ -7,6 +7,9 @@ use framework::error::multi;
 use framework::{Error, Operation, Reply, Status};
 use http::StatusCode;
 
+/// When to try again with a body that found no room, in seconds.
+const BODIES_RETRY_SECS: u64 = 1;
+
 /// Why the front door itself turns a request away.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -38,6 +41,11 @@ pub(crate) enum Refusal {
     BodyTooSlow,
     /// All bodies together, or those of one client, are as long as they may be.
     BodiesFull,
+    /// The node has more to do than it takes on; nothing was done.
+    Overloaded {
+        /// When to try again.
+        retry_secs: u64,
+    },
     /// The answer did not come in time.
     TooSlow,
     /// Something of ours went wrong; the log has the reason under this id.
@@ -52,15 +60,22 @@ pub(crate) enum Refusal {
 pub(crate) struct Verdict {
     pub(crate) status: StatusCode,
     pub(crate) errors: Vec<String>,
+    /// When to try again, in seconds.
+    pub(crate) retry_secs: Option<u64>,
 }
 
 impl Verdict {
     fn new(status: StatusCode, text: impl Into<String>) -> Self {
-        Self { status, errors: vec![text.into()] }
+        Self { status, errors: vec![text.into()], retry_secs: None }
     }
 
     const fn bare(status: StatusCode) -> Self {
-        Self { status, errors: Vec::new() }
+        Self { status, errors: Vec::new(), retry_secs: None }
+    }
+
+    /// A refusal that passes by itself.
+    fn passing(text: &str, retry_secs: u64) -> Self {
+        Self { retry_secs: Some(retry_secs), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, text) }
     }
 }
 
@@ -103,10 +118,10 @@ pub(crate) fn of_refusal(refusal: Refusal) -> Verdict {
         ),
         Refusal::BodyCut => Verdict::new(StatusCode::BAD_REQUEST, "request body broke off"),
         Refusal::BodyTooSlow => Verdict::new(StatusCode::REQUEST_TIMEOUT, "request body was not complete in time"),
-        Refusal::BodiesFull => Verdict::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too many bytes of request bodies are in work at the moment, try again",
-        ),
+        Refusal::BodiesFull => {
+            Verdict::passing("too many bytes of request bodies are in work at the moment, try again", BODIES_RETRY_SECS)
+        }
+        Refusal::Overloaded { retry_secs } => Verdict::passing("overloaded, try again later", retry_secs),
         Refusal::TooSlow => Verdict::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "request was not answered in time; whether it took effect is not known",

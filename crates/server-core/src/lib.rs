@@ -11,7 +11,7 @@ use barrier::Barrier;
 use barrier::seal::{Device, InitOptions, SealControl, SealStatus};
 use env::Env;
 use framework::router::TableError;
-use framework::{Answer, BrowserSettings, Error, Mounted, Request, Service};
+use framework::{Answer, BrowserSettings, Error, Mounted, Operation, Request, Service};
 use secret::{Secret, SecretBytes};
 
 mod audit_log;
@@ -232,6 +232,10 @@ impl Service for Core {
     async fn answer(&self, request: Request) -> Answer {
         let _listed = self.in_flight.enter(&request);
         self.pipeline.handle(request).await
+    }
+
+    fn is_urgent(&self, operation: Operation, path: &str) -> bool {
+        self.pipeline.is_urgent(operation, path)
     }
 
     async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use http_api::ListenerConfig;
+use http_api::{AdmissionLimits, ListenerConfig};
 
 mod error;
 mod keys;
@@ -38,6 +38,8 @@ pub struct Config {
     pub seal: Seal,
     /// The sockets, in the order of the files. Never empty.
     pub listeners: Vec<ListenerConfig>,
+    /// How many requests the node takes on.
+    pub admission: AdmissionLimits,
     /// How clients reach this node, such as `https://vault.example.com:8200`.
     pub api_addr: Option<String>,
     /// What the cluster is called.

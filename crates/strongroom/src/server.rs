@@ -11,7 +11,7 @@ use std::time::Duration;
 use barrier::{Barrier, CacheMode};
 use env::Env;
 use framework::Service;
-use http_api::{Listener, ListenerConfig};
+use http_api::{Admission, Listener, ListenerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server_core::{Core, Limits, LogLevels, Node, Parts, Process};
 use storage::Storage;
@@ -109,9 +109,10 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<dyn L
     let signals = Signals::receive().map_err(Failure::Signals)?;
     let store = open_store(&plan.storage, &env).await?;
     let core = Arc::new(build_core(&plan, &store, &env, logs)?);
+    let admission = Admission::new(plan.admission, &env, Arc::default());
     let mut listeners = Vec::new();
     for config in &plan.listeners {
-        listeners.push(bind(config, &core, &env).await?);
+        listeners.push(bind(config, &core, &admission, &env).await?);
     }
     let _pid_file = plan.pid_file.as_deref().map(plan::PidFile::write).transpose()?;
     cli::print(&plan::summary(&plan, &listeners, store.kind));
@@ -187,9 +188,14 @@ fn build_core(plan: &Plan, store: &Store, env: &Env, logs: Arc<dyn LogLevels>) -
     Core::new(parts).map_err(Failure::Build)
 }
 
-async fn bind(config: &ListenerConfig, core: &Arc<Core>, env: &Env) -> Result<Listener, Failure> {
+async fn bind(
+    config: &ListenerConfig,
+    core: &Arc<Core>,
+    admission: &Arc<Admission>,
+    env: &Env,
+) -> Result<Listener, Failure> {
     let service: Arc<dyn Service> = Arc::clone(core) as _;
-    Listener::bind(config, service, env.clone()).await.map_err(Failure::Listen)
+    Listener::bind(config, service, Arc::clone(admission), env.clone()).await.map_err(Failure::Listen)
 }
 
 /// With a seal key from the operator the node opens by itself, if there is something to open.

@@ -42,6 +42,7 @@ fn every_refusal_and_error_has_its_status_and_body() {
         ("body cut", Refusal::BodyCut),
         ("body too slow", Refusal::BodyTooSlow),
         ("bodies full", Refusal::BodiesFull),
+        ("overloaded", Refusal::Overloaded { retry_secs: 2 }),
         ("too slow", Refusal::TooSlow),
         ("internal", Refusal::Internal { request_id: ID.into() }),
         ("origin", Refusal::Origin),
@@ -81,7 +82,7 @@ fn check(operation: Operation, reply: &Reply, expected: &Outcome) {
 }
 
 fn nothing() -> Outcome {
-    Outcome::Nothing(Verdict { status: StatusCode::NOT_FOUND, errors: Vec::new() })
+    Outcome::Nothing(Verdict { status: StatusCode::NOT_FOUND, errors: Vec::new(), retry_secs: None })
 }
 
 #[test]

@@ -165,6 +165,7 @@ async fn a_silent_client_is_closed_after_the_head_timeout() {
     let stream = rig.connect().await;
     assert_eq!(rig.turn_until(read(stream)).await.status, 0);
     assert!(rig.clock_secs() >= 10, "{}", rig.clock_secs());
+    assert_eq!(rig.load.cut.count(), 1);
 }
 
 #[tokio::test]
@@ -291,6 +292,9 @@ async fn bounds_that_let_nothing_through_are_refused() {
     let mut config = config();
     config.limits.connections = 0;
     let env = env::simulated::env(1).0;
-    let bound = Listener::bind(&config, std::sync::Arc::new(Nobody), env).await;
+    let bound = {
+        let admission = http_api::Admission::new(http_api::AdmissionLimits::default(), &env, std::sync::Arc::default());
+        Listener::bind(&config, std::sync::Arc::new(Nobody), admission, env).await
+    };
     assert!(matches!(bound, Err(Error::Limit { name: "connections", least: 1 })));
 }

@@ -5,6 +5,7 @@
 mod bounds;
 mod browsers;
 mod http2;
+mod overload;
 mod proxies;
 mod rig;
 mod tls;

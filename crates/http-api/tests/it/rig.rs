@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use env::simulated::{self, SimulatedClock};
-use framework::{Answer, BrowserSettings, Error, Reply, Request, Service};
-use http_api::{Handle, Listener, ListenerConfig};
+use framework::{Answer, BrowserSettings, Error, Load, Operation, Reply, Request, Service};
+use http_api::{Admission, AdmissionLimits, Handle, Listener, ListenerConfig};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -32,10 +32,14 @@ impl Service for Scripted {
         let (id, is_stuck) = (request.id.clone(), request.path.starts_with("stuck/"));
         self.seen.lock().unwrap().push(request.clone());
         if is_stuck {
-            drop(self.gate.acquire().await);
+            self.gate.acquire().await.unwrap().forget();
         }
         let index = request.operation.has_body().then(|| "aW5kZXg=".to_owned());
         Answer { request_id: id, mount_type: "kv".into(), result: (self.script)(&request), index }
+    }
+
+    fn is_urgent(&self, _: Operation, path: &str) -> bool {
+        path == "urgent"
     }
 
     async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {
@@ -49,6 +53,7 @@ pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<SimulatedClock>,
     pub(crate) handle: Handle,
+    pub(crate) load: Arc<Load>,
     service: Arc<Scripted>,
     stop: Option<oneshot::Sender<()>>,
     serving: JoinHandle<()>,
@@ -68,6 +73,14 @@ impl Rig {
         config: ListenerConfig,
         script: impl Fn(&Request) -> Result<Reply, Error> + Send + Sync + 'static,
     ) -> Self {
+        Self::bounded(config, AdmissionLimits::default(), script).await
+    }
+
+    pub(crate) async fn bounded(
+        config: ListenerConfig,
+        bounds: AdmissionLimits,
+        script: impl Fn(&Request) -> Result<Reply, Error> + Send + Sync + 'static,
+    ) -> Self {
         let (env, clock) = simulated::env(7);
         let gate = tokio::sync::Semaphore::new(0);
         let service = Arc::new(Scripted {
@@ -77,7 +90,10 @@ impl Rig {
             settings: Mutex::new(Ok(BrowserSettings::default())),
             settings_asked: AtomicUsize::new(0),
         });
-        let listener = Listener::bind(&config, Arc::clone(&service) as Arc<dyn Service>, env).await.unwrap();
+        let load = Arc::new(Load::default());
+        let admission = Admission::new(bounds, &env, Arc::clone(&load));
+        let dyn_service = Arc::clone(&service) as Arc<dyn Service>;
+        let listener = Listener::bind(&config, dyn_service, admission, env).await.unwrap();
         // A Unix socket has no address; whoever makes one knows its path.
         let address = listener.local_addr().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
         let handle = listener.handle();
@@ -85,7 +101,7 @@ impl Rig {
         let serving = tokio::spawn(listener.serve(async {
             drop(stopped.await);
         }));
-        Self { address, clock, handle, service, stop: Some(stop), serving }
+        Self { address, clock, handle, load, service, stop: Some(stop), serving }
     }
 
     /// Tells the listener to stop.
@@ -106,6 +122,16 @@ impl Rig {
     /// How often the service was asked about browsers.
     pub(crate) fn settings_asked(&self) -> usize {
         self.service.settings_asked.load(Ordering::Relaxed)
+    }
+
+    /// The paths of all requests that reached the service, in order.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.service.seen.lock().unwrap().iter().map(|request| request.path.clone()).collect()
+    }
+
+    /// Lets this many stuck requests go on.
+    pub(crate) fn let_go(&self, count: usize) {
+        self.service.gate.add_permits(count);
     }
 
     /// Lets every stuck request go on.

@@ -21,7 +21,8 @@ async fn rig(endpoint: UnixEndpoint) -> Rig {
 async fn refusal(endpoint: UnixEndpoint) -> String {
     let service = std::sync::Arc::new(Nobody);
     let (env, _) = env::simulated::env(1);
-    let bound = http_api::Listener::bind(&ListenerConfig::new(endpoint), service, env).await;
+    let admission = http_api::Admission::new(http_api::AdmissionLimits::default(), &env, std::sync::Arc::default());
+    let bound = http_api::Listener::bind(&ListenerConfig::new(endpoint), service, admission, env).await;
     match bound.map(drop) {
         Err(Error::Bind { source, .. }) => source.to_string(),
         Err(error) => error.to_string(),

@@ -79,6 +79,12 @@ impl Pipeline {
         }))
     }
 
+    /// Whether the row of `sys/` that a path leads to says so. Looks at nothing but that table.
+    pub(crate) fn is_urgent(&self, operation: Operation, path: &str) -> bool {
+        let Some((path, engine)) = path.strip_prefix(SYSTEM).zip(self.mounts.fixed("system")) else { return false };
+        engine.route(operation, path).is_ok_and(|route| route.access.is_urgent)
+    }
+
     /// The storage that the engine gets: the mount's own, or for a cubbyhole the caller's token's, which lives and
     /// dies with the token.
     pub(super) fn view(&self, target: &Target<'_>, token: Option<&Resolved>) -> View {

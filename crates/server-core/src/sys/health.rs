@@ -12,10 +12,12 @@ pub(super) fn paths() -> Vec<Path<SealPart>> {
     vec![
         Path::new("health", "Whether this node can be used, as a status code.")
             .while_sealed()
+            .urgent()
             .root_only()
             .read(read_health, "Show the node's state; the status code says it too."),
         Path::new("leader", "Which node serves. Every unsealed node does.")
             .while_sealed()
+            .urgent()
             .root_only()
             .read(read_leader, "Show this node's address."),
         Path::new("step-down", "Kept for scripts: there is no leader that could step down.")

@@ -36,6 +36,7 @@ pub(super) fn paths() -> Vec<Path<HostPart>> {
             .root_only()
             .read(read_host, "Show its processors, memory, disks and system."),
         Path::new("in-flight-req", "The requests that this node is answering.")
+            .urgent()
             .root_only()
             .read(read_requests, "Show them by their ids."),
         Path::new("version-history", "The versions that have run on this store.")

@@ -15,18 +15,21 @@ pub(super) fn paths() -> Vec<Path<SealPart>> {
     vec![
         Path::new("init", "Whether the server is initialized, and how it becomes so.")
             .while_sealed()
+            .urgent()
             .root_only()
             .read(read_init, "Tell whether the server is initialized.")
             .update(write_init, "Initialize the server; the keys and the root token are shown this once."),
         Path::new("seal-status", "The state of the seal.")
             .while_sealed()
+            .urgent()
             .root_only()
             .read(read_status, "Show the state of the seal."),
         Path::new("unseal", "Takes the shares of the unseal key, one at a time.")
             .while_sealed()
+            .urgent()
             .root_only()
             .update(write_unseal, "Enter a share, or drop those entered so far."),
-        Path::new("seal", "Locks the keys away.").sudo().root_only().update(write_seal, "Seal this node."),
+        Path::new("seal", "Locks the keys away.").sudo().urgent().root_only().update(write_seal, "Seal this node."),
     ]
 }
 

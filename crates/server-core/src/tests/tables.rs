@@ -6,7 +6,7 @@ use std::sync::Arc;
 use framework::help::{engine_text, path_text};
 use framework::openapi::{MountPath, document};
 use framework::testing::golden;
-use framework::{Access, Mounted, Operation};
+use framework::{Access, Mounted, Operation, Service as _};
 use serde_json::json;
 
 use crate::request::section;
@@ -25,7 +25,7 @@ pub(super) async fn tables() -> [(&'static str, Arc<dyn Mounted>); 2] {
 #[tokio::test]
 async fn who_may_call_what_is_a_list_that_somebody_has_looked_at() {
     let mut text = String::from(
-        "Rows that need no token, answer while sealed, need sudo, or take the token of a wrapped reply.\n",
+        "Rows that need no token, answer while sealed, need sudo, take the token of a wrapped reply, or answer while overloaded.\n",
     );
     for (mount, engine) in tables().await {
         for spec in engine.specs() {
@@ -35,6 +35,7 @@ async fn who_may_call_what_is_a_list_that_somebody_has_looked_at() {
                 (access.is_unauthenticated && !access.works_while_sealed, "no token"),
                 (access.is_sudo, "sudo"),
                 (access.takes_wrapping_token, "wrapping token"),
+                (access.is_urgent, "while overloaded"),
             ];
             let marks: Vec<_> = marks.into_iter().filter_map(|(is_so, word)| is_so.then_some(word)).collect();
             if !marks.is_empty() {
@@ -59,6 +60,18 @@ async fn the_tables_describe_themselves() {
         let text = api::json::to_string_pretty(&document([&section])).expect("JSON is JSON");
         golden(&file(&format!("{name}-openapi.json")), &text);
     }
+}
+
+#[tokio::test]
+async fn the_front_door_is_told_which_rows_are_urgent() {
+    let bench = Bench::new().await;
+    for (path, operation, access) in rows().await {
+        assert_eq!(bench.core.is_urgent(operation, &path), access.is_urgent, "{operation} {path}");
+    }
+    for path in ["", "sys/", "kv/health", "auth/health", "sys/nothing", "ns/sys/health"] {
+        assert!(!bench.core.is_urgent(Operation::Read, path), "{path}");
+    }
+    assert!(!bench.core.is_urgent(Operation::Delete, "sys/health"));
 }
 
 /// Every row with a path that leads there, and one of its operations.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hcl::{Block, Body, Item};
-use http_api::Endpoint;
+use http_api::{AdmissionLimits, Endpoint};
 
 use super::error::{ConfigError, Problem};
 use super::keys::{TOP_IGNORED, TOP_REFUSED};
@@ -14,6 +14,8 @@ use super::{Config, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, listener, sea
 const PLACE: &str = "at the top level";
 /// The most that the caches may be given: a tebibyte, to catch slips.
 const CACHE_BYTES_MAX: usize = 1 << 40;
+/// The most requests that may be taken on at once: each takes memory.
+const REQUESTS_MAX: usize = 1 << 20;
 
 pub(super) const KEYS: &[&str] = &[
     "allow_audit_log_prefixing",
@@ -29,6 +31,9 @@ pub(super) const KEYS: &[&str] = &[
     "log_format",
     "log_level",
     "max_lease_ttl",
+    "max_queued_requests",
+    "max_request_queue_duration",
+    "max_requests_in_work",
     "pid_file",
     "seal",
     "storage",
@@ -46,6 +51,7 @@ pub(super) struct Draft {
     default_lease_ttl: Option<Duration>,
     max_lease_ttl: Option<Duration>,
     request: Option<Duration>,
+    admission: AdmissionLimits,
     cache_size_bytes: Option<usize>,
     disable_cache: bool,
     log_level: Option<LogLevel>,
@@ -99,6 +105,9 @@ impl Draft {
             "default_lease_ttl" => self.default_lease_ttl = reader.duration(item)?,
             "max_lease_ttl" => self.max_lease_ttl = reader.duration(item)?,
             "default_max_request_duration" => self.request = reader.duration(item)?,
+            "max_requests_in_work" => set(&mut self.admission.in_work, reader.count(item, REQUESTS_MAX)?),
+            "max_queued_requests" => set(&mut self.admission.queued, reader.count(item, REQUESTS_MAX)?),
+            "max_request_queue_duration" => set(&mut self.admission.wait, reader.duration(item)?),
             "cache_size_bytes" => self.cache_size_bytes = reader.count(item, CACHE_BYTES_MAX)?,
             "disable_cache" => self.disable_cache = reader.flag(item)?,
             "log_level" => self.log_level = log_level(reader, item)?,
@@ -126,6 +135,7 @@ impl Draft {
             storage,
             seal: self.seal.unwrap_or(Seal::Shamir),
             listeners: self.listeners.into_iter().map(|listener| listener.finish(request)).collect(),
+            admission: self.admission,
             api_addr: self.api_addr,
             cluster_name: self.cluster_name,
             allow_audit_log_prefixing: self.allow_audit_log_prefixing,
@@ -138,6 +148,13 @@ impl Draft {
             pid_file: self.pid_file,
             api_version: self.api_version,
         })
+    }
+}
+
+/// Zero stands for the default.
+fn set<T>(into: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *into = value;
     }
 }
 

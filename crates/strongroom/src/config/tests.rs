@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http_api::{ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion, UnixEndpoint};
+use http_api::{AdmissionLimits, ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion, UnixEndpoint};
 
 use super::*;
 
@@ -58,6 +58,9 @@ fn a_full_file_becomes_a_configuration() {
         default_lease_ttl          = "1h"
         max_lease_ttl              = 86400
         default_max_request_duration = "20s"
+        max_requests_in_work       = 20
+        max_queued_requests        = 0
+        max_request_queue_duration = "3s"
         cache_size_bytes           = 4096
         disable_cache              = "f"
         log_level                  = "Warn"
@@ -83,6 +86,8 @@ fn a_full_file_becomes_a_configuration() {
     let secs = Duration::from_secs;
     assert_eq!((one.timeouts.idle, one.timeouts.head, one.timeouts.request), (secs(600), secs(5), secs(30)));
     assert_eq!(two.timeouts.request, secs(20));
+    let AdmissionLimits { in_work, queued, wait } = config.admission;
+    assert_eq!((in_work, queued, wait), (20, AdmissionLimits::default().queued, secs(3)));
     assert_eq!((one.limits.body_bytes, one.json.depth, one.json.tokens), (1024, 10, 500_000));
     let forwarded = one.forwarded_for.as_ref().expect("it believes proxies");
     assert_eq!((forwarded.authorized.len(), forwarded.hop_skips), (2, 1));

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use env::simulated::SimulatedClock;
 use framework::testing::golden;
-use http_api::ListenerConfig;
+use http_api::{Admission, ListenerConfig};
 use serde_json::Value;
 use server_core::LogLevels;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -81,7 +81,9 @@ impl Session {
         let plan = Plan::defaults();
         let store = open_store(&plan.storage, &env).await.unwrap();
         let core = Arc::new(build_core(&plan, &store, &env, Arc::new(Silent)).unwrap());
-        let listener = bind(&ListenerConfig::new(SocketAddr::from(([127, 0, 0, 1], 0))), &core, &env).await.unwrap();
+        let config = ListenerConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let admission = Admission::new(plan.admission, &env, Arc::default());
+        let listener = bind(&config, &core, &admission, &env).await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(listener.serve(std::future::pending()));
         Self { area, address, clock, known: BTreeMap::new() }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use barrier::seal::Device;
-use http_api::{Endpoint, Listener, ListenerConfig};
+use http_api::{AdmissionLimits, Endpoint, Listener, ListenerConfig};
 use secret::LockedKey;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -23,6 +23,7 @@ pub(super) struct Plan {
     pub(super) storage: StoragePlan,
     pub(super) seal: SealPlan,
     pub(super) listeners: Vec<ListenerConfig>,
+    pub(super) admission: AdmissionLimits,
     pub(super) cache_bytes: usize,
     pub(super) api_version: String,
     /// Empty when unknown.
@@ -64,6 +65,7 @@ impl Plan {
             storage: StoragePlan::Memory,
             seal: SealPlan::Shamir,
             listeners: Vec::new(),
+            admission: AdmissionLimits::default(),
             cache_bytes: CACHE_BYTES,
             api_version: api::API_VERSION.to_owned(),
             api_address: String::new(),
@@ -117,6 +119,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
             }
         },
         listeners: config.listeners,
+        admission: config.admission,
         cache_bytes,
         api_version: config.api_version.unwrap_or(defaults.api_version),
         api_address: config.api_addr.unwrap_or_default(),
