@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+
 use crate::{BoxFuture, Clock, Random};
 
 pub(crate) struct SystemClock;
@@ -26,10 +29,20 @@ impl Clock for SystemClock {
     }
 }
 
+/// The kernel's generator, asked each time: it is ready when the process starts (a library's own generator gathers
+/// jitter for 30 ms first), and a clone of a machine or a process shares no state with us that could repeat.
 pub(crate) struct SystemRandom;
 
 impl Random for SystemRandom {
     fn fill(&self, bytes: &mut [u8]) {
-        aws_lc_rs::rand::fill(bytes).expect("the operating system gives random bytes");
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // Interrupted only while the kernel's generator is not ready yet, or in the middle of many bytes (getrandom(2)).
+            let count = match getrandom(&mut *rest, GetRandomFlags::empty()) {
+                Err(Errno::INTR) => 0,
+                filled => filled.expect("the operating system gives random bytes"),
+            };
+            rest = rest.get_mut(count..).unwrap_or_default();
+        }
     }
 }

@@ -27,6 +27,12 @@ impl SimulatedClock {
         self.monotonic.send_modify(|now| *now += by);
     }
 
+    /// Whether anybody sleeps by this clock. A test that turns it only then gives real work all the time it takes.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.monotonic.receiver_count() > 0
+    }
+
     /// Moves the wall clock alone, as an operator or a bad time server would.
     pub fn jump_wall(&self, by_nanos: i64) {
         self.wall_offset_nanos.fetch_add(by_nanos, Ordering::SeqCst);

@@ -75,7 +75,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
 
 /// Crates of others that are worth a wall, and the only crates that may name them.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aws-lc-rs", &["barrier", "env", "secret", "server-core"]),
+    ("aws-lc-rs", &["barrier", "secret", "server-core"]),
     ("clap", &["cli", "strongroom"]),
     ("hyper", &["http-api"]),
     ("redb", &["storage-embedded"]),
