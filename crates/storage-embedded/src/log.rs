@@ -17,8 +17,8 @@ use storage::{Batch, CommitId, Key, Position, Write};
 
 use crate::error::Error;
 
-/// How long the file of a new store is, in bytes. All of it is read and applied when the store is opened after a crash, which takes
-/// some 25 µs for each entry.
+/// How long the file of a new store is, in bytes. All of it is read when the store is opened, and as much is kept in
+/// memory until the database takes it over.
 pub(crate) const LOG_BYTES: usize = 1024 * 1024;
 /// Where the first record begins; no disk tears the head in front of it, as it is one sector.
 const HEAD_BYTES: usize = 512;
@@ -90,7 +90,7 @@ impl Log {
         // A record that was under way when the power went is the last one. Anything valid behind it was acknowledged.
         let position = records.last().map_or(position, Record::last).max(position);
         let written = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
-        if (end + 1..written).any(|start| decode(&bytes[start..], &salt, Some(position)).is_some()) {
+        if is_any_behind(&bytes[end..], written.saturating_sub(end), &salt, position) {
             return Err(Error::Corrupt("a record of its log is damaged".to_owned()));
         }
         // A killed process may have left records that only the kernel's cache holds, and they are about to be shown.
@@ -165,6 +165,19 @@ fn encode<'a>(salt: &Salt, first: Position, batches: impl Iterator<Item = &'a Ba
     record
 }
 
+/// Whether a record that follows on `position` starts at one of the bytes from the second up to `count`.
+fn is_any_behind(bytes: &[u8], count: usize, salt: &Salt, position: Position) -> bool {
+    let heads = bytes.windows(RECORD_HEAD_BYTES).take(count).enumerate().skip(1);
+    // Hardly any place has a position within reach, so all others cost one comparison.
+    let is_near = |head: &[u8]| head.last_chunk().is_some_and(|first| near(u64::from_le_bytes(*first), position));
+    heads.filter(|(_, head)| is_near(head)).any(|(start, _)| decode(&bytes[start..], salt, Some(position)).is_some())
+}
+
+/// Whether a record that begins at `first` can be one that follows on `behind`: no log holds more commits than bytes.
+fn near(first: u64, behind: Position) -> bool {
+    first.wrapping_sub(behind.0).wrapping_sub(1) < LOG_BYTES as u64
+}
+
 /// The record that the bytes start with, and its length; with a `behind`, only one that follows on that position.
 fn decode(bytes: &[u8], salt: &Salt, behind: Option<Position>) -> Option<(Record, usize)> {
     let mut rest = bytes;
@@ -174,7 +187,7 @@ fn decode(bytes: &[u8], salt: &Salt, behind: Option<Position>) -> Option<(Record
     let count = u32::from_le_bytes(take(&mut rest)?);
     let first = Position(u64::from_le_bytes(take(&mut rest)?));
     // Most places that are not a record end here, before anything is summed: what lies behind is within a log's reach.
-    let is_near = behind.is_none_or(|behind| first > behind && first.0 - behind.0 <= LOG_BYTES as u64);
+    let is_near = behind.is_none_or(|behind| near(first.0, behind));
     if !is_near || count == 0 || body == 0 || body > rest.len() {
         return None;
     }
@@ -224,15 +237,25 @@ fn length(length: usize) -> [u8; 4] {
 /// CRC-64/XZ (ECMA-182, reflected) of the salt and the bytes. It tells a torn record from a whole one; against who can
 /// write the disk the barrier stands.
 fn checksum(salt: &Salt, bytes: &[u8]) -> u64 {
-    let step = |sum: u64, byte: &u8| TABLE[usize::from(sum.to_le_bytes()[0] ^ byte)] ^ (sum >> 8);
-    !salt.iter().chain(bytes).fold(u64::MAX, step)
+    !summed(summed(u64::MAX, salt), bytes)
 }
 
-static TABLE: [u64; 256] = table();
+/// Eight bytes at a time (Kounavis and Berry 2005, "slicing by eight"): a byte's table says what it leaves after those
+/// behind it.
+fn summed(sum: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().fold(sum, |sum, word| {
+        let word = (sum ^ u64::from_le_bytes(*word)).to_le_bytes();
+        word.iter().zip(TABLES.iter().rev()).fold(0, |sum, (byte, table)| sum ^ table[usize::from(*byte)])
+    });
+    rest.iter().fold(sum, |sum, byte| TABLES[0][usize::from(sum.to_le_bytes()[0] ^ byte)] ^ (sum >> 8))
+}
 
-const fn table() -> [u64; 256] {
+static TABLES: [[u64; 256]; 8] = tables();
+
+const fn tables() -> [[u64; 256]; 8] {
     const POLYNOMIAL: u64 = 0xc96c_5795_d787_0f42;
-    let mut table = [0; 256];
+    let mut tables = [[0; 256]; 8];
     let mut index = 0;
     while index < 256 {
         let mut sum = index as u64;
@@ -241,10 +264,20 @@ const fn table() -> [u64; 256] {
             sum = if sum & 1 == 1 { (sum >> 1) ^ POLYNOMIAL } else { sum >> 1 };
             bit += 1;
         }
-        table[index] = sum;
+        tables[0][index] = sum;
         index += 1;
     }
-    table
+    let mut behind = 1;
+    while behind < 8 {
+        let mut index = 0;
+        while index < 256 {
+            let sum = tables[behind - 1][index];
+            tables[behind][index] = tables[0][(sum & 0xff) as usize] ^ (sum >> 8);
+            index += 1;
+        }
+        behind += 1;
+    }
+    tables
 }
 
 #[cfg(test)]
