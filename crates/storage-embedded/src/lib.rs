@@ -27,6 +27,7 @@ mod error;
 mod format;
 mod log;
 mod medium;
+mod recent;
 mod view;
 mod writer;
 

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use env::Env;
 use redb::backends::FileBackend;
@@ -200,16 +200,21 @@ fn rewrite(file: &dyn StorageBackend, start: u64, end: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// After so many writes in a row the thread lets others run: some 50 µs. The database writes hundreds of pages at once,
+/// and requests may be waiting for this very core.
+const WRITES_AT_ONCE: usize = 8;
+
 /// Passes everything on to a file, and notes when a sync fails.
 #[derive(Debug)]
 pub(crate) struct Observed {
     file: Box<dyn StorageBackend>,
     medium: Arc<dyn Medium>,
+    writes: AtomicUsize,
 }
 
 impl Observed {
     pub(crate) fn new(file: Box<dyn StorageBackend>, medium: Arc<dyn Medium>) -> Self {
-        Self { file, medium }
+        Self { file, medium, writes: AtomicUsize::new(0) }
     }
 }
 
@@ -233,7 +238,11 @@ impl StorageBackend for Observed {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write(offset, data)
+        self.file.write(offset, data)?;
+        if self.writes.fetch_add(1, Ordering::Relaxed) % WRITES_AT_ONCE == WRITES_AT_ONCE - 1 {
+            std::thread::yield_now();
+        }
+        Ok(())
     }
 
     fn close(&self) -> io::Result<()> {

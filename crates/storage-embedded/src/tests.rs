@@ -24,6 +24,27 @@ async fn make() -> (Arc<dyn Storage>, TempDir) {
 
 storage::conformance!(make);
 
+/// The suite once more behind a log that is full after a few commits, so that most of what it finds lies in the
+/// database and the rest in front of it.
+mod behind_a_short_log {
+    use std::sync::Arc;
+
+    use env::Env;
+    use storage::Storage;
+    use storage::conformance::watches::COMMITS;
+
+    use crate::power::Disk;
+    use crate::{Embedded, Options};
+
+    async fn make() -> (Arc<dyn Storage>, ()) {
+        let options = Options { history_commits: COMMITS - 1, ..Options::default() };
+        let disk = Arc::new(Disk::with_log(2 * 1024));
+        (Arc::new(Embedded::start(disk, options, &Env::real()).unwrap()), ())
+    }
+
+    storage::conformance!(make);
+}
+
 fn open(folder: &Path) -> Result<Embedded, Error> {
     Embedded::open(folder, Options::default(), &Env::real())
 }

@@ -1,27 +1,38 @@
 //! The store as of one position: reads, pages and copies that no writer blocks and no later commit changes.
+//!
+//! Two layers: the database as it was last made durable, and in front of it what was committed since. A key in front
+//! hides the one behind it.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
+use redb::{AccessGuard, Database, Range, ReadOnlyTable, ReadableDatabase, ReadableTable};
 use storage::page::{Filling, Step};
 use storage::{Entry, Key, KeyRange, Page, Position, Revision, SCAN_BYTES_MAX, SCAN_LIMIT_MAX, Scan, Snapshot};
 
 use crate::error::Trouble;
 use crate::format::{ENTRIES, Record, decode_key};
+use crate::recent::{Recent, Version};
 
-/// The entries as one commit left them. Its pages are kept as long as it lives.
+/// The database as one of its commits left it, and everything that was committed since. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Layers {
+    /// Its pages are kept as long as this lives.
+    settled: Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    pub(crate) recent: Arc<Recent>,
+}
+
+/// The entries as one commit left them.
 pub(crate) struct View {
-    entries: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    layers: Layers,
     position: Position,
     /// How often the database had been opened when this was made.
     opening: u64,
 }
 
 impl View {
-    /// The latest commit, which the caller knows to be that of `position`.
-    pub(crate) fn new(database: &Database, position: Position, opening: u64) -> Result<Self, Trouble> {
-        let entries = database.begin_read()?.open_table(ENTRIES)?;
-        Ok(Self { entries, position, opening })
+    pub(crate) fn new(layers: Layers, position: Position, opening: u64) -> Self {
+        Self { layers, position, opening }
     }
 
     pub(crate) fn position(&self) -> Position {
@@ -38,31 +49,30 @@ impl View {
     }
 
     fn entry(&self, key: &Key) -> Result<Option<Entry>, Trouble> {
-        let Some(stored) = ReadableTable::get(&self.entries, key.as_bytes())? else { return Ok(None) };
+        if let Some(version) = self.layers.recent.version(key, self.position) {
+            return Ok(version.entry(key.clone()));
+        }
+        let Some(stored) = ReadableTable::get(&*self.layers.settled, key.as_bytes())? else { return Ok(None) };
         Ok(Some(Record::decode(stored.value())?.to_entry(key.clone())))
     }
 
     pub(crate) fn page(&self, scan: &Scan) -> Result<Page, Trouble> {
         let mut filling = Filling::new(scan);
-        let mut range = scan.range.clone();
+        let mut start = scan.range.start.clone();
         loop {
-            match self.fill(&mut filling, &range)? {
+            match self.fill(&mut filling, &start, scan.range.end.as_ref())? {
                 Filled::End => return Ok(filling.finish(None, self.position)),
                 Filled::Full(next) => return Ok(filling.finish(Some(next), self.position)),
-                Filled::Behind(start) => range.start = start,
+                Filled::Behind(behind) => start = behind,
             }
         }
     }
 
     /// Offers the range's entries until one says that its neighbors need not be looked at.
-    fn fill(&self, filling: &mut Filling, range: &KeyRange) -> Result<Filled, Trouble> {
-        let Some(bounds) = bounds(range) else { return Ok(Filled::End) };
-        for found in self.entries.range::<&[u8]>(bounds)? {
-            let (stored_key, stored) = found?;
-            let key = decode_key(stored_key.value())?;
-            let record = Record::decode(stored.value())?;
-            let entry = || Ok::<_, Trouble>(record.to_entry(key.clone()));
-            match filling.offer(&key, record.revision, entry)? {
+    fn fill(&self, filling: &mut Filling, start: &Key, end: Option<&Key>) -> Result<Filled, Trouble> {
+        let mut lines = self.layers.lines(Bound::Included(start), end, self.position)?;
+        while let Some((key, line)) = lines.next()? {
+            match filling.offer(&key, line.revision()?, || line.to_entry(key.clone()))? {
                 Step::Next => {}
                 Step::Full => return Ok(Filled::Full(key)),
                 Step::Skip(None) => return Ok(Filled::End),
@@ -74,16 +84,11 @@ impl View {
 
     /// The next entries of a copy that has come to `from`.
     pub(crate) fn copy(&self, from: &Bound<Key>) -> Result<Vec<Entry>, Trouble> {
-        let start = match from {
-            Bound::Included(key) => Bound::Included(key.as_bytes()),
-            Bound::Excluded(key) => Bound::Excluded(key.as_bytes()),
-            Bound::Unbounded => Bound::Unbounded,
-        };
         let mut entries = Vec::new();
         let mut bytes = 0;
-        for found in self.entries.range::<&[u8]>((start, Bound::Unbounded))? {
-            let (key, stored) = found?;
-            let entry = Record::decode(stored.value())?.to_entry(decode_key(key.value())?);
+        let mut lines = self.layers.lines(from.as_ref(), None, self.position)?;
+        while let Some((key, line)) = lines.next()? {
+            let entry = line.to_entry(key)?;
             bytes += entry.key.as_bytes().len() + entry.value.len();
             entries.push(entry);
             if entries.len() == SCAN_LIMIT_MAX || bytes >= SCAN_BYTES_MAX {
@@ -94,39 +99,120 @@ impl View {
     }
 }
 
-type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
-
 enum Filled {
     End,
     Full(Key),
     Behind(Key),
 }
 
-/// Which write of a key the table holds.
-pub(crate) fn revision(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    key: &Key,
-) -> Result<Option<Revision>, Trouble> {
-    let Some(stored) = table.get(key.as_bytes())? else { return Ok(None) };
-    Ok(Some(Record::decode(stored.value())?.revision))
+/// What a reader of everything that was ever committed sees, as the writer is one.
+const LATEST: Position = Position(u64::MAX);
+
+impl Layers {
+    /// What the database holds, with nothing committed since.
+    pub(crate) fn new(database: &Database) -> Result<Self, Trouble> {
+        let settled = Arc::new(database.begin_read()?.open_table(ENTRIES)?);
+        Ok(Self { settled, recent: Arc::default() })
+    }
+
+    /// Which write of a key is the latest; `None` when it is not there.
+    pub(crate) fn revision(&self, key: &Key) -> Result<Option<Revision>, Trouble> {
+        if let Some(version) = self.recent.version(key, LATEST) {
+            return Ok(version.value.is_some().then(|| version.revision()));
+        }
+        let Some(stored) = ReadableTable::get(&*self.settled, key.as_bytes())? else { return Ok(None) };
+        Ok(Some(Record::decode(stored.value())?.revision))
+    }
+
+    /// The first key that there is in a range.
+    pub(crate) fn first(&self, range: &KeyRange) -> Result<Option<Key>, Trouble> {
+        let mut lines = self.lines(Bound::Included(&range.start), range.end.as_ref(), LATEST)?;
+        Ok(lines.next()?.map(|(key, _)| key))
+    }
+
+    /// What there is between two bounds as of a position, in the order of keys.
+    fn lines<'a>(&'a self, start: Bound<&Key>, end: Option<&'a Key>, as_of: Position) -> Result<Lines<'a>, Trouble> {
+        let is_empty =
+            matches!((start, end), (Bound::Included(start) | Bound::Excluded(start), Some(end)) if end <= start);
+        let mut lines = Lines { recent: &self.recent, end, as_of, settled: None, behind: None, front: None };
+        if is_empty {
+            return Ok(lines);
+        }
+        let bounds = (start.map(Key::as_bytes), end.map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_bytes())));
+        lines.settled = Some(ReadableTable::range::<&[u8]>(&*self.settled, bounds)?);
+        lines.front = self.recent.first(start, end, as_of);
+        lines.advance()?;
+        Ok(lines)
+    }
 }
 
-/// The first key that the table holds in a range.
-pub(crate) fn first(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    range: &KeyRange,
-) -> Result<Option<Key>, Trouble> {
-    let Some(bounds) = bounds(range) else { return Ok(None) };
-    let Some(found) = table.range::<&[u8]>(bounds)?.next() else { return Ok(None) };
-    decode_key(found?.0.value()).map(Some)
+/// Both layers, one key after the other.
+struct Lines<'a> {
+    recent: &'a Recent,
+    end: Option<&'a Key>,
+    as_of: Position,
+    /// `None` when there is nothing between the bounds.
+    settled: Option<Range<'a, &'static [u8], &'static [u8]>>,
+    /// The next key of the database.
+    behind: Option<(Key, Stored<'a>)>,
+    /// The next key of what was committed since.
+    front: Option<(Key, Version)>,
 }
 
-/// `None` for a range that ends before it starts.
-fn bounds(range: &KeyRange) -> Option<Bounds<'_>> {
-    let start = Bound::Included(range.start.as_bytes());
-    match &range.end {
-        None => Some((start, Bound::Unbounded)),
-        Some(end) if *end <= range.start => None,
-        Some(end) => Some((start, Bound::Excluded(end.as_bytes()))),
+type Stored<'a> = AccessGuard<'a, &'static [u8]>;
+
+impl<'a> Lines<'a> {
+    fn next(&mut self) -> Result<Option<(Key, Line<'a>)>, Trouble> {
+        loop {
+            let is_behind = match (&self.front, &self.behind) {
+                (None, None) => return Ok(None),
+                (Some((front, _)), Some((behind, _))) => behind < front,
+                (front, _) => front.is_none(),
+            };
+            if is_behind {
+                let Some((key, stored)) = self.behind.take() else { return Ok(None) };
+                self.advance()?;
+                return Ok(Some((key, Line::Settled(stored))));
+            }
+            let Some((key, version)) = self.front.take() else { return Ok(None) };
+            if self.behind.as_ref().is_some_and(|(behind, _)| *behind == key) {
+                self.advance()?;
+            }
+            self.front = self.recent.first(Bound::Excluded(&key), self.end, self.as_of);
+            if let Some(entry) = version.entry(key.clone()) {
+                return Ok(Some((key, Line::Recent(entry))));
+            }
+        }
+    }
+
+    /// Takes the next key of the database up.
+    fn advance(&mut self) -> Result<(), Trouble> {
+        self.behind = match self.settled.as_mut().and_then(Iterator::next).transpose()? {
+            Some((key, stored)) => Some((decode_key(key.value())?, stored)),
+            None => None,
+        };
+        Ok(())
+    }
+}
+
+/// One entry, not yet copied.
+enum Line<'a> {
+    Settled(Stored<'a>),
+    Recent(Entry),
+}
+
+impl Line<'_> {
+    fn revision(&self) -> Result<Revision, Trouble> {
+        match self {
+            Self::Settled(stored) => Ok(Record::decode(stored.value())?.revision),
+            Self::Recent(entry) => Ok(entry.revision),
+        }
+    }
+
+    fn to_entry(&self, key: Key) -> Result<Entry, Trouble> {
+        match self {
+            Self::Settled(stored) => Ok(Record::decode(stored.value())?.to_entry(key)),
+            Self::Recent(entry) => Ok(entry.clone()),
+        }
     }
 }

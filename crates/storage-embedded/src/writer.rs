@@ -84,7 +84,7 @@ impl Writer {
         jobs: mpsc::Receiver<Job>,
     ) -> Result<(Arc<Shared>, Self), Error> {
         let engine = Engine::open(&medium, &options, &env, 1)?;
-        let view = engine.view()?;
+        let view = engine.view();
         let history = History::new(engine.position(), options.history_commits);
         let shared = Arc::new(Shared { state: watch::Sender::new(State::Open(Arc::new(view))), history });
         let told = engine.position();
@@ -100,7 +100,9 @@ impl Writer {
                 Job::Commit(batch, answer) => {
                     let group;
                     (group, next) = self.gather((batch, answer));
+                    let commits = group.len();
                     self.commit(group);
+                    self.digest(commits);
                 }
                 Job::Reopen(opening) => self.reopen_since(opening),
                 Job::Close(answer) => {
@@ -118,6 +120,8 @@ impl Writer {
 
     /// Everything that waits and fits, and the job that did not belong to it.
     fn gather(&mut self, first: Waiting) -> (Vec<Waiting>, Option<Job>) {
+        // Whoever waits for this core is most likely about to ask for a commit as well; nobody does on an idle one.
+        std::thread::yield_now();
         let mut bytes = value_bytes(&first.0);
         let mut group = vec![first];
         while group.len() < GROUP_BATCHES_MAX && bytes < GROUP_BYTES_MAX {
@@ -152,6 +156,17 @@ impl Writer {
         }
     }
 
+    /// Lets the database go on with what the log holds, by as much as has just been added.
+    fn digest(&mut self, commits: usize) {
+        // Those who were answered come first, on a core that they share with this thread.
+        std::thread::yield_now();
+        if let Some(Err(trouble)) = self.engine.as_mut().map(|engine| engine.digest(commits)) {
+            tracing::error!(?trouble, "the store could not take its log over");
+            self.abandon();
+            self.open();
+        }
+    }
+
     /// Shows the commits to readers, then to watchers, then answers.
     fn acknowledge(&mut self, group: Vec<Waiting>, outcomes: Vec<Outcome>) {
         self.publish();
@@ -166,20 +181,12 @@ impl Writer {
             // Who no longer waits needs no answer.
             drop(answer.send(Ok(outcome)));
         }
-        if self.engine.is_none() {
-            self.open();
-        }
     }
 
-    /// Lets readers see the engine's latest commit. If even that fails they wait for the next opening.
-    fn publish(&mut self) {
-        let Some(engine) = &self.engine else { return };
-        match engine.view() {
-            Ok(view) => drop(self.shared.state.send_replace(State::Open(Arc::new(view)))),
-            Err(trouble) => {
-                tracing::error!(?trouble, "the store cannot be read after a commit");
-                self.abandon();
-            }
+    /// Lets readers see the engine's latest commit.
+    fn publish(&self) {
+        if let Some(engine) = &self.engine {
+            self.shared.state.send_replace(State::Open(Arc::new(engine.view())));
         }
     }
 
@@ -214,7 +221,7 @@ impl Writer {
         self.shared.state.send_replace(State::Opening);
         if let Some(engine) = self.engine.take() {
             // It has failed already, and what it did not write the next opening recovers.
-            drop(engine.close());
+            drop(engine.abandon());
         }
     }
 
@@ -222,17 +229,16 @@ impl Writer {
     fn open(&mut self) {
         self.shared.state.send_replace(State::Opening);
         self.openings += 1;
-        let opened = Engine::open(&self.medium, &self.options, &self.env, self.openings)
-            .and_then(|engine| Ok((engine.view()?, engine)));
+        let opened = Engine::open(&self.medium, &self.options, &self.env, self.openings);
         match opened {
-            Ok((view, engine)) => {
+            Ok(engine) => {
                 if engine.position() != self.told {
                     // A group of unclear outcome went through after all, and its keys were never told.
                     self.shared.history.restart(engine.position());
                     self.told = engine.position();
                 }
                 (self.engine, self.rests_until) = (Some(engine), None);
-                self.shared.state.send_replace(State::Open(Arc::new(view)));
+                self.publish();
                 tracing::warn!("the store is open again");
             }
             Err(error) => {

@@ -100,7 +100,7 @@ fn open(disk: &Disk) -> Result<Engine, String> {
 
 fn contents(engine: &Engine) -> Result<Model, String> {
     let trouble = |trouble| format!("the store cannot be read: {trouble:?}");
-    let view = engine.view().map_err(trouble)?;
+    let view = engine.view();
     let mut contents = Contents::new();
     let mut told = Bound::Unbounded;
     loop {
