@@ -63,6 +63,25 @@ async fn a_cold_read_after_unseal_asks_a_fixed_number_of_times() {
 }
 
 #[tokio::test]
+async fn a_write_costs_a_read_of_what_is_there_and_a_commit() {
+    let (bench, counting) = counted().await;
+    let token =
+        bench.token_for("writer", "path \"secret/*\" { capabilities = [\"create\", \"update\", \"list\"] }").await;
+    let client = bench.with(&token);
+    client.write("secret/warm", json!({ "x": 1 })).await;
+    counting.take();
+    client.write("secret/new", json!({ "x": 1 })).await;
+    // Whether it creates or updates is asked once: the engine's own look is answered from the cache.
+    assert_eq!(counting.take(), calls(1, 0, 1), "a new one");
+    client.write("secret/new", json!({ "x": 2 })).await;
+    assert_eq!(counting.take(), calls(0, 0, 1), "one that is known");
+    client.list("secret/").await;
+    assert_eq!(counting.take(), calls(0, 1, 0), "a page of names");
+    bench.root().delete("secret/new").await;
+    assert_eq!(counting.take(), calls(0, 0, 1), "a deletion of what is known");
+}
+
+#[tokio::test]
 async fn a_token_costs_one_commit_to_make_and_a_use_of_it_one_more() {
     let (bench, counting) = counted().await;
     bench.token(json!({})).await;
