@@ -84,6 +84,22 @@ bench: ## measure the release build against its budgets and write docs/performan
 	STRONGROOM_BIN=target/release/strongroom target/release/bench $(if $(QUICK),--quick) $(if $(BUILD),--build) \
 		$(if $(ROWS),--rows $(ROWS)) $(if $(QUICK)$(ROWS),,--write docs/performance.md)
 
+.PHONY: microbench
+microbench: ## measure the hot pieces alone, in two minutes; arguments of criterion as in `make microbench ARGS=decide`
+	$(CARGO) bench --package policy --package framework --package barrier --package engines --package strongroom \
+		--bench acl --bench envelope --bench entry --bench route --bench request -- \
+		--warm-up-time 1 --measurement-time 2 $(ARGS)
+
+.PHONY: profile
+profile: ## show where the server spends its time under the load of ROWS, by default read (needs perf)
+	@command -v perf wrk >/dev/null || { echo "perf or wrk is missing: install Debian's linux-perf and wrk"; exit 1; }
+	$(CARGO) build --release --package bench
+	$(CARGO) build --profile profiling --package strongroom
+	STRONGROOM_BIN=target/profiling/strongroom perf record --quiet --freq 999 --output target/profiling/perf.data \
+		target/release/bench --quick --rows $(or $(ROWS),read)
+	perf report --stdio --input target/profiling/perf.data --dsos strongroom,libc.so.6 --percentage relative \
+		--sort comm,dso,symbol --percent-limit 0.7 2>/dev/null
+
 .PHONY: audit
 audit: ## compare the dependencies with the RustSec advisories (needs a network)
 	@if ! $(CARGO) audit --version >/dev/null 2>&1; then \
