@@ -142,6 +142,16 @@ pub(crate) fn mount_leases(ns: &str, uuid: &str) -> Result<Key, Error> {
     mount_lease(ns, uuid, "")
 }
 
+/// That a token comes from a login at a mount, and goes when that goes.
+pub(crate) fn mount_token(ns: &str, uuid: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mount-token/", uuid, "/", hash])
+}
+
+/// The folder of the tokens that come from a mount.
+pub(crate) fn mount_tokens(ns: &str, uuid: &str) -> Result<Key, Error> {
+    mount_token(ns, uuid, "")
+}
+
 /// That a lease could not be revoked, and nobody tries any more.
 pub(crate) fn irrevocable_lease(ns: &str, hash: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/irrevocable/", hash])

@@ -24,6 +24,7 @@ use crate::mounts::{Mounts, change};
 use crate::node::Node;
 use crate::policies::Policies;
 use crate::store::{Store, encode};
+use crate::tokens::logins::Logins;
 use crate::tokens::{Tokens, create};
 use crate::versions;
 
@@ -175,6 +176,7 @@ impl Seals {
     pub(crate) fn owners(&self) -> Vec<Arc<dyn Owner>> {
         vec![
             Arc::clone(&self.tokens) as _,
+            Arc::new(Logins(Arc::clone(&self.tokens))),
             Arc::clone(&self.mounts) as _,
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),

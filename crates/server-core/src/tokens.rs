@@ -26,6 +26,7 @@ pub(crate) mod batch;
 pub(crate) mod create;
 pub(crate) mod entry;
 pub(crate) mod kind;
+pub(crate) mod logins;
 mod making;
 pub(crate) mod paths;
 pub(crate) mod renew;
@@ -211,6 +212,10 @@ impl Tokens {
         let mut sources = Sources::default();
         sources.add(token_key.clone(), Some(entry.revision));
         sources.add(keys::token_state(namespace, hash)?, Some(state.revision));
+        if !self.comes_from(namespace, &entry.value.mount, &mut sources).await? {
+            self.resolved.remove(hash);
+            return Err(Error::Denied);
+        }
         Ok(self.keep(Resolved {
             namespace: namespace.to_owned(),
             hash: hash.to_owned(),
@@ -298,11 +303,14 @@ impl Tokens {
         Ok(self.live(namespace, &hash).await?.map(|stored| (hash, stored)))
     }
 
-    /// A token that is neither marked nor expired.
+    /// A token that is neither marked nor expired, and whose login's mount is there.
     pub(crate) async fn live(&self, namespace: &str, hash: &str) -> Result<Option<Stored>, Error> {
         let now = self.now_nanos();
         let stored = self.stored(namespace, hash).await?;
-        Ok(stored.filter(|it| it.entry.value.state == State::Live && !it.state.value.is_expired(now)))
+        let stored = stored.filter(|it| it.entry.value.state == State::Live && !it.state.value.is_expired(now));
+        let Some(stored) = stored else { return Ok(None) };
+        let is_live = self.comes_from(namespace, &stored.entry.value.mount, &mut Sources::default()).await?;
+        Ok(is_live.then_some(stored))
     }
 
     /// The uses that a use-limited token has left.

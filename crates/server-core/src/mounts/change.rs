@@ -13,6 +13,7 @@ use super::{Mounts, PATH_BYTES_MAX, PATH_SEGMENTS_MAX};
 use crate::keys;
 use crate::leases::sweep::Sweep;
 use crate::store::{Found, Lost, decode, encode};
+use crate::tokens::logins::Ending;
 
 /// The word in the due index's keys.
 pub(crate) const DUE_KIND: &str = "mount";
@@ -128,6 +129,9 @@ impl Mounts {
             let now = to_stored(self.env.now().into());
             changes.create(keys::due(now, ns, DUE_KIND, uuid)?, Vec::new());
             changes.create(Sweep::Mount(uuid.to_owned()).line(ns, now)?, Vec::new());
+            if kind == Kind::Auth {
+                changes.create(Ending::Removed(uuid.to_owned()).line(ns, now)?, Vec::new());
+            }
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}

@@ -21,6 +21,7 @@ use crate::keys;
 use crate::leases::INTENT_PATIENCE;
 use crate::leases::sweep::Sweep;
 use crate::store::{Found, Lost, Store, decode, encode};
+use crate::tokens::logins::Ending;
 
 /// The word in the due index's keys.
 const DUE_KIND: &str = "remount";
@@ -101,11 +102,19 @@ impl Mounts {
         changes.put_fresh(keys::remount(ns, id)?, encode(&status)?);
         let until = to_stored((self.env.now() + STATUS_KEPT).into());
         changes.create(keys::due(until, ns, DUE_KIND, id)?, Vec::new());
-        // Leases are called by the path that they were made at, so they do not move along. A request that found the
-        // mount at its old path may still make one: hence a second look when none can be left.
+        // Leases are called by the path that they were made at, so they do not move along, and neither do the tokens of
+        // logins. A request that found the mount at its old path may still make one: hence a second look when none can
+        // be left.
         let now = self.env.now();
+        let mut lines = Vec::new();
         for time in [now, now + INTENT_PATIENCE] {
-            let line = Sweep::Moved(moved_uuid.clone()).line(ns, to_stored(time.into()))?;
+            let time = to_stored(time.into());
+            lines.push(Sweep::Moved(moved_uuid.clone()).line(ns, time)?);
+            if from.kind == Kind::Auth {
+                lines.push(Ending::Moved(moved_uuid.clone()).line(ns, time)?);
+            }
+        }
+        for line in lines {
             // There is one already when the mount is moved twice at once.
             match self.store.revisions_of([line.clone()]).await? {
                 [Some(revision)] => changes.expect(Expectation::At(line, revision)),

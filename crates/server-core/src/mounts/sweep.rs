@@ -21,8 +21,8 @@ impl Owner for Mounts {
         DUE_KIND
     }
 
-    /// Once no lease is left of it, deletes the mount's data, then its liveness together with the line. Nothing can be added meanwhile: every
-    /// write of an engine expects the unmarked liveness.
+    /// Once no lease and no token of a login is left of it, deletes the mount's data, then its liveness together with the
+    /// line. Nothing can be added meanwhile: every write of an engine expects the unmarked liveness.
     async fn fire(&self, line: Line) -> Result<(), Error> {
         self.look(line).await.map(drop)
     }
@@ -34,10 +34,12 @@ impl Owner for Mounts {
         if live.as_ref().is_some_and(|live| live.value.state == LiveState::Live) {
             return Err(Error::world("sweep a mount", "it is not marked for removal"));
         }
-        let leases = KeyRange::prefix(&keys::mount_leases(ns, uuid)?);
-        if !self.store.keys(leases, 1).await?.0.is_empty() {
-            // The engine needs the data to take them back; they have lines of their own.
-            return Ok(Look::UnderWay);
+        for folder in [keys::mount_leases(ns, uuid)?, keys::mount_tokens(ns, uuid)?] {
+            if !self.store.keys(KeyRange::prefix(&folder), 1).await?.0.is_empty() {
+                // The engine needs the data to take leases back, tokens the liveness to be refused by; both are seen to
+                // from lines of their own.
+                return Ok(Look::UnderWay);
+            }
         }
         let prefix = keys::prefix(&keys::mount_data(ns, uuid))?;
         for pages in 0.. {

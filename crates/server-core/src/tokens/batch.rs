@@ -3,7 +3,8 @@
 //! `hvb.`, and in base64url without padding: format (1 byte), term (4 bytes, big-endian), nonce (24 bytes), ciphertext
 //! and tag. The cipher is XAES-256-GCM under the term's own subkey for batch tokens, so every node can open what any
 //! node made, a rotation leaves earlier ones valid, and nobody else can make, change or read one. It cannot be taken
-//! back: it ends when its time is over, or when the token that made it does, which is looked at with each use.
+//! back: it ends when its time is over, or with the token or the mount that it comes from, which are looked at with each
+//! use.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +59,9 @@ pub(super) struct BatchEntry {
     pub(super) role: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) bound_cidrs: Vec<Cidr>,
+    /// The UUID of the mount of the login; with it the token ends.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) mount: String,
 }
 
 /// The token that made it and that it ends with.
@@ -136,6 +140,7 @@ impl BatchEntry {
             entity_id: self.entity_id,
             role: self.role,
             bound_cidrs: self.bound_cidrs,
+            mount: self.mount,
         }
     }
 }
@@ -173,6 +178,7 @@ impl Tokens {
             entity_id: new.entity_id,
             role: new.role.map(|role| role.name).unwrap_or_default(),
             bound_cidrs: new.bound_cidrs,
+            mount: new.login.map(|login| login.mount).unwrap_or_default(),
         };
         let key = self.store.barrier().subkey(Purpose::BatchTokens).map_err(from_barrier)?;
         let token = seal(&key, &self.env.random(), &entry)?;
@@ -184,7 +190,7 @@ impl Tokens {
         let hash = self.hash(token)?;
         let entry = open(self.store.barrier(), token).await?.filter(|entry| entry.namespace == namespace);
         let anchor = match &entry {
-            Some(entry) => self.anchor(namespace, entry.parent.as_ref()).await?,
+            Some(entry) => self.anchor(namespace, entry).await?,
             None => None,
         };
         let (Some(entry), Some(Anchor { liveness, expires, mut sources })) = (entry, anchor) else {
@@ -208,9 +214,12 @@ impl Tokens {
     }
 
     /// What it hangs on; `None` when that is gone.
-    async fn anchor(&self, namespace: &str, parent: Option<&Parent>) -> Result<Option<Anchor>, Error> {
+    async fn anchor(&self, namespace: &str, entry: &BatchEntry) -> Result<Option<Anchor>, Error> {
         let mut sources = Sources::default();
-        let Some(parent) = parent else {
+        if !self.comes_from(namespace, &entry.mount, &mut sources).await? {
+            return Ok(None);
+        }
+        let Some(parent) = &entry.parent else {
             let key = keys::namespace_live(namespace)?;
             let [Some(revision)] = self.store.revisions_of([key.clone()]).await? else { return Ok(None) };
             sources.add(key.clone(), Some(revision));
@@ -219,6 +228,9 @@ impl Tokens {
         let stored = self.live(namespace, &parent.token).await?;
         let stored = stored.filter(|it| it.entry.value.accessor == parent.accessor);
         let Some(Stored { entry, state }) = stored else { return Ok(None) };
+        if !self.comes_from(namespace, &entry.value.mount, &mut sources).await? {
+            return Ok(None);
+        }
         let key = keys::token(namespace, &parent.token)?;
         sources.add(key.clone(), Some(entry.revision));
         sources.add(keys::token_state(namespace, &parent.token)?, Some(state.revision));

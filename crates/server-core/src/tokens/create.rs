@@ -50,6 +50,17 @@ pub(crate) struct NewToken {
     pub(crate) parent: Option<String>,
     /// The liveness of the token that makes it, orphans too: what is revoked must not leave anything behind.
     pub(crate) maker: Option<(Key, Revision)>,
+    /// The login that it comes from; none for what another token makes.
+    pub(crate) login: Option<Login>,
+}
+
+/// Where a login happened. Its tokens go when the mount goes, or leaves the path that they were made at.
+#[derive(Clone)]
+pub(crate) struct Login {
+    /// The mount's UUID.
+    pub(crate) mount: String,
+    /// The mount's liveness, as it was when the login was judged.
+    pub(crate) liveness: (Key, Revision),
 }
 
 /// The role that a token is made through, as it was read.
@@ -82,7 +93,7 @@ impl Tokens {
         }
         let cluster = self.identity.cluster()?;
         let is_chosen = new.id.is_some();
-        let (maker, role) = (new.maker.clone(), new.role.clone());
+        let (maker, role, login) = (new.maker.clone(), new.role.clone(), new.login.clone());
         let parts = parts(&self.env, &cluster, namespace, new)?;
         let live_key = keys::namespace_live(namespace)?;
         let [live] = self.store.revisions_of([live_key.clone()]).await?;
@@ -95,6 +106,9 @@ impl Tokens {
         if let Some(role) = &role {
             changes.expect(Expectation::At(role.key.clone(), role.revision));
         }
+        if let Some(Login { liveness: (key, revision), .. }) = &login {
+            changes.expect(Expectation::At(key.clone(), *revision));
+        }
         for (key, value) in parts.entries {
             changes.create(key, value);
         }
@@ -102,6 +116,10 @@ impl Tokens {
             Ok(_) => Ok(parts.created),
             // The caller's token was revoked meanwhile.
             Err(Lost::Race(keys)) if maker.is_some_and(|(key, _)| keys.contains(&key)) => Err(Error::Denied.into()),
+            // The login's mount was disabled meanwhile.
+            Err(Lost::Race(keys)) if login.is_some_and(|login| keys.contains(&login.liveness.0)) => {
+                Err(Error::Denied.into())
+            }
             Err(Lost::Race(keys)) if role.is_some_and(|role| keys.contains(&role.key)) => Err(Lost::Race(keys)),
             Err(Lost::Race(_)) if is_chosen => Err(Error::invalid("cannot create a token with a duplicate ID").into()),
             Err(lost) => Err(lost),
@@ -109,7 +127,7 @@ impl Tokens {
     }
 }
 
-/// The stored parts of a new token: six entries at the most.
+/// The stored parts of a new token: seven entries at the most.
 pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Result<Parts, Error> {
     let token = new.id.unwrap_or_else(|| generate(env));
     let hash = cluster.token_hash(token.expose());
@@ -134,6 +152,7 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
         entity_id: new.entity_id,
         role: new.role.map(|role| role.name).unwrap_or_default(),
         bound_cidrs: new.bound_cidrs,
+        mount: new.login.map(|login| login.mount).unwrap_or_default(),
     };
     let mut entries = vec![
         (keys::token(ns, &hash)?, encode(&entry)?),
@@ -148,6 +167,9 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
     }
     if let Some(parent) = &entry.parent {
         entries.push((keys::token_child(ns, parent, &hash)?, Vec::new()));
+    }
+    if !entry.mount.is_empty() {
+        entries.push((keys::mount_token(ns, &entry.mount, &hash)?, Vec::new()));
     }
     if let Some(expires) = expires {
         entries.push((keys::due(expires, ns, DUE_KIND, &hash)?, Vec::new()));

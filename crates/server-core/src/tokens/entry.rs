@@ -42,6 +42,9 @@ pub(crate) struct TokenEntry {
     /// Networks from which alone it can be used; none for everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) bound_cidrs: Vec<Cidr>,
+    /// The UUID of the mount that it comes from by a login, and that it goes with; empty for no login.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) mount: String,
 }
 
 /// Whether a token may be used.

@@ -91,6 +91,7 @@ impl Tokens {
             bound_cidrs: maker.bound_cidrs(input, ttl),
             parent: (!is_orphan).then(|| context.caller.token_hash.clone()),
             maker: Some((keys::token(ns, &context.caller.token_hash)?, parent.entry.revision)),
+            login: None,
         };
         let mut reply = Reply::from(self.create(ns, new).await?.into_auth(ttl));
         reply.warnings = warnings;

@@ -37,7 +37,7 @@ pub(crate) enum Children {
 enum Cause<'c> {
     /// Somebody asked for it. A line in the due index goes with the mark, so that a crash is taken up again.
     Asked(Children),
-    /// The token above it goes. Whoever does that has a line of its own in the due index.
+    /// The token above it goes, or the mount that it comes from. Whoever does that has a line of its own in the due index.
     Below(&'c Child),
     /// Its time or its uses are over. The line that told so stays until all is done.
     Over,
@@ -119,10 +119,13 @@ impl Tokens {
         Ok(End::Swept)
     }
 
-    /// Revokes a token as a child, if the line that says so is still there.
-    pub(super) async fn revoke_child(&self, namespace: &str, child: &Child) -> Result<(), Error> {
+    /// Revokes a token as a child, if the line that says so is still there. False when it names no token.
+    pub(super) async fn revoke_child(&self, namespace: &str, child: &Child) -> Result<bool, Error> {
         let is_marked = self.mark(namespace, &child.hash, &Cause::Below(child)).await?;
-        if is_marked { self.sweep(namespace, &child.hash).await } else { Ok(()) }
+        if is_marked {
+            self.sweep(namespace, &child.hash).await?;
+        }
+        Ok(is_marked)
     }
 
     /// Removes a marked token and everything below it.
@@ -253,6 +256,9 @@ impl Tokens {
         if let Some(parent) = &entry.value.parent {
             parts.push(keys::token_child(namespace, parent, hash)?);
         }
+        if !entry.value.mount.is_empty() {
+            parts.push(keys::mount_token(namespace, &entry.value.mount, hash)?);
+        }
         if let Some(expires) = state.value.expires {
             parts.push(keys::due(expires, namespace, DUE_KIND, hash)?);
         }
@@ -324,7 +330,7 @@ struct Below<'s> {
     failure: &'s mut Option<Error>,
 }
 
-/// A line that says whose child a token is.
+/// A line that says whose child a token is: another token's, or a mount's.
 pub(super) struct Child {
     pub(super) hash: String,
     pub(super) key: Key,
@@ -338,7 +344,8 @@ impl Child {
         keys.contains(&self.key) || keys.contains(&self.parent.0)
     }
 
-    fn parent(&self) -> Expectation {
+    /// That the parent still is as it was when the line was found.
+    pub(super) fn parent(&self) -> Expectation {
         let (key, revision) = self.parent.clone();
         revision.map_or_else(|| Expectation::Absent(key.clone()), |revision| Expectation::At(key.clone(), revision))
     }

@@ -3,6 +3,7 @@ mod batch;
 mod cidr;
 mod create;
 mod errors;
+mod logins;
 mod lookup;
 mod renew;
 mod revoke;

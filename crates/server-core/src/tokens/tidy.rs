@@ -82,7 +82,8 @@ impl Tokens {
     pub(super) async fn tidy(&self, namespace: &str) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         self.tidy_tokens(namespace, &mut tally).await?;
-        self.tidy_children(namespace, &mut tally).await?;
+        self.tidy_children(namespace, "token-child", keys::token, &mut tally).await?;
+        self.tidy_children(namespace, "mount-token", keys::mount_live, &mut tally).await?;
         self.tidy_accessors(namespace, &mut tally).await?;
         for part in ["token-state", "token-uses", "cubbyhole"] {
             self.tidy_part(namespace, part, &mut tally).await?;
@@ -119,19 +120,26 @@ impl Tokens {
         Ok(if end == End::Swept { Done::Ended } else { Done::Nothing })
     }
 
-    /// Lines whose child is gone, and children whose parent is gone: they should have gone with it.
-    async fn tidy_children(&self, namespace: &str, tally: &mut Tally) -> Result<(), Error> {
-        let mut pages = Pages::new(namespace, "token-child")?;
+    /// Lines whose child is gone, and children whose parent is gone: they should have gone with it. `liveness` is the
+    /// parent's.
+    async fn tidy_children(
+        &self,
+        namespace: &str,
+        part: &str,
+        liveness: fn(&str, &str) -> Result<Key, Error>,
+        tally: &mut Tally,
+    ) -> Result<(), Error> {
+        let mut pages = Pages::new(namespace, part)?;
         while let Some(page) = pages.next(self).await? {
             for (key, revision, names) in page {
                 let Some((parent, child)) = names.split_once('/') else { continue };
-                let (parent, token) = (keys::token(namespace, parent)?, keys::token(namespace, child)?);
+                let (parent, token) = (liveness(namespace, parent)?, keys::token(namespace, child)?);
                 let [found, alive] = self.store.revisions_of([parent.clone(), token.clone()]).await?;
                 let outcome = if alive.is_none() {
                     self.drop_one(key, revision, Expectation::Absent(token)).await
                 } else if found.is_none() {
                     let child = Child { hash: child.to_owned(), key, revision, parent: (parent, None) };
-                    self.revoke_child(namespace, &child).await.map(|()| Done::Ended)
+                    self.revoke_child(namespace, &child).await.map(|_| Done::Ended)
                 } else {
                     Ok(Done::Nothing)
                 };

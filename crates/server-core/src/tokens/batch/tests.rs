@@ -25,6 +25,7 @@ fn entry() -> BatchEntry {
         entity_id: "e-1".to_owned(),
         role: "r".to_owned(),
         bound_cidrs: vec!["10.0.0.0/8".parse().expect("a network"), "::1".parse().expect("an address")],
+        mount: String::new(),
     }
 }
 
