@@ -23,6 +23,7 @@ use crate::store::{Found, Lost, Store, encode};
 
 mod entry;
 mod headers;
+pub(crate) mod heads;
 
 use entry::{DeviceEntry, Table};
 
@@ -49,6 +50,8 @@ pub(crate) struct AuditLog {
     running: Mutex<Vec<Running>>,
     /// Held while devices are opened, so that none is opened twice.
     opening: tokio::sync::Mutex<()>,
+    /// The task that commits how far the chains have come.
+    committing: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 /// What the table named at one revision.
@@ -88,8 +91,16 @@ pub(crate) struct Shown {
 
 impl AuditLog {
     pub(crate) fn new(store: Store, env: Env, node: String, may_have_prefix: bool) -> Self {
-        let (active, running, opening) = (ArcSwapOption::empty(), Mutex::default(), tokio::sync::Mutex::default());
-        Self { store, env, node, may_have_prefix, active, running, opening }
+        Self {
+            store,
+            env,
+            node,
+            may_have_prefix,
+            active: ArcSwapOption::empty(),
+            running: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            committing: Mutex::default(),
+        }
     }
 
     /// The devices of now; none when nothing is to be recorded, and while sealed. Warm, this makes no storage call.
@@ -139,12 +150,12 @@ impl AuditLog {
 
     fn open(&self, entry: &DeviceEntry) -> Result<Running, Error> {
         let settings = Settings::parse(&entry.kind, &entry.options, true).map_err(refused)?;
-        let device = self.start(&settings, &entry.uuid, &entry.salt()?)?;
+        let device = self.start_device(&settings, &entry.uuid, &entry.salt()?)?;
         Ok(Running { uuid: entry.uuid.clone(), device })
     }
 
     /// Starts a device with a chain of its own.
-    fn start(&self, settings: &Settings, uuid: &str, salt: &[u8]) -> Result<Arc<Device>, Error> {
+    fn start_device(&self, settings: &Settings, uuid: &str, salt: &[u8]) -> Result<Arc<Device>, Error> {
         let subkey = self.store.barrier().subkey(Purpose::AuditChain).map_err(from_barrier)?;
         let nanos = Timestamp::from(self.env.now()).unix_nanos().max(0);
         let boot = format!("{nanos:016x}{:08x}", u32::from_le_bytes(self.env.random()));
@@ -193,7 +204,7 @@ impl AuditLog {
         check_place(self.table().await?.as_ref().map(|found| &found.value), &path)?;
         let salt = self.env.random::<SALT_BYTES>();
         let entry = DeviceEntry::new(self.env.uuid(), path, new, &salt);
-        let device = self.start(&settings, &entry.uuid, &salt)?;
+        let device = self.start_device(&settings, &entry.uuid, &salt)?;
         self.probe(&device).await?;
         self.running().push(Running { uuid: entry.uuid.clone(), device });
         let added = self
@@ -247,13 +258,17 @@ impl AuditLog {
         Ok(audit::Hasher::new(&entry.salt()?, false).hash(text))
     }
 
-    /// Has every device open its medium anew.
-    pub(crate) fn reopen(&self) {
+    /// Has every device open its medium anew, and commits how far the old ones have come.
+    pub(crate) async fn reopen(&self) {
         self.running().iter().for_each(|it| it.device.reopen());
+        self.commit_heads().await;
     }
 
     /// Lets go of the devices and their salts; the server is being sealed. Requests under way keep theirs.
     pub(crate) fn forget(&self) {
+        if let Some(task) = self.committing.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
         self.active.store(None);
         self.running().clear();
     }

@@ -8,6 +8,8 @@ use storage::Key;
 pub(crate) const CLUSTER: Key = Key::constant("core/cluster");
 /// The audit devices and what they record of headers; see [`crate::audit_log`].
 pub(crate) static AUDIT: Key = Key::constant("core/audit");
+/// The folder of the heads of audit chains.
+pub(crate) const AUDIT_HEADS: &str = "core/audit-head/";
 /// Which origins browsers may call from; see [`crate::browser`].
 pub(crate) static CORS: Key = Key::constant("core/cors");
 /// The headers of the web interface.
@@ -30,6 +32,11 @@ fn key(parts: &[&str]) -> Result<Key, Error> {
 /// A version of the program that has run on this store; all of them start as the one without a name does.
 pub(crate) fn version(name: &str) -> Result<Key, Error> {
     key(&["core/version/", name])
+}
+
+/// How far the chain of a device has come that was begun at `boot`.
+pub(crate) fn audit_head(boot: &str, device: &str) -> Result<Key, Error> {
+    key(&[AUDIT_HEADS, boot, "/", device])
 }
 
 pub(crate) fn namespace_live(ns: &str) -> Result<Key, Error> {

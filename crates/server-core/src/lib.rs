@@ -208,12 +208,14 @@ impl Core {
     }
 
     /// Has every audit device open its file or connection anew: for the rotation of logs.
-    pub fn reopen_audit_devices(&self) {
-        self.pipeline.audit.reopen();
+    pub async fn reopen_audit_devices(&self) {
+        self.pipeline.audit.reopen().await;
     }
 
     /// Stops background work and locks the keys away; for the end of the process too.
     pub async fn seal(&self) {
+        // While the keys are there: behind this, no end of a file can be cut off unseen.
+        self.pipeline.audit.commit_last_heads().await;
         self.seals.seal().await;
     }
 }

@@ -168,6 +168,7 @@ impl Seals {
         if let Err(error) = self.audit.current().await {
             tracing::warn!(%error, "the table of audit devices could not be read yet");
         }
+        self.audit.start();
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
 
 mod audit;
+mod audit_verify;
 mod capabilities;
 mod cluster;
 mod config;
@@ -101,6 +102,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
         .paths(config::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.browser.as_ref())))
         .paths(audit::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.audit.as_ref())))
+        .paths(audit_verify::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.audit.as_ref())))
         .paths(host::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.host)))
         .paths(cluster::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.cluster)))
         .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))

@@ -214,7 +214,7 @@ async fn unseal_unattended(core: &Core, plan: &Plan) -> Result<(), Failure> {
 
 /// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates anew
 /// and opens audit files anew.
-async fn run_listeners(listeners: Vec<Listener>, core: &Core, signals: Signals) {
+async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, signals: Signals) {
     let (stop, stopped) = watch::channel(false);
     let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -226,7 +226,8 @@ async fn run_listeners(listeners: Vec<Listener>, core: &Core, signals: Signals) 
         });
     }
     let reload = || {
-        core.reopen_audit_devices();
+        let core = Arc::clone(core);
+        tokio::spawn(async move { core.reopen_audit_devices().await });
         for handle in &handles {
             if let Err(error) = handle.reload() {
                 let error = failure::chain(&error);

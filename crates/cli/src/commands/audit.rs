@@ -1,6 +1,8 @@
-//! `audit`: enables, disables and lists audit devices.
+//! `audit`: enables, disables and lists audit devices, and checks what they wrote.
 
 use serde_json::{Map, Value, json};
+
+mod verify;
 
 use super::{Command, MANY};
 use crate::flags::Flag;
@@ -42,6 +44,17 @@ pub(super) const COMMANDS: &[Command] = &[
         help: "",
         flags: &[Flag::switch("detailed", "Show everything that is known. Also VAULT_DETAILED.")],
         run: list,
+    },
+    Command {
+        words: "audit verify",
+        arguments: "FILE...",
+        arguments_min: 1,
+        arguments_max: MANY,
+        summary: "Check that records are as the server wrote them",
+        help: "Files that were rotated go in their order, the oldest first. The server is sent hashes of the records, \
+               and keeps the key that their MACs are made with. Exits with 1 if anything is found.",
+        flags: &[Flag::switch("partial", "Later records are elsewhere: do not miss them.")],
+        run: verify::run,
     },
 ];
 

@@ -394,3 +394,68 @@ async fn the_last_use_of_a_token_is_recorded() {
     assert_eq!(short(&response), "response read auth/token/lookup-self");
     assert_eq!(bench.with(&once).lookup().await, Value::Null, "it is used up");
 }
+
+#[tokio::test]
+async fn the_server_knows_its_own_records_and_no_others() {
+    let log = Log::new();
+    let bench = log.bench().await;
+    bench.root().read("sys/audit").await;
+    let claim = |line: &str| {
+        let read = read(line.as_bytes()).expect("a record");
+        let hash = data_encoding::BASE64URL_NOPAD.encode(&secret::sha256(read.covered));
+        format!("{hash}.{}", api::audit::mac_text(&read.link.mac))
+    };
+    let mut claims: Vec<_> = log.text("log").lines().map(claim).collect();
+    assert_eq!(claims.len(), 3);
+    let check = async |term: u32, claims: &[String]| {
+        let body = json!({ "term": term, "records": claims.join(",") });
+        bench.root().write("sys/audit-verify", body).await["data"]["genuine"].clone()
+    };
+    assert_eq!(check(1, &claims).await, 3);
+    assert_eq!(check(2, &claims).await, 0, "there is no such key");
+    bench.root().write("sys/rotate", json!({})).await;
+    assert_eq!(check(1, &claims).await, 3, "older keys stay");
+    let swapped = [&claims[0][..43], &claims[1][43..]].concat();
+    claims[1] = swapped;
+    assert_eq!(check(1, &claims).await, 1);
+    for bad in ["", "x", "a.b", "a.b,"] {
+        let refused = bench.root().write("sys/audit-verify", json!({ "term": 1, "records": bad })).await;
+        assert_eq!(refused, invalid("a record is the hash, a point, and the MAC, both in base64url"));
+    }
+    let weak = bench.token_for("weak", r#"path "sys/audit-verify" { capabilities = ["read", "update"] }"#).await;
+    assert_eq!(bench.with(&weak).read("sys/audit-verify").await, denied());
+}
+
+#[tokio::test]
+async fn how_far_chains_have_come_is_committed_at_an_interval_and_at_the_end() {
+    let log = Log::new();
+    let bench = log.bench().await;
+    let heads = async || bench.root().read("sys/audit-verify").await["data"]["heads"].clone();
+    assert_eq!(heads().await, json!([]));
+    bench.clock.advance(Duration::from_secs(10));
+    let committed = async {
+        while bench.keys("core/audit-head/").await.is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(crate::testing::unless_hung(committed).await.is_some(), "the interval is over");
+    let shown = heads().await;
+    let record = log.records("log").into_iter().find(|record| record["chain"]["seq"] == shown[0]["seq"]);
+    let chain = &record.expect("it is in the file")["chain"];
+    for name in ["device", "boot", "node", "term", "mac"] {
+        assert_eq!(shown[0][name], chain[name], "{name}");
+    }
+    bench.core.seal().await;
+    bench.unseal().await;
+    let count = log.records("log").len();
+    let shown = heads().await;
+    assert_eq!(shown.as_array().map(Vec::len), Some(1), "the new chain has no head yet");
+    assert_eq!(shown[0]["seq"], count, "the whole file is covered");
+    bench.core.reopen_audit_devices().await;
+    assert_eq!(heads().await.as_array().map(Vec::len), Some(2), "a hang-up commits, too");
+    let page = bench.root().call(Operation::Read, "sys/audit-verify", json!({ "limit": 1 })).await;
+    let next = page["data"]["next"].as_str().expect("there is more").to_owned();
+    let rest = bench.root().call(Operation::Read, "sys/audit-verify", json!({ "after": next })).await;
+    assert_eq!((page["data"]["heads"].as_array().map(Vec::len), &rest["data"]["next"]), (Some(1), &Value::Null));
+    assert_ne!(page["data"]["heads"][0]["boot"], rest["data"]["heads"][0]["boot"]);
+}
