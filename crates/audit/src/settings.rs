@@ -6,8 +6,11 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::sinks::file::FileTarget;
+use crate::sinks::socket::{SocketTarget, Transport};
+use crate::sinks::syslog::{self, SyslogTarget};
 use crate::spool::Bounds;
 
 /// How many records may wait for a device, unless it says otherwise.
@@ -21,8 +24,15 @@ const SPOOL_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// The longest text in front of each record, in bytes.
 const PREFIX_BYTES_MAX: usize = 256;
 
+/// How long a write to a socket may take, unless it says otherwise (documented Vault default).
+const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The most that it may say: a request waits for five seconds.
+const WRITE_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// The longest tag of a syslog message, in characters (RFC 3164 §4.1.3).
+const TAG_CHARACTERS_MAX: usize = 32;
+
 /// The types, for a message.
-const TYPES: &str = "file, syslog, socket and http";
+const TYPES: &str = "file, syslog and socket";
 
 /// What is asked for and cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +77,8 @@ pub struct Settings {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Target {
     File(FileTarget),
+    Syslog(SyslogTarget),
+    Socket(SocketTarget),
 }
 
 impl Target {
@@ -74,6 +86,8 @@ impl Target {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::File(_) => "file",
+            Self::Syslog(_) => "syslog",
+            Self::Socket(_) => "socket",
         }
     }
 }
@@ -88,6 +102,8 @@ impl Settings {
             Options { rest: options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect() };
         let sink = match kind {
             "file" => Target::File(file(&mut options)?),
+            "syslog" => Target::Syslog(syslog(&mut options)?),
+            "socket" => Target::Socket(socket(&mut options)?),
             _ => return Err(OptionError::Type(kind.to_owned())),
         };
         match options.take("format").unwrap_or("json") {
@@ -171,6 +187,40 @@ fn file(options: &mut Options<'_>) -> Result<FileTarget, OptionError> {
     };
     let is_synced = options.flag("fsync", false)?;
     Ok(FileTarget { path: PathBuf::from(path), mode, is_synced })
+}
+
+fn syslog(options: &mut Options<'_>) -> Result<SyslogTarget, OptionError> {
+    let facility = options.take("facility").unwrap_or("AUTH");
+    let unknown = || value("facility", &format!("{facility:?} is none: for example AUTH, DAEMON, LOCAL0"));
+    let facility = syslog::facility(facility).ok_or_else(unknown)?;
+    let tag = options.take("tag").unwrap_or("vault").to_owned();
+    if tag.chars().count() > TAG_CHARACTERS_MAX || !tag.chars().all(|it| it.is_ascii_graphic() && !"[]:".contains(it)) {
+        return Err(value("tag", &format!("up to {TAG_CHARACTERS_MAX} visible characters without [, ] and :")));
+    }
+    let socket = PathBuf::from(options.take("socket_path").unwrap_or("/dev/log"));
+    Ok(SyslogTarget { facility, tag, socket })
+}
+
+fn socket(options: &mut Options<'_>) -> Result<SocketTarget, OptionError> {
+    let address = options.required("address")?.to_owned();
+    let transport = match options.take("socket_type").unwrap_or("tcp") {
+        "tcp" => Transport::Tcp,
+        "udp" => Transport::Udp,
+        "unix" => Transport::Unix,
+        other => return Err(value("socket_type", &format!("tcp, udp or unix, not {other:?}"))),
+    };
+    let is_place = |(host, port): (&str, &str)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0);
+    if transport != Transport::Unix && !address.rsplit_once(':').is_some_and(is_place) {
+        return Err(value("address", "a host and a port, such as 192.0.2.1:9090"));
+    }
+    let write_timeout = match options.take("write_timeout") {
+        None => WRITE_TIMEOUT,
+        Some(text) => api::duration::parse(text).map_err(|_| value("write_timeout", "a duration such as 2s"))?,
+    };
+    if write_timeout.is_zero() || write_timeout > WRITE_TIMEOUT_MAX {
+        return Err(value("write_timeout", &format!("up to {} seconds, and not zero", WRITE_TIMEOUT_MAX.as_secs())));
+    }
+    Ok(SocketTarget { transport, address, write_timeout })
 }
 
 /// Octal digits; zero keeps the mode of a file that is there (documented Vault behavior).

@@ -5,6 +5,8 @@ use std::io;
 use crate::settings::Target;
 
 pub(crate) mod file;
+pub(crate) mod socket;
+pub(crate) mod syslog;
 
 /// Whole records, one behind the other, each with its end of line.
 #[derive(Default)]
@@ -81,11 +83,26 @@ impl Written {
     }
 }
 
+/// Sends each record by itself, without its end of line, until one fails.
+pub(crate) fn one_by_one(batch: &Batch, mut send: impl FnMut(&[u8]) -> io::Result<()>) -> Written {
+    let mut start = 0;
+    for (index, &end) in batch.ends.iter().enumerate() {
+        let record = batch.bytes.get(start..end).unwrap_or_default();
+        if let Err(error) = send(record.strip_suffix(b"\n").unwrap_or(record)) {
+            return Written { records: index, taken: index, is_torn: false, failure: Some(error) };
+        }
+        start = end;
+    }
+    Written::all(batch)
+}
+
 impl Target {
     /// The sink of this target. Opens nothing yet.
     pub(crate) fn open(&self) -> Box<dyn Sink> {
         match self {
             Self::File(target) => file::sink(target),
+            Self::Syslog(target) => syslog::sink(target),
+            Self::Socket(target) => socket::sink(target),
         }
     }
 }

@@ -12,7 +12,7 @@ fn what_is_not_said_is_safe() {
     let settings = parse("file", &[("file_path", "/log")]).expect("a path is enough");
     assert!(!settings.is_raw && settings.hashes_accessors && !settings.elides_lists);
     assert_eq!(settings.bounds, Bounds { records: SPOOL_RECORDS, bytes: SPOOL_BYTES });
-    let Target::File(file) = settings.sink;
+    let Target::File(file) = settings.sink else { panic!("it is a file") };
     assert_eq!(file, FileTarget { path: "/log".into(), mode: Some(0o600), is_synced: false });
 }
 
@@ -35,7 +35,7 @@ fn options_are_taken_as_text() {
     let settings = settings.expect("all of them are options");
     assert!(settings.is_raw && !settings.hashes_accessors && settings.elides_lists);
     assert_eq!(settings.bounds, Bounds { records: 5, bytes: 6 });
-    let Target::File(file) = settings.sink;
+    let Target::File(file) = settings.sink else { panic!("it is a file") };
     assert_eq!(file, FileTarget { path: "stdout".into(), mode: None, is_synced: true });
 }
 
@@ -43,7 +43,7 @@ fn options_are_taken_as_text() {
 fn what_is_wrong_is_named() {
     let path = ("file_path", "/log");
     for (kind, options, expected) in [
-        ("tape", &[][..], "unknown backend type: \"tape\"; there are file, syslog, socket and http"),
+        ("tape", &[][..], "unknown backend type: \"tape\"; there are file, syslog and socket"),
         ("file", &[], "file_path is required"),
         ("file", &[("file_path", "log")], "option \"file_path\": an absolute path, stdout or discard"),
         ("file", &[path, ("mode", "9")], "option \"mode\": strconv.ParseUint: parsing \"9\": invalid syntax"),
@@ -62,6 +62,27 @@ fn what_is_wrong_is_named() {
         ),
         ("file", &[path, ("spool_bytes", "-1")], "option \"spool_bytes\": a number from 1 to 1073741824"),
         ("file", &[path, ("filter", "x")], "unknown option \"filter\" for a device of type \"file\""),
+    ] {
+        assert_eq!(parse(kind, options).expect_err("it is wrong"), expected);
+    }
+}
+
+#[test]
+fn sockets_and_syslog_have_defaults_and_bounds() {
+    let Ok(Settings { sink: Target::Syslog(syslog), .. }) = parse("syslog", &[]) else { panic!("it needs nothing") };
+    assert_eq!(syslog, SyslogTarget { facility: 4, tag: "vault".to_owned(), socket: "/dev/log".into() });
+    let address = ("address", "logs.example.com:9090");
+    let Ok(Settings { sink: Target::Socket(socket), .. }) = parse("socket", &[address]) else { panic!("it is enough") };
+    assert_eq!((socket.transport, socket.write_timeout), (Transport::Tcp, WRITE_TIMEOUT));
+    for (kind, options, expected) in [
+        ("socket", &[][..], "address is required"),
+        ("socket", &[("address", "host")], "option \"address\": a host and a port, such as 192.0.2.1:9090"),
+        ("socket", &[address, ("socket_type", "tls")], "option \"socket_type\": tcp, udp or unix, not \"tls\""),
+        ("socket", &[address, ("write_timeout", "0")], "option \"write_timeout\": up to 60 seconds, and not zero"),
+        ("socket", &[address, ("write_timeout", "x")], "option \"write_timeout\": a duration such as 2s"),
+        ("syslog", &[("facility", "x")], "option \"facility\": \"x\" is none: for example AUTH, DAEMON, LOCAL0"),
+        ("syslog", &[("tag", "a b")], "option \"tag\": up to 32 visible characters without [, ] and :"),
+        ("syslog", &[("file_path", "/x")], "unknown option \"file_path\" for a device of type \"syslog\""),
     ] {
         assert_eq!(parse(kind, options).expect_err("it is wrong"), expected);
     }

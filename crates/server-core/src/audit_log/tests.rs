@@ -245,7 +245,7 @@ async fn bad_devices_are_refused_with_a_reason() {
     let bench = Bench::new().await;
     let with = |options: Value| json!({ "type": "file", "options": options });
     for (body, expected) in [
-        (json!({}), "unknown backend type: \"\"; there are file, syslog, socket and http"),
+        (json!({}), "unknown backend type: \"\"; there are file, syslog and socket"),
         (with(json!({})), "file_path is required"),
         (
             with(json!({ "file_path": "/x", "mode": "999" })),
@@ -458,4 +458,31 @@ async fn how_far_chains_have_come_is_committed_at_an_interval_and_at_the_end() {
     let rest = bench.root().call(Operation::Read, "sys/audit-verify", json!({ "after": next })).await;
     assert_eq!((page["data"]["heads"].as_array().map(Vec::len), &rest["data"]["next"]), (Some(1), &Value::Null));
     assert_ne!(page["data"]["heads"][0]["boot"], rest["data"]["heads"][0]["boot"]);
+}
+
+#[tokio::test]
+async fn a_session_goes_to_every_kind_of_device_and_none_holds_up_another() {
+    let log = Log::new();
+    let bench = log.bench().await;
+    let stalled = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = stalled.local_addr().expect("bound").to_string();
+    let options = json!({ "address": address, "write_timeout": "1s", "spool_records": "10" });
+    let socket = json!({ "type": "socket", "options": options });
+    assert_eq!(bench.root().write("sys/audit/net", socket).await, json!({}));
+    let daemon = std::os::unix::net::UnixDatagram::bind(log.path("dev-log")).expect("a socket");
+    let options = json!({ "socket_path": log.path("dev-log").display().to_string(), "facility": "LOCAL0" });
+    assert_eq!(bench.root().write("sys/audit/sys", json!({ "type": "syslog", "options": options })).await, json!({}));
+    bench.mount("secret").await;
+    // The peer accepts nothing and reads nothing; what it is sent fills the system's buffers, then the spool.
+    let long = CANARY.repeat(1000);
+    for number in 0..100 {
+        let written = bench.root().write(&format!("secret/{number}"), json!({ "a": long })).await;
+        assert_eq!(written, json!({}));
+    }
+    assert_eq!(log.records("log").iter().filter(|it| it["request"]["operation"] == "create").count(), 200);
+    let mut bytes = [0; 16 * 1024];
+    let length = daemon.recv(&mut bytes).expect("it was sent");
+    let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
+    assert!(message.starts_with("<134>") && message.contains("sys/audit/test"), "{message}");
+    assert!(!message.contains(CANARY));
 }

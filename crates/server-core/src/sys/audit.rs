@@ -53,7 +53,7 @@ fields! {
     struct Enable {
         /// The name of the device.
         path: String,
-        /// The device type: file, syslog, socket or http.
+        /// The device type: file, syslog or socket.
         r#type: String = String::new(),
         /// A sentence for people.
         description: String = String::new(),
