@@ -28,6 +28,7 @@ fn entry() -> TokenEntry {
         entity_id: String::new(),
         role: String::new(),
         bound_cidrs: Vec::new(),
+        mount: String::new(),
     }
 }
 
