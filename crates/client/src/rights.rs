@@ -12,6 +12,7 @@ const SUDO: &[&str] = &[
     "auth/token/accessors",
     "auth/token/revoke-orphan",
     "sys/audit",
+    "sys/audit-verify",
     "sys/audit/*",
     "sys/auth/*",
     "sys/config/auditing/*",

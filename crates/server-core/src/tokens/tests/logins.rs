@@ -199,7 +199,11 @@ async fn cut(tokens: usize, nth: u64) -> bool {
     let before = left(&bench).await;
     enable(&bench, "here").await;
     let made = log_in_often(&bench, "here", tokens).await;
-    faulty.fail_nth(Call::Commit, nth.div_ceil(2), if nth % 2 == 0 { Fault::CutAfter } else { Fault::CutBefore });
+    faulty.fail_nth(
+        Call::Commit,
+        nth.div_ceil(2),
+        if nth.is_multiple_of(2) { Fault::CutAfter } else { Fault::CutBefore },
+    );
     let reply = patiently(&bench.clock, disable(&bench, "here")).await;
     let owners = bench.core.seals.owners();
     let (_stop, stopped) = tokio::sync::watch::channel(false);
