@@ -82,7 +82,7 @@ impl Requests {
 pub struct Outcome {
     /// Answered with 200 in time.
     pub good: u32,
-    /// Answered with 200 after [`PATIENCE`].
+    /// Answered with 200 after `PATIENCE`.
     pub late: u32,
     /// Answered with 503 or 429.
     pub refused: u32,
