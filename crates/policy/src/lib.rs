@@ -18,6 +18,7 @@ mod left_out;
 mod parameters;
 mod parse;
 mod pattern;
+mod size;
 mod template;
 mod trie;
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use barrier::Barrier;
 use barrier::seal::{Device, InitOptions, SealControl, SealStatus};
+use barrier::{Barrier, CacheUse};
 use env::Env;
 use framework::router::TableError;
 use framework::{Answer, BrowserSettings, Error, Mounted, Operation, Request, Service};
@@ -87,6 +87,15 @@ pub struct Core {
     pipeline: Pipeline,
     browser: Arc<Browser>,
     in_flight: Arc<InFlight>,
+}
+
+/// How the caches are used that a warm request lives on.
+#[derive(Debug, Clone, Copy)]
+pub struct Caches {
+    /// Entries as they are stored, opened for each read; `None` where each read asks the store.
+    pub ciphertext: Option<CacheUse>,
+    /// Tokens with their compiled policies.
+    pub tokens: CacheUse,
 }
 
 /// Why a core could not be put together.
@@ -210,6 +219,12 @@ impl Core {
     /// Has every audit device open its file or connection anew: for the rotation of logs.
     pub async fn reopen_audit_devices(&self) {
         self.pipeline.audit.reopen().await;
+    }
+
+    /// How the caches are used since the start.
+    #[must_use]
+    pub fn cache_use(&self) -> Caches {
+        Caches { ciphertext: self.seals.store.barrier().cache_use(), tokens: self.seals.tokens.cache_use() }
     }
 
     /// Stops background work and locks the keys away; for the end of the process too.

@@ -1,3 +1,4 @@
+mod caches;
 mod calls;
 mod chaos;
 mod headers;

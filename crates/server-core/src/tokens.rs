@@ -7,12 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use barrier::{Changes, Remembered};
+use barrier::{CacheUse, Changes, Remembered};
 use env::Env;
 use framework::view::{LIST_NAMES_MAX, Listing};
 use framework::{Connection, Error};
 use policy::Acl;
-use quick_cache::sync::Cache;
 use secret::Secret;
 use storage::{Expectation, Key, KeyRange, Revision};
 
@@ -25,6 +24,7 @@ use crate::store::{Found, Lost, Store, decode, encode};
 pub(crate) mod batch;
 pub(crate) mod create;
 pub(crate) mod entry;
+mod kept;
 pub(crate) mod kind;
 pub(crate) mod logins;
 mod making;
@@ -37,15 +37,16 @@ mod text;
 pub(crate) mod tidy;
 pub(crate) mod view;
 
+#[cfg(test)]
+pub(crate) use kept::RESOLVED_BYTES_MAX;
 pub(crate) use text::namespace_of;
 
 use create::DUE_KIND;
 use entry::{State, TokenEntry, TokenState, TokenUses};
+use kept::Kept;
 use kind::Kind;
 use tidy::Tidying;
 
-/// How many resolved tokens are kept; each is its compiled policies and a few hundred bytes.
-const RESOLVED_MAX: usize = 20_000;
 /// How often a use of a use-limited token is tried against others.
 const SPEND_TRIES: usize = 50;
 /// How long the request that spends the last use may take before the token is removed under it: a request is cut off
@@ -64,7 +65,7 @@ pub(crate) struct Tokens {
     env: Env,
     identity: Arc<Identity>,
     policies: Arc<Policies>,
-    resolved: Cache<String, Arc<Resolved>>,
+    resolved: Kept,
     tidying: Tidying,
 }
 
@@ -140,7 +141,12 @@ impl Resolved {
 
 impl Tokens {
     pub(crate) fn new(store: Store, env: Env, identity: Arc<Identity>, policies: Arc<Policies>) -> Self {
-        Self { store, env, identity, policies, resolved: Cache::new(RESOLVED_MAX), tidying: Tidying::default() }
+        Self { store, env, identity, policies, resolved: Kept::new(), tidying: Tidying::default() }
+    }
+
+    /// How the cache of resolved tokens is used.
+    pub(crate) fn cache_use(&self) -> CacheUse {
+        self.resolved.usage()
     }
 
     /// The storage name of a token's text.
@@ -242,7 +248,7 @@ impl Tokens {
 
     fn keep(&self, resolved: Resolved) -> Arc<Resolved> {
         let resolved = Arc::new(resolved);
-        self.resolved.insert(resolved.hash.clone(), Arc::clone(&resolved));
+        self.resolved.insert(&resolved);
         resolved
     }
 
