@@ -1,5 +1,6 @@
 //! What a handler is given beside its input. It cannot reach the core or other mounts from here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -75,13 +76,13 @@ impl Context {
             Kind::Secrets => "",
             Kind::Auth => "auth/",
         };
-        judge.allows(operation, &[before, &self.mount.path, path].concat())
+        judge.allows(operation, &[self.namespace.path.as_str(), before, &self.mount.path, path].concat())
     }
 }
 
 /// Says what a caller may do. The core's resolved token is one.
 pub trait Judge: Send + Sync {
-    /// Whether an operation without parameters is allowed on a path, which is told as in a request. That of a list or
+    /// Whether an operation without parameters is allowed on a path, which is told as in a request to the root namespace. That of a list or
     /// scan ends in `/`, unless it is of the top.
     fn allows(&self, operation: Operation, path: &str) -> bool;
 }
@@ -149,6 +150,14 @@ pub struct Namespace {
     pub id: String,
     /// Empty for the root namespace, else ends in `/`.
     pub path: String,
+}
+
+impl Namespace {
+    /// A path in this namespace as seen from the root one.
+    #[must_use]
+    pub fn full_path<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        if self.path.is_empty() { Cow::Borrowed(path) } else { Cow::Owned([self.path.as_str(), path].concat()) }
+    }
 }
 
 /// Who asks, as far as an engine may know.

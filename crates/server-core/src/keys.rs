@@ -43,6 +43,26 @@ pub(crate) fn namespace_live(ns: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/live"])
 }
 
+/// There while a namespace that was deleted is being cleared away.
+pub(crate) fn namespace_removing(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/removing"])
+}
+
+/// Everything of a namespace.
+pub(crate) fn namespace_all(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/"])
+}
+
+/// Which namespace is at a path, from the root one, with `/` at its end. What is below it begins with the same bytes.
+pub(crate) fn namespace_at(path: &str) -> Result<Key, Error> {
+    key(&["core/namespace/", path])
+}
+
+/// That the namespace at a path is locked, and those below it.
+pub(crate) fn namespace_lock(path: &str) -> Result<Key, Error> {
+    key(&["core/namespace-lock/", path])
+}
+
 pub(crate) fn mounts_epoch(ns: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/mounts"])
 }

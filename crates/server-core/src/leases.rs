@@ -21,6 +21,7 @@ use crate::cluster::Identity;
 use crate::keys;
 use crate::mounts::Mounts;
 use crate::store::{Found, Store};
+use crate::tokens::parse_name;
 
 pub(crate) mod desk;
 pub(crate) mod entry;
@@ -70,6 +71,16 @@ pub(crate) struct Place {
 pub(crate) struct IndexEntry {
     pub(crate) v: u32,
     pub(crate) path: String,
+    /// The namespace of the lease, where it is not that of the line: a token may make leases in those below its own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) ns: String,
+}
+
+impl IndexEntry {
+    /// The lease that a line of this namespace names.
+    fn place(self, ns: &str, hash: String) -> Place {
+        Place { ns: if self.ns.is_empty() { ns.to_owned() } else { self.ns }, path: self.path, hash }
+    }
 }
 
 impl Place {
@@ -83,7 +94,14 @@ impl Place {
     }
 
     fn index(&self) -> IndexEntry {
-        IndexEntry { v: 1, path: self.path.clone() }
+        IndexEntry { v: 1, path: self.path.clone(), ns: String::new() }
+    }
+
+    /// The line that says that the lease goes with a token, and what it holds.
+    fn token_line(&self, token: &str) -> Result<(Key, IndexEntry), Error> {
+        let (home, hash) = parse_name(&self.ns, token);
+        let ns = if home == self.ns { String::new() } else { self.ns.clone() };
+        Ok((keys::token_lease(home, hash, &self.hash)?, IndexEntry { ns, ..self.index() }))
     }
 }
 

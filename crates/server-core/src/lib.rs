@@ -25,6 +25,7 @@ mod index;
 mod keys;
 mod leases;
 mod mounts;
+mod namespaces;
 mod node;
 mod policies;
 mod process;
@@ -50,12 +51,13 @@ use in_flight::InFlight;
 use index::Index;
 use leases::Leases;
 use mounts::Mounts;
+use namespaces::Namespaces;
 use policies::Policies;
 use policies::password::PasswordPolicies;
 use request::Pipeline;
 use seals::Seals;
 use store::Store;
-use sys::{ClusterPart, ConfigPart, ExplainPart, HostPart, LoggersPart, MountsPart, SealPart, Sys};
+use sys::{ClusterPart, ConfigPart, ExplainPart, HostPart, LoggersPart, MountsPart, NamespacesPart, SealPart, Sys};
 use tokens::Tokens;
 use wrapping::Wrapping;
 
@@ -123,12 +125,15 @@ impl Core {
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
-        let tokens = Arc::new(Tokens::new(store.clone(), env.clone(), identity.clone(), policies.clone()));
+        let namespaces = Arc::new(Namespaces::new(store.clone(), env.clone()));
+        let tokens =
+            Tokens::new(store.clone(), env.clone(), identity.clone(), policies.clone(), Arc::clone(&namespaces));
+        let tokens = Arc::new(tokens);
         let address = node.api_address.clone();
         let wrapping = Wrapping::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&tokens), address);
         let wrapping = Arc::new(wrapping);
         let cubbyhole = make(&engines, "cubbyhole")?;
-        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines));
+        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines, Arc::clone(&namespaces)));
         let name = process.host.name();
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, allow_audit_log_prefixing));
         let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
@@ -159,6 +164,7 @@ impl Core {
                 max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
             },
             leases: Arc::clone(&leases),
+            namespaces: NamespacesPart { namespaces: Arc::clone(&namespaces), tokens: Arc::clone(&tokens) },
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),

@@ -15,6 +15,7 @@ use framework::{Error, Kind, Mount, Mounted, View};
 use storage::{Key, KeyRange, Revision};
 
 use crate::keys;
+use crate::namespaces::Namespaces;
 use crate::store::{Found, Store, decode};
 use crate::tokens::Limits;
 
@@ -60,6 +61,7 @@ pub(crate) struct Mounts {
     env: Env,
     limits: Limits,
     types: Vec<EngineType>,
+    pub(crate) namespaces: Arc<Namespaces>,
     /// Engines that live in the core, by type: one of each for all namespaces.
     fixed: OnceLock<BTreeMap<&'static str, Arc<dyn Mounted>>>,
     loaded: Loaded,
@@ -79,8 +81,14 @@ pub(crate) struct LiveMount {
 }
 
 impl Mounts {
-    pub(crate) fn new(store: Store, env: Env, limits: Limits, types: Vec<EngineType>) -> Self {
-        Self { store, env, limits, types, fixed: OnceLock::new(), loaded: Loaded::new() }
+    pub(crate) fn new(
+        store: Store,
+        env: Env,
+        limits: Limits,
+        types: Vec<EngineType>,
+        namespaces: Arc<Namespaces>,
+    ) -> Self {
+        Self { store, env, limits, types, namespaces, fixed: OnceLock::new(), loaded: Loaded::new() }
     }
 
     /// Names the engines that live in the core. They hold the core's services, this one among them.

@@ -2,20 +2,20 @@
 //!
 //! A denial must not tell whether the thing exists: whoever may not is told so before anything is said about routes.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use env::Env;
 use framework::context::Caller;
 use framework::engine::Route;
 use framework::openapi::{MountPath, Section};
-use framework::{Access, Answer, Context, Error, Mounted, Namespace, Operation, Reply, Request};
+use framework::{Access, Answer, Context, Error, Mounted, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
 use crate::audit_log::AuditLog;
 use crate::index::Index;
-use crate::keys::ROOT_NAMESPACE;
 use crate::leases::Leases;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
+use crate::namespaces::{Place, lock};
 use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
 use crate::wrapping::{self, Wrapping};
@@ -28,6 +28,9 @@ mod leases;
 pub(crate) mod resolve;
 
 use audit::{Seen, Trail};
+
+/// What unlocks a namespace.
+const UNLOCK: &str = "sys/namespaces/api-lock/unlock";
 
 /// What the pipeline needs of the core.
 pub(crate) struct Pipeline {
@@ -49,9 +52,17 @@ struct Done {
     index: Option<String>,
 }
 
-/// A request whose destination is known.
+/// Where a request leads.
+struct Destination<'r> {
+    place: Arc<Place>,
+    /// The path in the namespace.
+    path: &'r str,
+    /// None when nothing is mounted there.
+    target: Option<Target<'r>>,
+}
+
+/// What answers a request.
 struct Target<'r> {
-    namespace: Arc<Namespace>,
     /// None while sealed: then only `sys/` answers, from its table alone.
     mount: Option<Arc<LiveMount>>,
     engine: Arc<dyn Mounted>,
@@ -79,18 +90,19 @@ impl Pipeline {
 
     async fn run(&self, request: &Request, data: &mut Map<String, Value>, trail: &mut Trail) -> Result<Done, Error> {
         wrapping::check_ttl(request.wrap_ttl)?;
-        let mut target = self.resolve(request).await?;
-        let mut access = access(target.as_ref());
+        let mut to = self.resolve(request).await?;
+        let mut access = to.access();
         // Whoever probes a node asks how that one is, whatever it has seen of the store.
         if !access.works_while_sealed && self.index.reach(&request.indexes).await? {
-            target = self.resolve(request).await?;
-            access = self::access(target.as_ref());
+            to = self.resolve(request).await?;
+            access = to.access();
         }
         trail.leave_out_probes(access, request.operation);
-        let token = self.authenticate(request, access).await;
+        let token = self.authenticate(request, &to.place, access).await;
         let token = token.map_err(|error| not_a_wrapping_token(error, request, access, data))?;
         let used = self.spend(token.as_deref(), access).await?;
-        let mut result = self.answer(request, target, token.as_ref(), data, access.is_unauthenticated, trail).await;
+        let (place, path) = (Arc::clone(&to.place), to.path);
+        let mut result = self.answer(request, to, token.as_ref(), data, access.is_unauthenticated, trail).await;
         if let (Use::Last, Ok((_, reply))) = (&used, &result)
             && reply.lease.as_ref().is_some_and(|lease| !lease.id.is_empty())
         {
@@ -102,7 +114,7 @@ impl Pipeline {
         // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
         let is_login = matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
         if request.wrap_ttl.is_some() && (is_login || !access.is_unauthenticated) {
-            result = self.wrap(request, result).await;
+            result = self.wrap(request, &place, path, result).await;
         }
         if let (Use::Last, Some(token)) = (used, &token) {
             self.retire(token).await;
@@ -127,16 +139,22 @@ impl Pipeline {
         }
     }
 
-    async fn wrap(&self, request: &Request, result: Result<(String, Reply), Error>) -> Result<(String, Reply), Error> {
+    async fn wrap(
+        &self,
+        request: &Request,
+        place: &Place,
+        path: &str,
+        result: Result<(String, Reply), Error>,
+    ) -> Result<(String, Reply), Error> {
         let (mount_type, reply) = result?;
-        let reply = self.wrapping.wrap(ROOT_NAMESPACE, request, &mount_type, reply).await?;
+        let reply = self.wrapping.wrap(&place.namespace.id, request, path, &mount_type, reply).await?;
         Ok((mount_type, reply))
     }
 
     /// Takes a used-up token away. What was done with its last use is done, so a failure here does not take the reply
     /// back: the token is refused already, and the line that its last use left in the due index ends it later.
     async fn retire(&self, token: &Resolved) {
-        match self.tokens.revoke(&token.namespace, &token.hash, Children::Revoke).await {
+        match self.tokens.revoke(&token.home.id, &token.hash, Children::Revoke).await {
             Ok(()) | Err(Error::Sealed) => {}
             Err(error) => tracing::warn!(%error, "a used-up token could not be removed and will be tried again"),
         }
@@ -145,7 +163,7 @@ impl Pipeline {
     async fn answer(
         &self,
         request: &Request,
-        target: Option<Target<'_>>,
+        to: Destination<'_>,
         token: Option<&Arc<Resolved>>,
         data: &mut Map<String, Value>,
         is_open: bool,
@@ -153,42 +171,50 @@ impl Pipeline {
     ) -> Result<(String, Reply), Error> {
         let caller = token.map(|token| caller(request, token)).unwrap_or_default();
         let token = token.map(Arc::as_ref);
-        let Some(target) = target else {
-            authorize::check(request, request.operation, None, token, data)?;
-            let may_ask =
-                |token: &Resolved| token.acl.capabilities(&request.path) != [policy::Capability::Deny.as_str()];
+        let Some(target) = &to.target else {
+            if !to.place.exists {
+                return Err(no_namespace(&to.place, token));
+            }
+            authorize::check(request, request.operation, &to, token, data)?;
+            let full = to.place.namespace.full_path(to.path);
+            let may_ask = |token: &Resolved| token.acl.capabilities(&full) != [policy::Capability::Deny.as_str()];
             if request.operation == Operation::Help && !token.is_some_and(may_ask) {
                 // As where something is mounted that the caller may do nothing with. Who may do something here is told
                 // the same by any other request.
                 return Err(Error::Denied);
             }
-            return Err(Error::Unrouted(no_handler(&request.path).into()));
+            check_place(&to)?;
+            return Err(Error::Unrouted(no_handler(to.path).into()));
         };
-        let mut context = self.context(request, &target, token, caller);
+        if !to.place.exists && !is_open && !token.is_some_and(|token| token.entry.is_wrapping()) {
+            return Err(no_namespace(&to.place, token));
+        }
+        let mut context = self.context(request, &to, target, token, caller);
         if target.mount.as_ref().is_some_and(|it| !is_permanent(&it.settings.engine_type)) {
             // Who asks is for every engine to know, what they prove it with for the core alone.
             context.caller.token = None;
         }
         let mut operation = request.operation;
-        if let Ok(route) = &target.route
-            && !is_open
-        {
-            operation = self.operation(request, &target, route, token, &context, data).await?;
-        }
-        let allowed =
-            if is_open { Ok(false) } else { authorize::check(request, operation, Some(&target), token, data) };
-        let seen = Seen { request, operation, data, target: Some(&target), token };
+        let allowed = if is_open {
+            Ok(false)
+        } else {
+            operation = self.operation(request, &to, token, &context, data).await?;
+            authorize::check(request, operation, &to, token, data)
+        };
+        let allowed = allowed.and_then(|is_sudo| check_place(&to).map(|()| is_sudo));
+        let seen = Seen { request, operation, data, to: Some(&to), token };
         self.record_request(trail, &seen, allowed.as_ref().err()).await?;
         context.caller.is_sudo = allowed?;
         let mount_type = target.engine.type_name().to_owned();
         if operation == Operation::Help {
-            may_know(&target, token)?;
-            let reply = help(&target)?;
+            may_know(&to, target, token)?;
+            let reply = help(target)?;
             return Ok((mount_type, reply));
         }
-        resolve::check_kind(&target, token)?;
-        let desk = self.desk(request, &target, token)?;
+        resolve::check_kind(target, token)?;
+        let desk = self.desk(&to, target, token)?;
         context.intents = desk.clone().map(|desk| desk as _);
+        let Some(target) = to.target else { return Err(Error::Denied) };
         let route = target.route?;
         let mut reply = target.engine.handle(&context, &route, operation, std::mem::take(data)).await;
         if let Some(desk) = desk {
@@ -205,32 +231,40 @@ impl Pipeline {
     async fn operation(
         &self,
         request: &Request,
-        target: &Target<'_>,
-        route: &Route,
+        to: &Destination<'_>,
         token: Option<&Resolved>,
         context: &Context,
         data: &Map<String, Value>,
     ) -> Result<Operation, Error> {
-        if request.operation != Operation::Update || !route.knows_existence {
+        let target = to.target.as_ref().filter(|_| request.operation == Operation::Update);
+        let target = target.and_then(|target| Some((target, target.route.as_ref().ok()?)));
+        let Some((target, route)) = target.filter(|(_, route)| route.knows_existence) else {
             return Ok(request.operation);
-        }
+        };
         match target.engine.exists(context, route, data).await {
             Ok(true) => Ok(Operation::Update),
             Ok(false) => Ok(Operation::Create),
             // Even a failure would tell that something is mounted here: it is for those who may write here at all.
             Err(error) => {
-                let may = |operation| authorize::check(request, operation, Some(target), token, data).is_ok();
+                let may = |operation| authorize::check(request, operation, to, token, data).is_ok();
                 Err(if may(Operation::Update) || may(Operation::Create) { error } else { Error::Denied })
             }
         }
     }
 
-    fn context(&self, request: &Request, target: &Target<'_>, token: Option<&Resolved>, caller: Caller) -> Context {
+    fn context(
+        &self,
+        request: &Request,
+        to: &Destination<'_>,
+        target: &Target<'_>,
+        token: Option<&Resolved>,
+        caller: Caller,
+    ) -> Context {
         Context {
             view: self.view(target, token),
             env: self.env.clone(),
             mount: target.mount.as_ref().map(|it| Arc::clone(&it.mount)).unwrap_or_default(),
-            namespace: Arc::clone(&target.namespace),
+            namespace: Arc::clone(&to.place.namespace),
             caller,
             connection: Arc::clone(&request.connection),
             wrap_ttl: request.wrap_ttl,
@@ -242,9 +276,38 @@ impl Pipeline {
     }
 }
 
-/// What the row says of who may call it; what leads nowhere is like any row.
-fn access(target: Option<&Target<'_>>) -> Access {
-    target.and_then(|target| target.route.as_ref().ok()).map(|route| route.access).unwrap_or_default()
+impl Destination<'_> {
+    /// What the row says of who may call it; what leads nowhere is like any row.
+    fn access(&self) -> Access {
+        self.target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access).unwrap_or_default()
+    }
+}
+
+/// The namespace does not exist: told to those who could do something in it, to all others as if they may not.
+fn no_namespace(place: &Place, token: Option<&Resolved>) -> Error {
+    if token.is_some_and(|token| token.acl.has_any_below(&place.namespace.path)) {
+        return Error::Unrouted("namespace not found".into());
+    }
+    Error::Denied
+}
+
+/// What is not answered in this namespace, whoever asks: what is about the whole server, and of a locked one all but
+/// what unlocks it and what strangers are told alike in every namespace.
+fn check_place(to: &Destination<'_>) -> Result<(), Error> {
+    let access = to.access();
+    if access.works_while_sealed {
+        return Ok(());
+    }
+    if access.is_root_only && !to.place.is_root() {
+        return Err(Error::invalid("operation unavailable in namespaces"));
+    }
+    let Some(locked) = &to.place.locked else { return Ok(()) };
+    let is_system = to.target.as_ref().is_some_and(|target| target.engine.type_name() == "system");
+    let is_unlock = to.path == UNLOCK || to.path.starts_with(&[UNLOCK, "/"].concat());
+    if is_system && (is_unlock || access.is_unauthenticated || access.takes_wrapping_token) {
+        return Ok(());
+    }
+    Err(lock::refusal(locked))
 }
 
 /// A bad token where one of a wrapped reply may come is told as that, unless the body names the one that is meant.
@@ -269,10 +332,10 @@ fn caller(request: &Request, resolved: &Arc<Resolved>) -> Caller {
 }
 
 /// Help is for every valid token, but where an operator has mounted something is for those who may do something there.
-fn may_know(target: &Target<'_>, token: Option<&Resolved>) -> Result<(), Error> {
+fn may_know(to: &Destination<'_>, target: &Target<'_>, token: Option<&Resolved>) -> Result<(), Error> {
     let Some(mount) = target.mount.as_ref().filter(|it| !is_permanent(&it.settings.engine_type)) else { return Ok(()) };
     let before = if target.engine.kind() == framework::Kind::Auth { "auth/" } else { "" };
-    let path = [before, mount.settings.path.as_str()].concat();
+    let path = [to.place.namespace.path.as_str(), before, mount.settings.path.as_str()].concat();
     if token.is_some_and(|token| token.acl.has_any_below(&path)) { Ok(()) } else { Err(Error::Denied) }
 }
 
@@ -299,11 +362,4 @@ pub(crate) fn section<'a>(engine: &'a dyn Mounted, mount: MountPath<'a>) -> Sect
 
 fn no_handler(path: &str) -> String {
     format!("no handler for route \"{path}\". route entry not found.")
-}
-
-/// The one namespace there is.
-fn root_namespace() -> Arc<Namespace> {
-    static ROOT: LazyLock<Arc<Namespace>> =
-        LazyLock::new(|| Arc::new(Namespace { id: ROOT_NAMESPACE.to_owned(), path: String::new() }));
-    Arc::clone(&ROOT)
 }

@@ -7,7 +7,6 @@ use barrier::seal::{InitError, InitOptions, SealControl, SealStatus, UnsealError
 use env::Env;
 use framework::Error;
 use secret::{Secret, SecretBytes};
-use serde::Serialize;
 use storage::Key;
 
 use crate::audit_log::AuditLog;
@@ -21,6 +20,8 @@ use crate::mounts::due::EngineWork;
 use crate::mounts::remount::Statuses;
 use crate::mounts::upgrade::Upgrades;
 use crate::mounts::{Mounts, change};
+use crate::namespaces::entry::LiveEntry;
+use crate::namespaces::sweep::Sweeper;
 use crate::node::Node;
 use crate::policies::Policies;
 use crate::store::{Store, encode};
@@ -56,12 +57,6 @@ pub struct Initialized {
     pub root_token: Secret<String>,
 }
 
-#[derive(Serialize)]
-struct NamespaceLive {
-    v: u32,
-    state: &'static str,
-}
-
 impl Seals {
     /// Initializes the store. `root_token` is the first token's text, if the operator chose it (development only).
     pub(crate) async fn init(
@@ -73,7 +68,7 @@ impl Seals {
         let root = create::root(&self.env, &cluster_entry.open()?, root_token)?;
         let mut entries = vec![
             (keys::CLUSTER, encode(&cluster_entry)?),
-            (keys::namespace_live(ROOT_NAMESPACE)?, encode(&NamespaceLive { v: 1, state: "live" })?),
+            (keys::namespace_live(ROOT_NAMESPACE)?, encode(&LiveEntry::at(""))?),
             Policies::initial(ROOT_NAMESPACE)?,
         ];
         entries.extend(change::initial(&self.env, ROOT_NAMESPACE)?);
@@ -149,6 +144,7 @@ impl Seals {
         self.tokens.forget();
         self.policies.forget();
         self.mounts.forget();
+        self.mounts.namespaces.forget();
         self.audit.forget();
         self.worker.stop().await;
         self.leases.stop();
@@ -184,6 +180,12 @@ impl Seals {
             Arc::new(Upgrades(Arc::clone(&self.mounts))),
             Arc::new(LeaseWork(Arc::clone(&self.leases))),
             Arc::new(Sweeps(Arc::clone(&self.leases))),
+            Arc::new(Sweeper {
+                store: self.store.clone(),
+                namespaces: Arc::clone(&self.mounts.namespaces),
+                tokens: Arc::clone(&self.tokens),
+                mounts: Arc::clone(&self.mounts),
+            }),
         ]
     }
 }

@@ -31,6 +31,7 @@ mod keyring;
 mod leases;
 mod loggers;
 mod mounts;
+mod namespaces;
 mod policies;
 mod remount;
 mod seal;
@@ -42,6 +43,7 @@ pub(crate) use cluster::ClusterPart;
 pub(crate) use config_state::ConfigPart;
 pub(crate) use host::HostPart;
 pub(crate) use loggers::LoggersPart;
+pub(crate) use namespaces::NamespacesPart;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
 
@@ -50,6 +52,7 @@ pub(crate) struct Sys {
     pub(crate) seal: SealPart,
     pub(crate) mounts: MountsPart,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) namespaces: NamespacesPart,
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
@@ -93,6 +96,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
+        .paths(namespaces::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.namespaces)))
         .paths(remount::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(leases::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.leases)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))

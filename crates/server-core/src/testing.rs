@@ -128,12 +128,12 @@ impl Bench {
 
     /// Somebody with this token.
     pub(crate) fn with(&self, token: &str) -> Client<'_> {
-        Client { core: &self.core, token: Some(token.to_owned()) }
+        Client { core: &self.core, token: Some(token.to_owned()), namespace: String::new() }
     }
 
     /// Somebody without a token.
     pub(crate) fn nobody(&self) -> Client<'_> {
-        Client { core: &self.core, token: None }
+        Client { core: &self.core, token: None, namespace: String::new() }
     }
 
     /// Somebody with the root token.
@@ -168,6 +168,21 @@ impl Bench {
             let now = seals.tokens.now_nanos();
             let pass = due::pass(&seals.store, &owners, now, &stopped, &mut places);
             let has_more = pass.await.expect("the due index can be read");
+            if !seals.leases.quiet().await && !has_more {
+                return;
+            }
+        }
+    }
+
+    /// One pass over what is due, on a store that may be cut off meanwhile.
+    pub(crate) async fn settle_unless_broken(&self) {
+        let seals = &self.core.seals;
+        let owners = seals.owners();
+        let (_stop, stopped) = watch::channel(false);
+        let mut places = Places::default();
+        loop {
+            let now = seals.tokens.now_nanos();
+            let Ok(has_more) = due::pass(&seals.store, &owners, now, &stopped, &mut places).await else { return };
             if !seals.leases.quiet().await && !has_more {
                 return;
             }
@@ -353,9 +368,16 @@ pub(crate) async fn patiently<T>(clock: &SimulatedClock, future: impl Future<Out
 pub(crate) struct Client<'b> {
     core: &'b Core,
     token: Option<String>,
+    namespace: String,
 }
 
 impl Client<'_> {
+    /// The same with a namespace in the header.
+    pub(crate) fn within(mut self, namespace: &str) -> Self {
+        namespace.clone_into(&mut self.namespace);
+        self
+    }
+
     pub(crate) async fn read(&self, path: &str) -> Value {
         self.call(Operation::Read, path, json!({})).await
     }
@@ -383,6 +405,7 @@ impl Client<'_> {
     pub(crate) fn request(&self, operation: Operation, path: &str, data: Value) -> Request {
         let mut request = Request::new("00000000-0000-4000-8000-000000000000".to_owned(), operation, path);
         request.token = self.token.clone().map(Secret::new);
+        request.namespace.clone_from(&self.namespace);
         request.data = object(data);
         request
     }

@@ -5,4 +5,4 @@ mod headers;
 mod pipeline;
 mod protected;
 mod seal;
-mod tables;
+pub(crate) mod tables;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use barrier::{CacheUse, Changes, Remembered};
 use env::Env;
 use framework::view::{LIST_NAMES_MAX, Listing};
-use framework::{Connection, Error};
+use framework::{Connection, Context, Error, Namespace};
 use policy::Acl;
 use secret::Secret;
 use storage::{Expectation, Key, KeyRange, Revision};
@@ -18,6 +18,7 @@ use storage::{Expectation, Key, KeyRange, Revision};
 use crate::cidr;
 use crate::cluster::Identity;
 use crate::keys;
+use crate::namespaces::{Home, Namespaces};
 use crate::policies::Policies;
 use crate::store::{Found, Lost, Store, decode, encode};
 
@@ -39,7 +40,7 @@ pub(crate) mod view;
 
 #[cfg(test)]
 pub(crate) use kept::RESOLVED_BYTES_MAX;
-pub(crate) use text::namespace_of;
+pub(crate) use text::{named_from, namespace_of, parse_name, with_namespace};
 
 use create::DUE_KIND;
 use entry::{State, TokenEntry, TokenState, TokenUses};
@@ -65,6 +66,7 @@ pub(crate) struct Tokens {
     env: Env,
     identity: Arc<Identity>,
     policies: Arc<Policies>,
+    namespaces: Arc<Namespaces>,
     resolved: Kept,
     tidying: Tidying,
 }
@@ -80,7 +82,8 @@ pub struct Limits {
 
 /// A token that was found valid, with everything that this was decided from.
 pub(crate) struct Resolved {
-    pub(crate) namespace: String,
+    /// The namespace that it belongs to.
+    pub(crate) home: Arc<Namespace>,
     /// Names it in storage; of a batch token, which has no entries, only in caches.
     pub(crate) hash: String,
     pub(crate) kind: Kind,
@@ -133,6 +136,12 @@ impl Resolved {
         entries.filter_map(|(key, revision)| Some((key, (*revision)?))).collect()
     }
 
+    /// Whether it may be used in a namespace: in its own, and in those below as its policies say. Of one that does not
+    /// exist the same is true.
+    pub(crate) fn reaches(&self, namespace: &Namespace) -> bool {
+        namespace.path.starts_with(&self.home.path)
+    }
+
     /// Whether it may be used over this connection.
     pub(crate) fn admits(&self, connection: &Connection) -> bool {
         cidr::admit(&self.entry.bound_cidrs, connection.remote.map(|remote| remote.ip()))
@@ -140,8 +149,14 @@ impl Resolved {
 }
 
 impl Tokens {
-    pub(crate) fn new(store: Store, env: Env, identity: Arc<Identity>, policies: Arc<Policies>) -> Self {
-        Self { store, env, identity, policies, resolved: Kept::new(), tidying: Tidying::default() }
+    pub(crate) fn new(
+        store: Store,
+        env: Env,
+        identity: Arc<Identity>,
+        policies: Arc<Policies>,
+        namespaces: Arc<Namespaces>,
+    ) -> Self {
+        Self { store, env, identity, policies, namespaces, resolved: Kept::new(), tidying: Tidying::default() }
     }
 
     /// How the cache of resolved tokens is used.
@@ -155,7 +170,8 @@ impl Tokens {
     }
 
     /// The valid token of this text, or [`Error::Denied`] for any other. Warm, this makes no storage call.
-    pub(crate) async fn resolve(&self, namespace: &str, token: &str) -> Result<Arc<Resolved>, Error> {
+    pub(crate) async fn resolve(&self, token: &str) -> Result<Arc<Resolved>, Error> {
+        let namespace = namespace_of(token).ok_or(Error::Denied)?;
         let hash = self.hash(token)?;
         let resolved = match self.kept(namespace, &hash).await? {
             Some(resolved) => resolved,
@@ -163,6 +179,18 @@ impl Tokens {
             None => self.resolve_anew(namespace, &hash).await?,
         };
         self.unless_expired(resolved)
+    }
+
+    /// The valid token of this text if it may be used in a namespace, or [`Error::Denied`].
+    pub(crate) async fn resolve_in(&self, namespace: &Namespace, token: &str) -> Result<Arc<Resolved>, Error> {
+        let token = self.resolve(token).await?;
+        if token.reaches(namespace) { Ok(token) } else { Err(Error::Denied) }
+    }
+
+    /// The token of a request's caller, or [`Error::Denied`] without a valid one.
+    pub(crate) async fn caller(&self, context: &Context) -> Result<Arc<Resolved>, Error> {
+        let token = context.caller.token.as_ref().ok_or(Error::Denied)?;
+        self.resolve_in(&context.namespace, token.expose()).await
     }
 
     /// The valid token of this storage name, or [`Error::Denied`].
@@ -187,9 +215,7 @@ impl Tokens {
     /// What was resolved before, if nothing that it was made from has changed.
     async fn kept(&self, namespace: &str, hash: &str) -> Result<Option<Arc<Resolved>>, Error> {
         match self.resolved.get(hash) {
-            Some(resolved) if resolved.namespace == namespace && self.is_current(&resolved).await? => {
-                Ok(Some(resolved))
-            }
+            Some(resolved) if resolved.home.id == namespace && self.is_current(&resolved).await? => Ok(Some(resolved)),
             _ => Ok(None),
         }
     }
@@ -214,6 +240,10 @@ impl Tokens {
             self.resolved.remove(hash);
             return Err(Error::Denied);
         };
+        let Some(Home { namespace: home, source }) = self.namespaces.home(namespace).await? else {
+            self.resolved.remove(hash);
+            return Err(Error::Denied);
+        };
         let token_key = keys::token(namespace, hash)?;
         let mut sources = Sources::default();
         sources.add(token_key.clone(), Some(entry.revision));
@@ -222,12 +252,15 @@ impl Tokens {
             self.resolved.remove(hash);
             return Err(Error::Denied);
         }
+        if let Some((key, revision)) = source {
+            sources.add(key, Some(revision));
+        }
         Ok(self.keep(Resolved {
-            namespace: namespace.to_owned(),
             hash: hash.to_owned(),
             kind: Kind::Service,
             liveness: (token_key, entry.revision),
-            acl: self.compile(namespace, &entry.value, &mut sources).await?,
+            acl: self.compile(&home, &entry.value, &mut sources).await?,
+            home,
             entry: entry.value,
             state: state.value,
             sources,
@@ -237,9 +270,9 @@ impl Tokens {
     }
 
     /// The compiled policies of a token; adds what they were read from to its sources.
-    async fn compile(&self, namespace: &str, entry: &TokenEntry, sources: &mut Sources) -> Result<Acl, Error> {
-        let policies = self.policies.sources(namespace, &entry.policies).await?;
-        let acl = entry.compile(&policies, self.env.now());
+    async fn compile(&self, home: &Namespace, entry: &TokenEntry, sources: &mut Sources) -> Result<Acl, Error> {
+        let policies = self.policies.sources(&home.id, &entry.policies).await?;
+        let acl = entry.compile(&home.path, &policies, self.env.now());
         for policy in policies {
             sources.add(policy.key, policy.revision);
         }
@@ -265,7 +298,7 @@ impl Tokens {
         if resolved.entry.num_uses == 0 {
             return Ok(Use::More);
         }
-        let key = keys::token_uses(&resolved.namespace, &resolved.hash)?;
+        let key = keys::token_uses(&resolved.home.id, &resolved.hash)?;
         for _ in 0..SPEND_TRIES {
             let found = self.store.get::<TokenUses>(&key).await?.filter(|found| found.value.left > 0);
             let Some(found) = found else { return Err(Error::Denied) };
@@ -278,7 +311,7 @@ impl Tokens {
                 // Whoever spends the last use removes the token after the request. Should they never come to it, this
                 // line does.
                 let until = self.now_nanos().saturating_add(create::nanos(LAST_USE_GRACE));
-                self.promise(keys::due(until, &resolved.namespace, DUE_KIND, &resolved.hash)?, &mut changes).await?;
+                self.promise(keys::due(until, &resolved.home.id, DUE_KIND, &resolved.hash)?, &mut changes).await?;
             }
             match self.store.commit(changes).await {
                 Ok(_) if left == 0 => return Ok(Use::Last),
@@ -358,7 +391,7 @@ impl Tokens {
         if let Some(is_orphan) = resolved.is_orphan.get(stamp) {
             return Ok(is_orphan);
         }
-        let is_orphan = self.is_orphan(&resolved.namespace, &resolved.hash, &resolved.entry).await?;
+        let is_orphan = self.is_orphan(&resolved.home.id, &resolved.hash, &resolved.entry).await?;
         resolved.is_orphan.set(stamp, is_orphan);
         Ok(is_orphan)
     }
@@ -367,11 +400,13 @@ impl Tokens {
     pub(crate) async fn is_orphan(&self, namespace: &str, hash: &str, entry: &TokenEntry) -> Result<bool, Error> {
         let Some(parent) = &entry.parent else { return Ok(true) };
         // Not whether there is a token of the parent's name: that may be another one by now.
-        let [line] = self.store.revisions_of([keys::token_child(namespace, parent, hash)?]).await?;
+        let (above, parent) = parse_name(namespace, parent);
+        let line = keys::token_child(above, parent, &named_from(above, namespace, hash))?;
+        let [line] = self.store.revisions_of([line]).await?;
         if line.is_none() {
             return Ok(true);
         }
-        Ok(self.stored(namespace, parent).await?.is_none_or(|it| it.entry.value.state == State::Orphaning))
+        Ok(self.stored(above, parent).await?.is_none_or(|it| it.entry.value.state == State::Orphaning))
     }
 
     pub(crate) fn now_nanos(&self) -> i64 {
@@ -390,9 +425,9 @@ impl Tokens {
     }
 }
 
-/// A fresh service token's text.
-pub(crate) fn generate(env: &Env) -> Secret<String> {
-    Secret::new([SERVICE_PREFIX, env.base62(RANDOM_CHARACTERS).as_str()].concat())
+/// A fresh service token's text in a namespace.
+pub(crate) fn generate(env: &Env, ns: &str) -> Secret<String> {
+    Secret::new(with_namespace(&[SERVICE_PREFIX, env.base62(RANDOM_CHARACTERS).as_str()].concat(), ns))
 }
 
 #[cfg(test)]

@@ -95,6 +95,7 @@ impl Wrapping {
         &self,
         namespace: &str,
         request: &Request,
+        path: &str,
         mount_type: &str,
         reply: Reply,
     ) -> Result<Reply, Error> {
@@ -103,7 +104,7 @@ impl Wrapping {
             return Ok(reply);
         }
         let about = About {
-            path: request.path.clone(),
+            path: path.to_owned(),
             ttl: whole_seconds(ttl),
             format: request.wrap_format,
             wrapped_accessor: reply.auth.as_ref().map(|auth| auth.accessor.clone()).filter(|it| !it.is_empty()),
@@ -129,20 +130,20 @@ impl Wrapping {
         Ok(Reply { wrap_info: Some(info), warnings: reply.warnings, ..Reply::default() })
     }
 
-    /// The valid token of a wrapped reply.
-    pub(crate) async fn resolve(&self, namespace: &str, text: &str) -> Result<Arc<Resolved>, Error> {
-        let signed = self.plain(namespace, text).await?;
+    /// The valid token of a wrapped reply. Whoever has it may open it from any namespace: it is good for nothing else.
+    pub(crate) async fn resolve(&self, text: &str) -> Result<Arc<Resolved>, Error> {
+        let signed = self.plain(text).await?;
         let text = signed.as_ref().map_or(text, |signed| signed.expose());
-        let found = self.tokens.resolve(namespace, text).await;
+        let found = self.tokens.resolve(text).await;
         let found = found.map_err(|error| if matches!(error, Error::Denied) { invalid() } else { error })?;
         if found.entry.is_wrapping() { Ok(found) } else { Err(invalid()) }
     }
 
     /// The token's own text, if it comes as a JSON Web Token of ours. The costly check of the signature comes last: only
     /// for a text that names a live wrapping token.
-    pub(crate) async fn plain(&self, namespace: &str, text: &str) -> Result<Option<Secret<String>>, Error> {
+    pub(crate) async fn plain(&self, text: &str) -> Result<Option<Secret<String>>, Error> {
         let Some(claimed) = jwt::Claimed::parse(text) else { return Ok(None) };
-        let is_live = match self.tokens.resolve(namespace, claimed.token.expose()).await {
+        let is_live = match self.tokens.resolve(claimed.token.expose()).await {
             Ok(token) => token.entry.is_wrapping(),
             Err(Error::Denied) => false,
             Err(error) => return Err(error),
@@ -177,7 +178,7 @@ impl Wrapping {
                 format: WrapFormat::Token,
                 wrapped_accessor: token.entry.meta.as_ref().and_then(|meta| meta.get(WRAPPED_ACCESSOR).cloned()),
             };
-            let (mut changes, info) = self.prepare(&token.namespace, about, &kept.text).await?;
+            let (mut changes, info) = self.prepare(&token.home.id, about, &kept.text).await?;
             kept.remove(&mut changes);
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(Reply { wrap_info: Some(info), ..Reply::default() }),
@@ -190,7 +191,7 @@ impl Wrapping {
 
     /// The token after somebody was faster on one of its entries: mostly they have opened it.
     async fn again(&self, token: &Resolved) -> Result<Arc<Resolved>, Error> {
-        let found = self.tokens.resolve_hash(&token.namespace, &token.hash).await;
+        let found = self.tokens.resolve_hash(&token.home.id, &token.hash).await;
         found.map_err(|error| if matches!(error, Error::Denied) { invalid() } else { error })
     }
 
@@ -246,7 +247,7 @@ impl Wrapping {
 
     /// A kept reply, with everything that stands for it in the store.
     async fn find(&self, token: &Resolved) -> Result<Kept, Error> {
-        let (namespace, hash) = (token.namespace.as_str(), token.hash.as_str());
+        let (namespace, hash) = (token.home.id.as_str(), token.hash.as_str());
         let expires = token.state.expires.unwrap_or_default();
         let beside = [
             keys::token_uses(namespace, hash)?,

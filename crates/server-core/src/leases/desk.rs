@@ -28,7 +28,7 @@ const INTENTS_MAX: usize = 16;
 
 /// Whom a lease goes with.
 pub(crate) struct Holder {
-    /// The storage name of the token whose revocation takes it along; none for a batch token that hangs on nothing.
+    /// The storage name of the token, with its namespace if that is another, whose revocation takes it along; none for a batch token that hangs on nothing.
     pub(crate) token: Option<String>,
     /// The liveness that making a lease expects.
     pub(crate) liveness: (Key, Revision),
@@ -205,10 +205,10 @@ impl Desk {
             }
             None => {
                 changes.create(place.key()?, encode(entry)?);
-                let index = encode(&place.index())?;
-                changes.create(keys::mount_lease(ns, &entry.mount, &place.hash)?, index.clone());
+                changes.create(keys::mount_lease(ns, &entry.mount, &place.hash)?, encode(&place.index())?);
                 if let Some(token) = &entry.token {
-                    changes.create(keys::token_lease(ns, token, &place.hash)?, index);
+                    let (line, index) = place.token_line(token)?;
+                    changes.create(line, encode(&index)?);
                 }
             }
         }

@@ -49,7 +49,7 @@ impl Leases {
         // A mount that is being removed takes its leases along.
         let mount = self.mounts.load(&place.ns, &entry.mount).await?;
         let mount = mount.ok_or_else(|| Error::invalid("lease not found"))?;
-        let context = self.mounts.work_context(&place.ns, &mount);
+        let context = self.mounts.work_context(&place.ns, &mount).await?;
         let limits = mount.engine.limits(&context, entry.held(entry.expires)).await?;
         let limits = limits.unwrap_or_else(|| entry.limits());
         let now = self.now_nanos();

@@ -119,7 +119,7 @@ impl Leases {
     }
 
     pub(super) async fn call_at(&self, ns: &str, mount: &LiveMount, held: Held, is_granted: bool) -> Result<(), Error> {
-        let context = self.mounts.work_context(ns, mount);
+        let context = self.mounts.work_context(ns, mount).await?;
         let call = async {
             match is_granted {
                 true => mount.engine.revoke(&context, held).await,
@@ -174,7 +174,7 @@ impl Leases {
         let entry = &found.value;
         let mut beside = vec![keys::mount_lease(&place.ns, &entry.mount, &place.hash)?];
         if let Some(token) = &entry.token {
-            beside.push(keys::token_lease(&place.ns, token, &place.hash)?);
+            beside.push(place.token_line(token)?.0);
         }
         if let Some(line) = entry.line {
             beside.push(place.line(&entry.mount, line)?);
@@ -263,7 +263,7 @@ impl<'s> Marking<'s> {
         let entry = &mut found.value;
         let token = entry.token.take();
         if let Some(token) = &token {
-            self.gone.push(keys::token_lease(&place.ns, token, &place.hash)?);
+            self.gone.push(place.token_line(token)?.0);
         }
         match entry.state {
             State::Revoking if token.is_none() => return Ok(()),

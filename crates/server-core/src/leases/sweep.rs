@@ -270,9 +270,9 @@ async fn lines_to_leases(
 ) -> Result<(Vec<Known>, Vec<(Key, Revision)>), Error> {
     let mut places = Vec::with_capacity(lines.len());
     for (key, opened) in lines {
-        let path = decode::<IndexEntry>(&key, &opened)?.value.path;
+        let index = decode::<IndexEntry>(&key, &opened)?.value;
         let Some(hash) = last(&key) else { continue };
-        places.push((Place { ns: ns.to_owned(), path, hash }, key, opened.revision));
+        places.push((index.place(ns, hash), key, opened.revision));
     }
     let keys = places.iter().map(|(place, ..)| place.key()).collect::<Result<Vec<_>, _>>()?;
     let found = store.get_list(&keys).await?;

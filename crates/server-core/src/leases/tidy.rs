@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::entry::State;
 use super::revoke::Known;
 use super::sweep::{known, last};
-use super::{IndexEntry, Leases, Place};
+use super::{IndexEntry, Leases};
 use crate::keys;
 use crate::store::{Lost, decode, encode};
 
@@ -105,9 +105,9 @@ impl Leases {
     }
 
     async fn tidy_line(&self, ns: &str, key: Key, opened: &barrier::Opened) -> Result<bool, Error> {
-        let path = decode::<IndexEntry>(&key, opened)?.value.path;
+        let index = decode::<IndexEntry>(&key, opened)?.value;
         let Some(hash) = last(&key) else { return Ok(false) };
-        let lease = Place { ns: ns.to_owned(), path, hash }.key()?;
+        let lease = index.place(ns, hash).key()?;
         if self.store.revisions_of([lease.clone()]).await? != [None] {
             return Ok(false);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use barrier::Changes;
 use env::Env;
 use framework::view::{COMMIT_TRIES, to_stored};
-use framework::{Error, Kind};
+use framework::{Error, Kind, Namespace};
 use storage::{Expectation, Key, KeyRange};
 
 use super::entry::{AtEntry, LiveEntry, LiveState, Settings, Tuning};
@@ -49,18 +49,16 @@ pub(super) struct Parts {
 
 impl Mounts {
     /// Mounts an engine.
-    pub(crate) async fn enable(&self, ns: &str, mut new: NewMount) -> Result<(), Error> {
+    pub(crate) async fn enable(&self, namespace: &Namespace, mut new: NewMount) -> Result<(), Error> {
+        let ns = namespace.id.as_str();
         new.path = parse_path(&new.path)?;
         self.check_type(&mut new)?;
         check_reserved(new.kind, &new.path)?;
         for _ in 0..COMMIT_TRIES {
-            self.check_free(ns, new.kind, &new.path).await?;
+            self.check_free(namespace, new.kind, &new.path).await?;
             let parts = parts(&self.env, ns, &new)?;
             let mut changes = self.epoch_change(ns).await?;
-            changes.expect(Expectation::NoneIn(KeyRange::prefix(&parts.at.0)));
-            for above in above(&new.path) {
-                changes.expect(Expectation::Absent(keys::mount_at(ns, new.kind, &above)?));
-            }
+            expect_free(&mut changes, namespace, new.kind, &new.path)?;
             changes.put(parts.at.0, parts.at.1);
             for (key, value) in parts.fresh {
                 changes.put_fresh(key, value);
@@ -185,7 +183,14 @@ impl Mounts {
 
     /// Says which mount is in the way, if one is. What really keeps mounts from nesting are the expectations of the
     /// commit; this gives the error its text.
-    pub(super) async fn check_free(&self, ns: &str, kind: Kind, path: &str) -> Result<(), Error> {
+    pub(super) async fn check_free(&self, namespace: &Namespace, kind: Kind, path: &str) -> Result<(), Error> {
+        let ns = namespace.id.as_str();
+        if let Some(key) = namespace_in_the_way(namespace, kind, path)?
+            && self.store.revisions_of([key]).await? != [None]
+        {
+            let first = path.split('/').next().unwrap_or_default();
+            return Err(Error::Invalid(format!("path is already in use at {first}/: a namespace").into()));
+        }
         let mut same_or_above = above(path);
         same_or_above.push(path.to_owned());
         let keys = same_or_above.iter().map(|at| keys::mount_at(ns, kind, at)).collect::<Result<Vec<_>, _>>()?;
@@ -309,6 +314,26 @@ pub(super) fn check_reserved(kind: Kind, path: &str) -> Result<(), Error> {
         }
         None => Ok(()),
     }
+}
+
+/// Expects that nothing is in the way of a mount: none at, above or below its path, and no namespace. A path leads to the
+/// one or to the other, never to both.
+pub(super) fn expect_free(changes: &mut Changes, namespace: &Namespace, kind: Kind, path: &str) -> Result<(), Error> {
+    let ns = namespace.id.as_str();
+    changes.expect(Expectation::NoneIn(KeyRange::prefix(&keys::mount_at(ns, kind, path)?)));
+    for above in above(path) {
+        changes.expect(Expectation::Absent(keys::mount_at(ns, kind, &above)?));
+    }
+    if let Some(key) = namespace_in_the_way(namespace, kind, path)? {
+        changes.expect(Expectation::Absent(key));
+    }
+    Ok(())
+}
+
+/// Where the namespace would be that takes a path of secrets engines away; auth methods are never in the way of one.
+fn namespace_in_the_way(namespace: &Namespace, kind: Kind, path: &str) -> Result<Option<Key>, Error> {
+    let Some((first, _)) = path.split_once('/').filter(|_| kind == Kind::Secrets) else { return Ok(None) };
+    keys::namespace_at(&[namespace.path.as_str(), first, "/"].concat()).map(Some)
 }
 
 /// The paths above a mount path: `a/b/c/` gives `a/` and `a/b/`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use framework::context::{Caller, Connection, Headers};
-use framework::{Context, Due, Error, Namespace};
+use framework::{Context, Due, Error};
 
 use super::{LiveMount, Mounts};
 use crate::due::{Line, Owner, drop_line};
@@ -33,19 +33,19 @@ impl Owner for EngineWork {
         let [stored] = mounts.store.get_all([line.key.clone()]).await?;
         // Another node was faster.
         let Some(stored) = stored.filter(|stored| stored.revision == line.revision) else { return Ok(()) };
-        let context = mounts.work_context(&line.namespace, &mount);
+        let context = mounts.work_context(&line.namespace, &mount).await?;
         mount.engine.due(&context, Due::new(line.key, line.revision, stored.value)).await
     }
 }
 
 impl Mounts {
     /// What an engine is given for work that nobody has asked for.
-    pub(crate) fn work_context(&self, ns: &str, mount: &LiveMount) -> Context {
-        Context {
+    pub(crate) async fn work_context(&self, ns: &str, mount: &LiveMount) -> Result<Context, Error> {
+        Ok(Context {
             view: mount.view(),
             env: self.env.clone(),
             mount: Arc::clone(&mount.mount),
-            namespace: Arc::new(Namespace { id: ns.to_owned(), path: String::new() }),
+            namespace: self.namespaces.of_work(ns).await?,
             caller: Caller::default(),
             connection: Arc::new(Connection::default()),
             wrap_ttl: None,
@@ -53,7 +53,7 @@ impl Mounts {
             request_id: self.env.uuid(),
             path: String::new(),
             intents: None,
-        }
+        })
     }
 }
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use barrier::Changes;
 use framework::view::{COMMIT_TRIES, to_stored};
-use framework::{Error, Kind};
+use framework::{Error, Kind, Namespace};
 use serde::{Deserialize, Serialize};
-use storage::{Expectation, KeyRange};
+use storage::Expectation;
 
 use super::Mounts;
-use super::change::{above, check_reserved, is_permanent, parse_path, prefix};
+use super::change::{check_reserved, expect_free, is_permanent, parse_path, prefix};
 use super::entry::{AtEntry, LiveEntry, LiveState, Settings};
 use crate::due::{Line, Owner};
 use crate::keys;
@@ -49,11 +49,12 @@ pub(crate) struct Statuses(Store);
 
 impl Mounts {
     /// Moves the mount at `from` to `to`; gives the id under which [`remounted`](Self::remounted) tells of it.
-    pub(crate) async fn remount(&self, ns: &str, from: &str, to: &str) -> Result<String, Error> {
+    pub(crate) async fn remount(&self, namespace: &Namespace, from: &str, to: &str) -> Result<String, Error> {
         let (from, to) = places(from, to)?;
+        self.check_same_namespace(namespace, &from, &to).await?;
         let id = self.env.uuid();
         for _ in 0..COMMIT_TRIES {
-            let changes = self.move_changes(ns, &from, &to, &id).await?;
+            let changes = self.move_changes(namespace, &from, &to, &id).await?;
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(id),
                 Err(Lost::Race(_)) => {}
@@ -69,7 +70,21 @@ impl Mounts {
         Ok(found.map(|found| found.value))
     }
 
-    async fn move_changes(&self, ns: &str, from: &Place, to: &Place, id: &str) -> Result<Changes, Error> {
+    /// A mount's entries are keyed by its namespace, so a move to another one would be a copy of all of them.
+    async fn check_same_namespace(&self, namespace: &Namespace, from: &Place, to: &Place) -> Result<(), Error> {
+        let here = self.namespaces.named(&namespace.path).await?;
+        for place in [from, to] {
+            let (at, _) = self.namespaces.below(&here, &place.path).await?;
+            if at.namespace.id != namespace.id {
+                let text = format!("cannot remount \"{from}\" to \"{to}\": a mount stays in its namespace");
+                return Err(Error::Invalid(text.into()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn move_changes(&self, namespace: &Namespace, from: &Place, to: &Place, id: &str) -> Result<Changes, Error> {
+        let ns = namespace.id.as_str();
         let missing = || Error::Invalid(format!("no matching mount at \"{from}\"").into());
         let from_key = keys::mount_at(ns, from.kind, &from.path)?;
         let at = self.store.get::<AtEntry>(&from_key).await?.ok_or_else(missing)?;
@@ -85,15 +100,12 @@ impl Mounts {
         if is_permanent(&settings.value.engine_type) {
             return Err(Error::Invalid(format!("cannot remount \"{from}\"").into()));
         }
-        self.check_free(ns, to.kind, &to.path).await?;
+        self.check_free(namespace, to.kind, &to.path).await?;
         let mut changes = self.epoch_change(ns).await?;
         changes.expect(Expectation::At(live_key, live.revision));
         changes.delete(from_key, at.revision);
         let to_key = keys::mount_at(ns, to.kind, &to.path)?;
-        changes.expect(Expectation::NoneIn(KeyRange::prefix(&to_key)));
-        for above in above(&to.path) {
-            changes.expect(Expectation::Absent(keys::mount_at(ns, to.kind, &above)?));
-        }
+        expect_free(&mut changes, namespace, to.kind, &to.path)?;
         let moved_uuid = uuid.clone();
         changes.put(to_key, encode(&AtEntry { v: 1, uuid })?);
         let moved = Settings { path: to.path.clone(), ..settings.value };

@@ -2,15 +2,18 @@
 
 use async_trait::async_trait;
 use barrier::Changes;
-use framework::Error;
-use storage::{KeyRange, WRITES_MAX};
+use framework::view::to_stored;
+use framework::{Error, Kind};
+use storage::{Key, KeyRange, Revision, WRITES_MAX};
 
 use super::Mounts;
 use super::change::DUE_KIND;
-use super::entry::{LiveEntry, LiveState};
+use super::entry::{LiveEntry, LiveState, Settings};
 use crate::due::{Line, Look, Owner};
 use crate::keys;
-use crate::store::Lost;
+use crate::leases::sweep::Sweep;
+use crate::store::{Lost, encode};
+use crate::tokens::logins::Ending;
 
 /// How many pages one turn removes, so that a large mount does not keep everything else waiting.
 const PAGES_MAX: usize = 50;
@@ -68,6 +71,50 @@ impl Owner for Mounts {
         changes.delete(line.key, line.revision);
         match self.store.commit(changes).await {
             Ok(_) | Err(Lost::Race(_)) => Ok(Look::Worked),
+            Err(Lost::Failed(error)) => Err(error),
+        }
+    }
+}
+
+impl Mounts {
+    /// Marks all mounts of a deleted namespace for removal: from then on nothing is added in any of them, their leases are
+    /// taken back, and their data goes, as when each is disabled. Whether none is left.
+    pub(crate) async fn remove_all(&self, ns: &str) -> Result<bool, Error> {
+        let prefix = keys::all_of(ns, "mount-live")?;
+        let (mut range, mut is_empty) = (KeyRange::prefix(&prefix), true);
+        loop {
+            let (page, next) = self.store.keys(range.clone(), WRITES_MAX).await?;
+            for (key, revision) in page {
+                is_empty = false;
+                let uuid = key.as_bytes().get(prefix.as_bytes().len()..).unwrap_or_default();
+                self.mark(ns, &String::from_utf8_lossy(uuid), &key, revision).await?;
+            }
+            match next {
+                Some(next) => range.start = next,
+                None => return Ok(is_empty),
+            }
+        }
+    }
+
+    /// Marks a mount, unless it is marked. A race is with somebody who does the same, or with an upgrade: look again.
+    async fn mark(&self, ns: &str, uuid: &str, key: &Key, revision: Revision) -> Result<(), Error> {
+        let live = self.store.get::<LiveEntry>(key).await;
+        if matches!(&live, Ok(Some(live)) if live.value.state == LiveState::Removing) {
+            return Ok(());
+        }
+        let settings = self.store.get::<Settings>(&keys::mount(ns, uuid)?).await?;
+        let settings = settings.map(|found| Box::new(found.value));
+        let is_auth = settings.as_ref().is_none_or(|settings| settings.kind() == Kind::Auth);
+        let mut changes = Changes::new();
+        changes.replace(key.clone(), revision, encode(&LiveEntry { v: 1, state: LiveState::Removing, settings })?);
+        let now = to_stored(self.env.now().into());
+        changes.create(keys::due(now, ns, DUE_KIND, uuid)?, Vec::new());
+        changes.create(Sweep::Mount(uuid.to_owned()).line(ns, now)?, Vec::new());
+        if is_auth {
+            changes.create(Ending::Removed(uuid.to_owned()).line(ns, now)?, Vec::new());
+        }
+        match self.store.commit(changes).await {
+            Ok(_) | Err(Lost::Race(_)) => Ok(()),
             Err(Lost::Failed(error)) => Err(error),
         }
     }

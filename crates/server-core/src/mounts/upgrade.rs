@@ -118,7 +118,7 @@ impl Owner for Upgrades {
         };
         let mut settings = found.value;
         let engine = mounts.make(&settings.engine_type, &settings.options)?;
-        let context = mounts.work_context(ns, &mount);
+        let context = mounts.work_context(ns, &mount).await?;
         let mut parts = 0;
         while !engine.upgrade(&context).await? {
             parts += 1;

@@ -13,7 +13,7 @@ use framework::view::from_stored;
 use framework::{Access, Error, Kind, Operation, Request};
 use serde_json::{Map, Value};
 
-use super::{Done, Pipeline, Target};
+use super::{Destination, Done, Pipeline};
 use crate::audit_log::Active;
 use crate::mounts::LiveMount;
 use crate::tokens::Resolved;
@@ -51,7 +51,7 @@ pub(super) struct Seen<'s> {
     /// With create told from update, if that is known.
     pub(super) operation: Operation,
     pub(super) data: &'s Map<String, Value>,
-    pub(super) target: Option<&'s Target<'s>>,
+    pub(super) to: Option<&'s Destination<'s>>,
     pub(super) token: Option<&'s Resolved>,
 }
 
@@ -85,7 +85,7 @@ impl Pipeline {
         });
         let receipt = Device::submit(records);
         self.unless_refused(receipt, &active, REQUEST_REFUSED).await?;
-        let mount = seen.target.and_then(|target| target.mount.clone());
+        let mount = seen.to.and_then(|to| to.target.as_ref()?.mount.clone());
         *trail = Trail::Recorded(Recorded { active, abouts, operation: seen.operation, mount });
         Ok(())
     }
@@ -99,7 +99,7 @@ impl Pipeline {
         result: Result<Done, Error>,
     ) -> Result<Done, Error> {
         if let (Trail::Begun, Err(error)) = (&trail, &result) {
-            let seen = Seen { request, operation: request.operation, data, target: None, token: None };
+            let seen = Seen { request, operation: request.operation, data, to: None, token: None };
             self.record_request(&mut trail, &seen, Some(error)).await?;
         }
         let Trail::Recorded(recorded) = trail else { return result };
@@ -139,18 +139,18 @@ fn describe(active: &Active, seen: &Seen<'_>, error: Option<&Error>) -> Vec<Abou
         }
         None => Vec::new(),
     };
-    let mount = seen.target.and_then(|target| target.mount.as_deref());
+    let mount = seen.to.and_then(|to| to.target.as_ref()?.mount.as_deref());
     let place = mount.map(place);
     let caller = seen.token.map(|token| caller(token, error));
     let about = record::Request {
         id: &request.id,
         operation: seen.operation,
-        path: &request.path,
+        path: seen.to.map_or(request.path.as_str(), |to| to.path),
         token: request.token.as_ref().map_or("", |token| token.expose()),
         data: seen.data,
         remote: request.connection.remote,
         wrap_ttl: request.wrap_ttl,
-        namespace: seen.target.map(|target| target.namespace.as_ref()),
+        namespace: seen.to.map(|to| to.place.namespace.as_ref()),
         headers: &headers,
         place: place.as_ref(),
         caller: caller.as_ref(),

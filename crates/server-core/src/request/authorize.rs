@@ -8,7 +8,7 @@ use framework::{Access, Error, Judge, Operation, Request};
 use policy::{Acl, Decision, Question};
 use serde_json::{Map, Value};
 
-use super::Target;
+use super::Destination;
 use crate::tokens::Resolved;
 
 /// What somebody wants to do, with the path as rules are compared with it.
@@ -87,14 +87,18 @@ pub(crate) fn judge<'r>(acl: &'r Acl, wish: &'r Wish<'r>, access: Option<Access>
 pub(super) fn check(
     request: &Request,
     operation: Operation,
-    target: Option<&Target<'_>>,
+    to: &Destination<'_>,
     token: Option<&Resolved>,
     data: &Map<String, Value>,
 ) -> Result<bool, Error> {
     let token = token.ok_or(Error::Denied)?;
-    let folded = target.and_then(|target| target.folded.as_deref());
-    let wish = Wish::new(&request.path, operation).with(data, request.wrap_ttl).meant(folded);
-    let access = target.and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
+    // One of a wrapped reply has come to open it, and its policy is of its own namespace.
+    let namespace = if token.entry.is_wrapping() { &token.home } else { &to.place.namespace };
+    let path = namespace.full_path(to.path);
+    let folded = to.target.as_ref().and_then(|target| target.folded.as_deref());
+    let folded = folded.map(|folded| namespace.full_path(folded));
+    let wish = Wish::new(&path, operation).with(data, request.wrap_ttl).meant(folded.as_deref());
+    let access = to.target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
     let verdict = judge(&token.acl, &wish, access);
     if verdict.is_allowed() { Ok(verdict.decision.sudo) } else { Err(Error::Denied) }
 }

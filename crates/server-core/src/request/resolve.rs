@@ -5,9 +5,10 @@ use std::sync::Arc;
 use framework::engine::Route;
 use framework::{Error, Operation, Request, View};
 
-use super::{Pipeline, Target, root_namespace};
+use super::{Destination, Pipeline, Target};
 use crate::keys;
 use crate::mounts::{LiveMount, Mounts};
+use crate::namespaces::Place;
 use crate::tokens::Resolved;
 use crate::tokens::kind::Kind;
 
@@ -15,21 +16,45 @@ use crate::tokens::kind::Kind;
 const SYSTEM: &str = "sys/";
 
 /// The mount that a path leads to, the path behind the mount path, and the row of the engine.
-type Lead<'p> = (Arc<LiveMount>, &'p str, Result<Route, Error>);
+type Found<'p> = (Arc<LiveMount>, &'p str, Result<Route, Error>);
 
-/// Where a path of an unsealed server leads; `None` when nothing is mounted there.
+/// Where a path leads.
+pub(crate) struct Lead<'p> {
+    pub(crate) place: Arc<Place>,
+    /// What of the path is behind the namespaces that it names.
+    pub(crate) path: &'p str,
+    /// `None` when nothing is mounted there.
+    pub(crate) found: Option<Found<'p>>,
+}
+
+/// Where a path of an unsealed server leads from a namespace. It may begin with the names of further ones. No mount can
+/// have such a name, so that what is mounted is looked for first, and a request that names none pays for none.
 pub(crate) async fn lead<'p>(
     mounts: &Mounts,
-    ns: &str,
+    from: Arc<Place>,
     operation: Operation,
     path: &'p str,
-) -> Result<Option<Lead<'p>>, Error> {
-    let Some((mount, path)) = mounts.find(ns, path).await? else { return Ok(None) };
-    let route = mount.engine.route(operation, path).map_err(|error| match error {
-        Error::Unrouted(_) => Error::Unrouted("unsupported path".into()),
-        error => error,
+) -> Result<Lead<'p>, Error> {
+    if !from.exists {
+        return Ok(Lead { place: from, path, found: None });
+    }
+    let (mut place, mut path) = (from, path);
+    let mut found = mounts.find(&place.namespace.id, path).await?;
+    if found.is_none() {
+        let (below, behind) = mounts.namespaces.below(&place, path).await?;
+        if behind.len() < path.len() {
+            found = mounts.find(&below.namespace.id, behind).await?;
+            (place, path) = (below, behind);
+        }
+    }
+    let found = found.map(|(mount, behind)| {
+        let route = mount.engine.route(operation, behind).map_err(|error| match error {
+            Error::Unrouted(_) => Error::Unrouted("unsupported path".into()),
+            error => error,
+        });
+        (mount, behind, route)
     });
-    Ok(Some((mount, path, route)))
+    Ok(Lead { place, path, found })
 }
 
 /// The whole path that is really meant, if what is behind the mount path came in another spelling.
@@ -39,44 +64,47 @@ pub(crate) fn folded(path: &str, behind: &str, route: &Route) -> Option<String> 
 }
 
 impl Pipeline {
-    /// Where the request leads; `None` when nothing is mounted there.
+    /// Where the request leads.
     ///
     /// While sealed, only the rows of `sys/` that say so are answered; everything else is [`Error::Sealed`]. They are
     /// about the node, so a namespace makes no difference to them: probes send what their environment has set.
-    pub(super) async fn resolve<'r>(&self, request: &'r Request) -> Result<Option<Target<'r>>, Error> {
+    pub(super) async fn resolve<'r>(&self, request: &'r Request) -> Result<Destination<'r>, Error> {
         let is_sealed = self.store.barrier().is_sealed();
-        if let Some(path) = request.path.strip_prefix(SYSTEM)
-            && let Some(engine) = self.mounts.fixed("system")
-        {
-            let route = engine.route(request.operation, path);
-            if matches!(&route, Ok(route) if route.access.works_while_sealed) {
-                return Ok(Some(Target {
-                    namespace: root_namespace(),
-                    mount: None,
-                    engine,
-                    path,
-                    route,
-                    folded: None,
-                }));
-            }
+        let fixed = |place, path: &'r str| {
+            let behind = path.strip_prefix(SYSTEM)?;
+            let engine = self.mounts.fixed("system")?;
+            let route = engine.route(request.operation, behind);
+            Some(Destination {
+                place,
+                path,
+                target: Some(Target { mount: None, engine, path: behind, route, folded: None }),
+            })
+        };
+        let node = fixed(self.mounts.namespaces.root(), &request.path);
+        if let Some(node) = node.filter(|node| node.access().works_while_sealed) {
+            return Ok(node);
         }
         if is_sealed {
             return Err(Error::Sealed);
         }
-        let namespace = request.namespace.trim_matches('/');
-        if !namespace.is_empty() && namespace != keys::ROOT_NAMESPACE {
-            // Whether a namespace exists is told to nobody who has no rights there.
-            return Err(Error::Denied);
+        let from = self.mounts.namespaces.named(&request.namespace).await?;
+        let Lead { place, path, found } = lead(&self.mounts, from, request.operation, &request.path).await?;
+        if !place.exists {
+            // What asks for no token, or opens a reply, tells strangers as little here as in a namespace that exists.
+            let open = fixed(Arc::clone(&place), path).filter(|to| {
+                let access = to.access();
+                access.is_unauthenticated || access.takes_wrapping_token
+            });
+            return Ok(open.unwrap_or(Destination { place, path, target: None }));
         }
-        let found = lead(&self.mounts, keys::ROOT_NAMESPACE, request.operation, &request.path).await?;
-        Ok(found.map(|(mount, path, route)| Target {
-            namespace: root_namespace(),
+        let target = found.map(|(mount, behind, route)| Target {
             engine: Arc::clone(&mount.engine),
             mount: Some(mount),
-            path,
-            folded: route.as_ref().ok().and_then(|route| folded(&request.path, path, route)),
+            path: behind,
+            folded: route.as_ref().ok().and_then(|route| folded(path, behind, route)),
             route,
-        }))
+        });
+        Ok(Destination { place, path, target })
     }
 
     /// Whether the row of `sys/` that a path leads to says so. Looks at nothing but that table.
@@ -90,7 +118,7 @@ impl Pipeline {
     pub(super) fn view(&self, target: &Target<'_>, token: Option<&Resolved>) -> View {
         match (&target.mount, token) {
             (Some(mount), Some(token)) if mount.settings.engine_type == "cubbyhole" => {
-                let prefix = keys::cubbyhole(&token.namespace, &token.hash);
+                let prefix = keys::cubbyhole(&token.home.id, &token.hash);
                 View::new(self.store.barrier().clone(), prefix, vec![token.liveness.clone()])
             }
             (Some(mount), _) => mount.view(),

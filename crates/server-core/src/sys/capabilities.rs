@@ -56,21 +56,20 @@ fields! {
 }
 
 async fn of_self(tokens: &Tokens, context: &Context, input: OfSelf) -> Result<Reply, Error> {
-    let token = context.caller.token.as_ref().ok_or(Error::Denied)?;
-    let token = tokens.resolve(&context.namespace.id, token.expose()).await?;
-    answer(&token, input.paths.or(input.path))
+    let token = tokens.caller(context).await?;
+    answer(&token, context, input.paths.or(input.path))
 }
 
 async fn of_token(tokens: &Tokens, context: &Context, input: OfToken) -> Result<Reply, Error> {
     if input.token.expose().is_empty() {
         return Err(Error::invalid("missing token"));
     }
-    let token = tokens.resolve(&context.namespace.id, input.token.expose()).await;
+    let token = tokens.resolve_in(&context.namespace, input.token.expose()).await;
     let token = token.map_err(|error| match error {
         Error::Denied => Error::invalid("invalid token"),
         error => error,
     })?;
-    answer(&token, input.paths.or(input.path))
+    answer(&token, context, input.paths.or(input.path))
 }
 
 async fn of_accessor(tokens: &Tokens, context: &Context, input: OfAccessor) -> Result<Reply, Error> {
@@ -85,10 +84,10 @@ async fn of_accessor(tokens: &Tokens, context: &Context, input: OfAccessor) -> R
         Error::Denied => unknown(),
         error => error,
     })?;
-    answer(&token, input.paths.or(input.path))
+    answer(&token, context, input.paths.or(input.path))
 }
 
-fn answer(token: &Resolved, paths: Option<Vec<String>>) -> Result<Reply, Error> {
+fn answer(token: &Resolved, context: &Context, paths: Option<Vec<String>>) -> Result<Reply, Error> {
     let paths = paths.unwrap_or_default();
     if paths.is_empty() {
         return Err(Error::invalid("paths must be supplied"));
@@ -98,7 +97,7 @@ fn answer(token: &Resolved, paths: Option<Vec<String>>) -> Result<Reply, Error> 
     }
     let mut data = Map::new();
     for path in &paths {
-        let capabilities = token.acl.capabilities(path.trim_start_matches('/'));
+        let capabilities = token.acl.capabilities(&context.namespace.full_path(path.trim_start_matches('/')));
         if paths.len() == 1 {
             data.insert("capabilities".to_owned(), json!(capabilities));
         }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::MountsPart;
 use super::mounts::show;
+use crate::keys;
 use crate::mounts::entry::Settings;
 use crate::request::section;
 use crate::tokens::Resolved;
@@ -29,9 +30,6 @@ pub(super) fn paths() -> Vec<Path<MountsPart>> {
             .param("path", Segment::Rest, "A path in the mount, or the mount path.")
             .unauthenticated()
             .read(read_mount, "Show the mount."),
-        Path::new("internal/ui/namespaces", "The namespaces that the caller may see, of which there are none.")
-            .unauthenticated()
-            .read(read_namespaces, "Show them."),
         Path::new("internal/ui/feature-flags", "What user interfaces must do otherwise than usual: nothing.")
             .while_sealed()
             .root_only()
@@ -68,7 +66,9 @@ async fn read_mounts(part: &MountsPart, context: &Context, _: Nothing) -> Result
     let mut seen = match part.token(context).await? {
         Some(token) => {
             let all = part.mounts.all(ns).await?;
-            let is_seen = |it: &Settings| it.is_listed() || token.acl.has_any_below(&full_path(it.kind(), &it.path));
+            let is_seen = |it: &Settings| {
+                it.is_listed() || token.acl.has_any_below(&context.namespace.full_path(&full_path(it.kind(), &it.path)))
+            };
             all.into_iter().filter(is_seen).map(|it| (it.kind(), show(&it), it.path)).collect::<Vec<_>>()
         }
         None => {
@@ -93,7 +93,7 @@ async fn read_mount(part: &MountsPart, context: &Context, input: At) -> Result<R
     let found = part.mounts.find(&context.namespace.id, &input.path).await?;
     let (mount, _) = found.ok_or_else(denied)?;
     let kind = mount.engine.kind();
-    if !token.acl.has_any_below(&full_path(kind, &mount.settings.path)) {
+    if !token.acl.has_any_below(&context.namespace.full_path(&full_path(kind, &mount.settings.path))) {
         return Err(denied());
     }
     let mut data = show(&mount.settings);
@@ -101,11 +101,6 @@ async fn read_mount(part: &MountsPart, context: &Context, input: At) -> Result<R
         data.insert("path".to_owned(), json!(mount.settings.path));
     }
     Ok(Reply::data(data))
-}
-
-/// Keys are left out when there is no namespace to show, as user interfaces expect.
-async fn read_namespaces(_: &MountsPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
-    Ok(Reply::data(json!({})))
 }
 
 async fn read_flags(_: &MountsPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
@@ -116,13 +111,20 @@ async fn read_openapi(part: &MountsPart, context: &Context, input: Openapi) -> R
     let token = part.token(context).await?;
     let is_seen = |it: &Settings| {
         let path = full_path(it.kind(), &it.path);
-        it.engine_type == "system" || token.as_ref().is_some_and(|token| token.acl.has_any_below(&path))
+        it.engine_type == "system"
+            || token.as_ref().is_some_and(|token| token.acl.has_any_below(&context.namespace.full_path(&path)))
     };
     let ns = context.namespace.id.as_str();
     // Nobody in particular sees the server's own endpoints alone, and must not make it look through all mounts.
     let mut seen = match &token {
-        Some(_) => part.mounts.all(ns).await?,
-        None => part.mounts.at(ns, Kind::Secrets, "sys/").await?.map(|it| it.settings.clone()).into_iter().collect(),
+        // Of a namespace that does not exist the same is told as of one in which the caller may see nothing.
+        Some(_) if !ns.is_empty() => part.mounts.all(ns).await?,
+        _ => vec![Settings {
+            kind: keys::kind_name(Kind::Secrets).to_owned(),
+            path: "sys/".to_owned(),
+            engine_type: "system".to_owned(),
+            ..Settings::default()
+        }],
     };
     seen.retain(is_seen);
     seen.sort_by(|a, b| (a.kind() == Kind::Auth, &a.path).cmp(&(b.kind() == Kind::Auth, &b.path)));
@@ -157,8 +159,7 @@ fn parameter<'a>(engine: &dyn Mounted, path: &'a str, name: &'a str) -> MountPat
 impl MountsPart {
     /// The caller's token, if it is a valid one.
     async fn token(&self, context: &Context) -> Result<Option<Arc<Resolved>>, Error> {
-        let Some(token) = &context.caller.token else { return Ok(None) };
-        match self.tokens.resolve(&context.namespace.id, token.expose()).await {
+        match self.tokens.caller(context).await {
             Ok(token) => Ok(Some(token)),
             Err(Error::Denied) => Ok(None),
             Err(error) => Err(error),

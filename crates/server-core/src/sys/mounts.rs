@@ -175,7 +175,7 @@ async fn enable(part: &MountsPart, context: &Context, kind: Kind, input: Enable)
         has_external_entropy_access: input.external_entropy_access,
         tuning: settings.tuning,
     };
-    part.mounts.enable(&context.namespace.id, new).await?;
+    part.mounts.enable(&context.namespace, new).await?;
     Ok(Reply::empty())
 }
 

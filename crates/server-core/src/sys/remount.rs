@@ -34,7 +34,7 @@ fields! {
 }
 
 async fn remount(part: &MountsPart, context: &Context, input: Remount) -> Result<Reply, Error> {
-    let id = part.mounts.remount(&context.namespace.id, &input.from, &input.to).await?;
+    let id = part.mounts.remount(&context.namespace, &input.from, &input.to).await?;
     let text = "Mount move is complete. Policies and clients that name the old path have to be changed by hand.";
     Ok(Reply::data(json!({ "migration_id": id })).mirrored().warn(text))
 }

@@ -72,5 +72,5 @@ async fn rewrap(wrapping: &Wrapping, context: &Context, input: ByToken) -> Resul
 async fn named(wrapping: &Wrapping, context: &Context, token: &Secret<String>) -> Result<Arc<Resolved>, Error> {
     let own = context.caller.token.as_ref();
     let text = if token.expose().is_empty() { own } else { Some(token) };
-    wrapping.resolve(&context.namespace.id, text.ok_or_else(invalid)?.expose()).await
+    wrapping.resolve(text.ok_or_else(invalid)?.expose()).await
 }

@@ -22,6 +22,7 @@ use storage::{Key, Revision};
 use super::create::{Created, NewToken, nanos};
 use super::entry::{State, TokenEntry, TokenState};
 use super::kind::Kind;
+use super::text::{parse_name, with_namespace};
 use super::{Resolved, Sources, Stored, Tokens};
 use crate::cidr::Cidr;
 use crate::keys;
@@ -67,7 +68,7 @@ pub(super) struct BatchEntry {
 /// The token that made it and that it ends with.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct Parent {
-    /// The storage name.
+    /// The storage name, with its namespace behind a dot if that is another one.
     pub(super) token: String,
     /// Random for each token, so that a later one with the same chosen text is not taken for the parent.
     pub(super) accessor: String,
@@ -85,7 +86,7 @@ pub(super) fn seal(key: &Subkey, nonce: &[u8; NONCE_BYTES], entry: &BatchEntry) 
     head[1..].copy_from_slice(&key.term.to_be_bytes());
     let mut sealed = [head.as_slice(), nonce].concat();
     XaesKey::new(key.key.expose()).seal(nonce, &[LABEL, &head].concat(), plaintext.expose(), &mut sealed);
-    let text = [PREFIX, &BASE64URL_NOPAD.encode(&sealed)].concat();
+    let text = with_namespace(&[PREFIX, &BASE64URL_NOPAD.encode(&sealed)].concat(), &entry.namespace);
     if text.len() > TEXT_BYTES_MAX {
         let length = text.len();
         let text = format!(
@@ -99,6 +100,8 @@ pub(super) fn seal(key: &Subkey, nonce: &[u8; NONCE_BYTES], entry: &BatchEntry) 
 /// What is sealed in a text; `None` for whatever this cluster did not seal.
 pub(super) async fn open(barrier: &Barrier, token: &str) -> Result<Option<BatchEntry>, Error> {
     let Some(text) = token.strip_prefix(PREFIX).filter(|_| token.len() <= TEXT_BYTES_MAX) else { return Ok(None) };
+    // What is behind the dot is only where to look: what counts is the namespace within.
+    let text = text.split_once('.').map_or(text, |(text, _)| text);
     let Ok(bytes) = BASE64URL_NOPAD.decode(text.as_bytes()) else { return Ok(None) };
     let Some((head, rest)) = bytes.split_first_chunk::<HEAD_BYTES>() else { return Ok(None) };
     let Some((nonce, sealed)) = rest.split_first_chunk::<NONCE_BYTES>() else { return Ok(None) };
@@ -160,9 +163,10 @@ impl Tokens {
     pub(super) async fn create_batch(&self, namespace: &str, new: NewToken) -> Result<Created, Error> {
         let parent = match &new.parent {
             None => None,
-            Some(hash) => {
-                let parent = self.live(namespace, hash).await?.ok_or(Error::Denied)?;
-                Some(Parent { token: hash.clone(), accessor: parent.entry.value.accessor })
+            Some(name) => {
+                let (above, hash) = parse_name(namespace, name);
+                let parent = self.live(above, hash).await?.ok_or(Error::Denied)?;
+                Some(Parent { token: name.clone(), accessor: parent.entry.value.accessor })
             }
         };
         let entry = BatchEntry {
@@ -189,21 +193,26 @@ impl Tokens {
     pub(super) async fn resolve_batch(&self, namespace: &str, token: &str) -> Result<Arc<Resolved>, Error> {
         let hash = self.hash(token)?;
         let entry = open(self.store.barrier(), token).await?.filter(|entry| entry.namespace == namespace);
+        let home = self.namespaces.home(namespace).await?;
         let anchor = match &entry {
             Some(entry) => self.anchor(namespace, entry).await?,
             None => None,
         };
-        let (Some(entry), Some(Anchor { liveness, expires, mut sources })) = (entry, anchor) else {
+        let (Some(entry), Some(home), Some(Anchor { liveness, expires, mut sources })) = (entry, home, anchor) else {
             self.resolved.remove(&hash);
             return Err(Error::Denied);
         };
+        if let Some((key, revision)) = home.source {
+            sources.add(key, Some(revision));
+        }
+        let home = home.namespace;
         let expires = entry.expires().min(expires.unwrap_or(i64::MAX));
         let entry = entry.into_entry();
         Ok(self.keep(Resolved {
-            namespace: namespace.to_owned(),
             hash,
             kind: Kind::Batch,
-            acl: self.compile(namespace, &entry, &mut sources).await?,
+            acl: self.compile(&home, &entry, &mut sources).await?,
+            home,
             entry,
             state: TokenState { v: 1, expires: Some(expires), renewed: None },
             liveness,
@@ -225,15 +234,16 @@ impl Tokens {
             sources.add(key.clone(), Some(revision));
             return Ok(Some(Anchor { liveness: (key, revision), expires: None, sources }));
         };
-        let stored = self.live(namespace, &parent.token).await?;
+        let (above, hash) = parse_name(namespace, &parent.token);
+        let stored = self.live(above, hash).await?;
         let stored = stored.filter(|it| it.entry.value.accessor == parent.accessor);
         let Some(Stored { entry, state }) = stored else { return Ok(None) };
-        if !self.comes_from(namespace, &entry.value.mount, &mut sources).await? {
+        if !self.comes_from(above, &entry.value.mount, &mut sources).await? {
             return Ok(None);
         }
-        let key = keys::token(namespace, &parent.token)?;
+        let key = keys::token(above, hash)?;
         sources.add(key.clone(), Some(entry.revision));
-        sources.add(keys::token_state(namespace, &parent.token)?, Some(state.revision));
+        sources.add(keys::token_state(above, hash)?, Some(state.revision));
         Ok(Some(Anchor { liveness: (key, entry.revision), expires: state.value.expires, sources }))
     }
 }

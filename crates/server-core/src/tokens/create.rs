@@ -12,6 +12,7 @@ use storage::{Expectation, Key, Revision};
 
 use super::entry::{AccessorEntry, State, TokenEntry, TokenState, TokenUses};
 use super::kind::Kind;
+use super::text::{named_from, parse_name, with_namespace};
 use super::{RANDOM_CHARACTERS, Tokens, generate};
 use crate::cidr::Cidr;
 use crate::cluster::Cluster;
@@ -46,7 +47,7 @@ pub(crate) struct NewToken {
     pub(crate) role: Option<RoleRef>,
     /// Networks from which alone it can be used; none for everywhere.
     pub(crate) bound_cidrs: Vec<Cidr>,
-    /// The storage name of the token that it hangs below; none for an orphan.
+    /// The storage name of the token that it hangs below, with its namespace if that is another; none for an orphan.
     pub(crate) parent: Option<String>,
     /// The liveness of the token that makes it, orphans too: what is revoked must not leave anything behind.
     pub(crate) maker: Option<(Key, Revision)>,
@@ -129,9 +130,10 @@ impl Tokens {
 
 /// The stored parts of a new token: seven entries at the most.
 pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Result<Parts, Error> {
-    let token = new.id.unwrap_or_else(|| generate(env));
+    let own = |id: Secret<String>| Secret::new(with_namespace(id.expose(), ns));
+    let token = new.id.map_or_else(|| generate(env, ns), own);
     let hash = cluster.token_hash(token.expose());
-    let accessor = env.base62(RANDOM_CHARACTERS);
+    let accessor = with_namespace(&env.base62(RANDOM_CHARACTERS), ns);
     let now = to_stored(env.now().into());
     let expires = (!new.ttl.is_zero()).then(|| now.saturating_add(nanos(new.ttl)));
     let entry = TokenEntry {
@@ -166,7 +168,8 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
         entries.push((keys::token_uses(ns, &hash)?, encode(&TokenUses { v: 1, left: entry.num_uses })?));
     }
     if let Some(parent) = &entry.parent {
-        entries.push((keys::token_child(ns, parent, &hash)?, Vec::new()));
+        let (above, parent) = parse_name(ns, parent);
+        entries.push((keys::token_child(above, parent, &named_from(above, ns, &hash))?, Vec::new()));
     }
     if !entry.mount.is_empty() {
         entries.push((keys::mount_token(ns, &entry.mount, &hash)?, Vec::new()));

@@ -105,13 +105,13 @@ impl TokenEntry {
         Duration::from_secs(self.period_secs)
     }
 
-    /// The compiled rules of these policies; missing ones allow nothing, templates without an identity neither.
-    pub(crate) fn compile(&self, sources: &[Source], now: SystemTime) -> Result<Acl, CompileError> {
+    /// The compiled rules of these policies, which are of the namespace with this path, by their paths from the root; missing ones allow nothing, templates without an identity neither.
+    pub(crate) fn compile(&self, namespace: &str, sources: &[Source], now: SystemTime) -> Result<Acl, CompileError> {
         if self.is_root() {
             return Acl::compile([("", &Policy::root())], now);
         }
         let policies = sources.iter().filter_map(|source| source.policy.as_deref());
-        Acl::compile(policies.map(|policy| ("", policy)), now)
+        Acl::compile(policies.map(|policy| (namespace, policy)), now)
     }
 }
 

@@ -144,7 +144,7 @@ impl Tokens {
             let name = key.as_bytes().get(folder.as_bytes().len()..).unwrap_or_default();
             let hash = String::from_utf8_lossy(name).into_owned();
             progress.after.clone_from(&hash);
-            let child = Child { hash, key, revision, parent: (live_key.clone(), live) };
+            let child = Child { name: hash, key, revision, parent: (live_key.clone(), live) };
             match self.end_login(ns, child, spared.as_deref()).await {
                 Ok(()) => {}
                 Err(Error::Sealed) => return Err(Error::Sealed),
@@ -162,7 +162,7 @@ impl Tokens {
     /// Ends a token that a line of its mount names, unless it was made below `spared`.
     async fn end_login(&self, ns: &str, login: Child, spared: Option<&str>) -> Result<(), Error> {
         if let Some(spared) = spared
-            && let Some(stored) = self.stored(ns, &login.hash).await?
+            && let Some(stored) = self.stored(ns, &login.name).await?
             && stored.entry.value.path.starts_with(spared)
         {
             return Ok(());

@@ -8,6 +8,7 @@ use super::batch::is_batch;
 use super::create::{NewToken, RoleRef};
 use super::roles::Role;
 use super::rules::{Create, CreateByRole, Maker, Orphan, child_display_name, kind};
+use super::text::{named_from, namespace_of};
 use crate::keys;
 use crate::policies::ROOT;
 use crate::store::Lost;
@@ -64,8 +65,9 @@ impl Tokens {
             return Err(Error::invalid("batch tokens cannot create more tokens").into());
         }
         let kind = kind(input, role)?;
-        let parent = self.live(ns, &context.caller.token_hash).await?.ok_or(Error::Denied)?;
-        let maker = Maker { parent: &parent, is_sudo: context.caller.is_sudo, orphan, role, kind };
+        let home = home(context)?;
+        let parent = self.live(home, &context.caller.token_hash).await?.ok_or(Error::Denied)?;
+        let maker = Maker { namespace: ns, home, parent: &parent, is_sudo: context.caller.is_sudo, orphan, role, kind };
         maker.check(input)?;
         let policies = maker.policies(input)?;
         let (ttl, mut warnings) = maker.ttl(context, input, &policies)?;
@@ -86,11 +88,12 @@ impl Tokens {
             explicit_max_ttl: maker.explicit_max_ttl(input),
             period: maker.period(input),
             is_renewable: input.renewable && role.is_none_or(|role| role.entry.is_renewable),
-            entity_id: if is_orphan { String::new() } else { parent.entry.value.entity_id.clone() },
+            // An entity is of one namespace.
+            entity_id: if is_orphan || home != ns { String::new() } else { parent.entry.value.entity_id.clone() },
             role: role.map(|role| RoleRef { name: role.name.clone(), key: role.key.clone(), revision: role.revision }),
             bound_cidrs: maker.bound_cidrs(input, ttl),
-            parent: (!is_orphan).then(|| context.caller.token_hash.clone()),
-            maker: Some((keys::token(ns, &context.caller.token_hash)?, parent.entry.revision)),
+            parent: (!is_orphan).then(|| named_from(ns, home, &context.caller.token_hash)),
+            maker: Some((keys::token(home, &context.caller.token_hash)?, parent.entry.revision)),
             login: None,
         };
         let mut reply = Reply::from(self.create(ns, new).await?.into_auth(ttl));
@@ -104,6 +107,12 @@ impl Tokens {
         let missing = named.iter().zip(found).filter(|(_, source)| source.policy.is_none());
         Ok(missing.map(|(name, _)| format!("Policy \"{name}\" does not exist")).collect())
     }
+}
+
+/// The namespace that the caller's token belongs to.
+pub(super) fn home(context: &Context) -> Result<&str, Error> {
+    let token = context.caller.token.as_ref().ok_or(Error::Denied)?;
+    namespace_of(token.expose()).ok_or(Error::Denied)
 }
 
 /// Whether the caller's token is a batch token, which has no entry of its own.

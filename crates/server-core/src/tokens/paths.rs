@@ -6,13 +6,13 @@ use std::time::Duration;
 use framework::input::Nothing;
 use framework::router::TableError;
 use framework::view::Listing;
-use framework::{Context, Engine, Error, Mounted, Path, Reply, fields};
+use framework::{Context, Engine, Error, Mounted, Namespace, Path, Reply, fields};
 use secret::Secret;
 
 use super::batch::{is_batch, own_state};
 use super::entry::{TokenEntry, TokenState};
 use super::kind::Kind;
-use super::making::is_from_batch;
+use super::making::{home, is_from_batch};
 use super::revoke::Children;
 use super::view::Shown;
 use super::{Limits, Resolved, Stored, Tokens, making, roles, tidy, view};
@@ -157,7 +157,7 @@ fn accessors() -> Path<Tokens> {
 
 /// Which token a lookup is about.
 struct Named<'t> {
-    ns: &'t str,
+    home: &'t Namespace,
     /// Its storage name.
     hash: &'t str,
     /// Its text, or empty for a lookup by accessor.
@@ -165,41 +165,42 @@ struct Named<'t> {
 }
 
 impl Tokens {
-    async fn lookup_reply(&self, context: &Context, hash: &str, id: &str) -> Result<Reply, Error> {
-        let ns = context.namespace.id.as_str();
+    async fn lookup_reply(&self, ns: &str, hash: &str, id: &str) -> Result<Reply, Error> {
         // What is kept of a token is of today: that of the caller need not be opened and decoded again.
         if let Some(token) = self.known(ns, hash).await? {
             let is_orphan = self.is_resolved_orphan(&token).await?;
-            return self.show(&token.entry, &token.state, Named { ns, hash, id }, is_orphan).await;
+            return self.show(&token.entry, &token.state, Named { home: &token.home, hash, id }, is_orphan).await;
         }
+        let home = self.namespaces.home(ns).await?.ok_or_else(bad_token)?.namespace;
         let Stored { entry, state } = self.live(ns, hash).await?.ok_or_else(bad_token)?;
         let is_orphan = self.is_orphan(ns, hash, &entry.value).await?;
-        self.show(&entry.value, &state.value, Named { ns, hash, id }, is_orphan).await
+        self.show(&entry.value, &state.value, Named { home: &home, hash, id }, is_orphan).await
     }
 
     async fn show(
         &self,
         entry: &TokenEntry,
         state: &TokenState,
-        Named { ns, hash, id }: Named<'_>,
+        Named { home, hash, id }: Named<'_>,
         is_orphan: bool,
     ) -> Result<Reply, Error> {
         let uses = match entry.num_uses {
             0 => 0,
-            _ => self.uses_left(ns, hash).await?,
+            _ => self.uses_left(&home.id, hash).await?,
         };
-        let shown = Shown { kind: Kind::Service, entry, state, id, is_orphan, uses };
+        let shown = Shown { namespace_path: &home.path, kind: Kind::Service, entry, state, id, is_orphan, uses };
         view::lookup(&shown, self.now_nanos())
     }
 
     /// The token of a text that came with the request, batch or not.
-    async fn lookup_text(&self, context: &Context, text: &Secret<String>) -> Result<Reply, Error> {
+    async fn lookup_text(&self, ns: &str, text: &Secret<String>) -> Result<Reply, Error> {
         let text = text.expose();
         if !is_batch(text) {
-            return self.lookup_reply(context, &self.hash(text)?, text).await;
+            return self.lookup_reply(ns, &self.hash(text)?, text).await;
         }
-        let token = self.batch(context, text).await?.ok_or_else(bad_token)?;
+        let token = self.batch(ns, text).await?.ok_or_else(bad_token)?;
         let shown = Shown {
+            namespace_path: &token.home.path,
             kind: Kind::Batch,
             entry: &token.entry,
             state: &own_state(&token.entry),
@@ -210,13 +211,13 @@ impl Tokens {
         view::lookup(&shown, self.now_nanos())
     }
 
-    /// The valid batch token of this text; `None` for any other text.
-    async fn batch(&self, context: &Context, text: &str) -> Result<Option<Arc<Resolved>>, Error> {
+    /// The valid batch token of this text in a namespace; `None` for any other text.
+    async fn batch(&self, ns: &str, text: &str) -> Result<Option<Arc<Resolved>>, Error> {
         if !is_batch(text) {
             return Ok(None);
         }
-        match self.resolve(&context.namespace.id, text).await {
-            Ok(token) => Ok(Some(token)),
+        match self.resolve(text).await {
+            Ok(token) => Ok(Some(token).filter(|token| token.home.id == ns)),
             Err(Error::Denied) => Ok(None),
             Err(error) => Err(error),
         }
@@ -239,11 +240,11 @@ async fn write_lookup(tokens: &Tokens, context: &Context, input: ByToken) -> Res
     if input.token.expose().is_empty() {
         return read_self(tokens, context, Nothing).await;
     }
-    tokens.lookup_text(context, &input.token).await
+    tokens.lookup_text(&context.namespace.id, &input.token).await
 }
 
 async fn read_self(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
-    tokens.lookup_text(context, own(context)?).await
+    tokens.lookup_text(home(context)?, own(context)?).await
 }
 
 /// The caller's own token.
@@ -253,7 +254,7 @@ fn own(context: &Context) -> Result<&Secret<String>, Error> {
 
 async fn write_lookup_accessor(tokens: &Tokens, context: &Context, input: ByAccessor) -> Result<Reply, Error> {
     let (hash, _) = tokens.named_by_accessor(context, &input.accessor).await?;
-    tokens.lookup_reply(context, &hash, "").await
+    tokens.lookup_reply(&context.namespace.id, &hash, "").await
 }
 
 async fn write_renew(tokens: &Tokens, context: &Context, input: RenewToken) -> Result<Reply, Error> {
@@ -261,19 +262,19 @@ async fn write_renew(tokens: &Tokens, context: &Context, input: RenewToken) -> R
     if text.is_empty() {
         return Err(Error::invalid("missing token ID"));
     }
-    if tokens.batch(context, text).await?.is_some() {
+    if tokens.batch(&context.namespace.id, text).await?.is_some() {
         return Err(no_renewal());
     }
     let hash = tokens.hash(text)?;
     tokens.live(&context.namespace.id, &hash).await?.ok_or_else(bad_token)?;
-    renewed(tokens, context, &hash, input.token, input.increment).await
+    renewed(tokens, context, &context.namespace.id, &hash, input.token, input.increment).await
 }
 
 async fn write_renew_self(tokens: &Tokens, context: &Context, input: RenewSelf) -> Result<Reply, Error> {
     if is_from_batch(context) {
         return Err(no_renewal());
     }
-    renewed(tokens, context, &context.caller.token_hash, own(context)?.clone(), input.increment).await
+    renewed(tokens, context, home(context)?, &context.caller.token_hash, own(context)?.clone(), input.increment).await
 }
 
 fn no_renewal() -> Error {
@@ -286,19 +287,20 @@ fn no_revocation() -> Error {
 
 async fn write_renew_accessor(tokens: &Tokens, context: &Context, input: RenewAccessor) -> Result<Reply, Error> {
     let (hash, _) = tokens.named_by_accessor(context, &input.accessor).await?;
-    renewed(tokens, context, &hash, Secret::new(String::new()), input.increment).await
+    renewed(tokens, context, &context.namespace.id, &hash, Secret::new(String::new()), input.increment).await
 }
 
 async fn renewed(
     tokens: &Tokens,
     context: &Context,
+    ns: &str,
     hash: &str,
     text: Secret<String>,
     increment: Duration,
 ) -> Result<Reply, Error> {
     let mount = &context.mount;
     let limits = Limits { default_lease_ttl: mount.default_lease_ttl, max_lease_ttl: mount.max_lease_ttl };
-    let renewed = tokens.renew(&context.namespace.id, hash, text, increment, limits).await?;
+    let renewed = tokens.renew(ns, hash, text, increment, limits).await?;
     let mut reply = Reply::from(renewed.auth);
     reply.warnings = renewed.warnings;
     Ok(reply)
@@ -321,7 +323,7 @@ async fn revoke_named(
     if token.expose().is_empty() {
         return Err(Error::invalid("missing token"));
     }
-    if tokens.batch(context, token.expose()).await?.is_some() {
+    if tokens.batch(&context.namespace.id, token.expose()).await?.is_some() {
         return Err(no_revocation());
     }
     let hash = tokens.hash(token.expose())?;
@@ -333,7 +335,7 @@ async fn write_revoke_self(tokens: &Tokens, context: &Context, _: Nothing) -> Re
     if is_from_batch(context) {
         return Err(no_revocation());
     }
-    tokens.revoke(&context.namespace.id, &context.caller.token_hash, Children::Revoke).await?;
+    tokens.revoke(home(context)?, &context.caller.token_hash, Children::Revoke).await?;
     Ok(Reply::empty())
 }
 

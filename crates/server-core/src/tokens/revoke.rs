@@ -15,6 +15,7 @@ use storage::{Expectation, Key, KeyRange, Revision, WRITES_MAX};
 
 use super::create::DUE_KIND;
 use super::entry::State;
+use super::text::{named_from, parse_name};
 use super::{Stored, Tokens};
 use crate::due::{Line, Owner};
 use crate::keys;
@@ -119,11 +120,13 @@ impl Tokens {
         Ok(End::Swept)
     }
 
-    /// Revokes a token as a child, if the line that says so is still there. False when it names no token.
+    /// Revokes a token as a child of one in this namespace, or of a mount there, if the line that says so is still there.
+    /// False when it names no token.
     pub(super) async fn revoke_child(&self, namespace: &str, child: &Child) -> Result<bool, Error> {
-        let is_marked = self.mark(namespace, &child.hash, &Cause::Below(child)).await?;
+        let (namespace, hash) = parse_name(namespace, &child.name);
+        let is_marked = self.mark(namespace, hash, &Cause::Below(child)).await?;
         if is_marked {
-            self.sweep(namespace, &child.hash).await?;
+            self.sweep(namespace, hash).await?;
         }
         Ok(is_marked)
     }
@@ -133,28 +136,29 @@ impl Tokens {
     /// A token of a chosen text can be made again as soon as the first one is gone. So every removal expects the entry
     /// that was read before it looked what hangs on it: what belongs to a later token of that text is never touched.
     pub(super) async fn sweep(&self, namespace: &str, hash: &str) -> Result<(), Error> {
-        let mut stack = vec![hash.to_owned()];
+        let mut stack = vec![Name::new(namespace, hash)];
         // What cannot be marked, because its entry is damaged, and what hangs on that.
         let mut stuck = BTreeSet::new();
         let mut failure = None;
         let mut races = 0;
         while let Some(top) = stack.last().cloned() {
-            let marked = self.stored(namespace, &top).await?.filter(|it| it.entry.value.state != State::Live);
+            let (namespace, hash) = (top.namespace.as_str(), top.hash.as_str());
+            let marked = self.stored(namespace, hash).await?.filter(|it| it.entry.value.state != State::Live);
             let Some(token) = marked else {
                 // Another sweep was faster; what has the same text now is another token.
                 stack.pop();
                 continue;
             };
-            let (key, revision) = (keys::token(namespace, &top)?, token.entry.revision);
+            let (key, revision) = (keys::token(namespace, hash)?, token.entry.revision);
             let liveness = Expectation::At(key.clone(), revision);
-            let children = self.children(namespace, &top, &(key, Some(revision)), &stuck).await?;
+            let children = self.children(&top, &(key, Some(revision)), &stuck).await?;
             let outcome = if children.is_empty() {
-                self.remove(namespace, &top, &token, liveness).await?
+                self.remove(namespace, hash, &token, liveness).await?
             } else if token.entry.value.state == State::Orphaning {
                 self.delete_all(children.into_iter().map(|child| (child.key, child.revision)), liveness).await?
             } else {
                 let mut below = Below { stack: &mut stack, stuck: &mut stuck, failure: &mut failure };
-                self.descend(namespace, &top, children, &mut below).await?
+                self.descend(&top, children, &mut below).await?
             };
             match outcome {
                 Outcome::Raced if races < COMMIT_TRIES => races += 1,
@@ -170,21 +174,16 @@ impl Tokens {
     }
 
     /// Marks a page of children; those that are marked are swept next.
-    async fn descend(
-        &self,
-        namespace: &str,
-        top: &str,
-        children: Vec<Child>,
-        below: &mut Below<'_>,
-    ) -> Result<Outcome, Error> {
+    async fn descend(&self, top: &Name, children: Vec<Child>, below: &mut Below<'_>) -> Result<Outcome, Error> {
         let mut has_moved = false;
         for child in children {
-            if below.stuck.contains(&child.hash) {
+            let name = child.named_from(&top.namespace);
+            if below.stuck.contains(&name) {
                 continue;
             }
             has_moved = true;
-            match self.mark(namespace, &child.hash, &Cause::Below(&child)).await {
-                Ok(true) => below.stack.push(child.hash),
+            match self.mark(&name.namespace, &name.hash, &Cause::Below(&child)).await {
+                Ok(true) => below.stack.push(name),
                 // A line without its token is left over from a removal elsewhere.
                 Ok(false) => {
                     let parent = child.parent();
@@ -193,7 +192,7 @@ impl Tokens {
                 Err(Error::Sealed) => return Err(Error::Sealed),
                 // One that fails must not save its siblings.
                 Err(error) => {
-                    below.stuck.insert(child.hash);
+                    below.stuck.insert(name);
                     below.failure.get_or_insert(error);
                 }
             }
@@ -201,7 +200,7 @@ impl Tokens {
         if has_moved {
             return Ok(Outcome::Moved);
         }
-        below.stuck.insert(top.to_owned());
+        below.stuck.insert(top.clone());
         Ok(Outcome::Done)
     }
 
@@ -209,21 +208,22 @@ impl Tokens {
     /// hangs on the token.
     async fn children(
         &self,
-        namespace: &str,
-        hash: &str,
+        parent_name: &Name,
         parent: &(Key, Option<Revision>),
-        stuck: &BTreeSet<String>,
+        stuck: &BTreeSet<Name>,
     ) -> Result<Vec<Child>, Error> {
+        let Name { namespace, hash } = parent_name;
         let prefix = keys::prefix(&format!("ns/{namespace}/token-child/{hash}/"))?;
         let mut range = KeyRange::prefix(&prefix);
         loop {
             let (page, next) = self.store.keys(range.clone(), WRITES_MAX - 1).await?;
             let children = page.into_iter().filter_map(|(key, revision)| {
-                let hash = std::str::from_utf8(key.as_bytes().get(prefix.as_bytes().len()..)?).ok()?.to_owned();
-                Some(Child { hash, key, revision, parent: parent.clone() })
+                let name = std::str::from_utf8(key.as_bytes().get(prefix.as_bytes().len()..)?).ok()?.to_owned();
+                Some(Child { name, key, revision, parent: parent.clone() })
             });
             let children: Vec<Child> = children.collect();
-            let is_stuck = !children.is_empty() && children.iter().all(|child| stuck.contains(&child.hash));
+            let is_stuck =
+                !children.is_empty() && children.iter().all(|child| stuck.contains(&child.named_from(namespace)));
             match next {
                 Some(next) if is_stuck && stuck.len() < STUCK_MAX => range.start = next,
                 _ => return Ok(children),
@@ -254,7 +254,8 @@ impl Tokens {
             keys::accessor(namespace, &self.identity.cluster()?.accessor_hash(&entry.value.accessor))?,
         ];
         if let Some(parent) = &entry.value.parent {
-            parts.push(keys::token_child(namespace, parent, hash)?);
+            let (above, parent) = parse_name(namespace, parent);
+            parts.push(keys::token_child(above, parent, &named_from(above, namespace, hash))?);
         }
         if !entry.value.mount.is_empty() {
             parts.push(keys::mount_token(namespace, &entry.value.mount, hash)?);
@@ -323,16 +324,30 @@ pub(super) enum Outcome {
     Raced,
 }
 
+/// A token in storage: a tree of tokens reaches into the namespaces below its own.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    namespace: String,
+    hash: String,
+}
+
+impl Name {
+    fn new(namespace: &str, hash: &str) -> Self {
+        Self { namespace: namespace.to_owned(), hash: hash.to_owned() }
+    }
+}
+
 /// Where a sweep puts what it finds below a token.
 struct Below<'s> {
-    stack: &'s mut Vec<String>,
-    stuck: &'s mut BTreeSet<String>,
+    stack: &'s mut Vec<Name>,
+    stuck: &'s mut BTreeSet<Name>,
     failure: &'s mut Option<Error>,
 }
 
 /// A line that says whose child a token is: another token's, or a mount's.
 pub(super) struct Child {
-    pub(super) hash: String,
+    /// Its hash, with its namespace behind a dot if that is not the parent's.
+    pub(super) name: String,
     pub(super) key: Key,
     pub(super) revision: Revision,
     /// The parent's entry when the line was found; none if it was not there.
@@ -340,6 +355,11 @@ pub(super) struct Child {
 }
 
 impl Child {
+    fn named_from(&self, namespace: &str) -> Name {
+        let (namespace, hash) = parse_name(namespace, &self.name);
+        Name::new(namespace, hash)
+    }
+
     fn is_among(&self, keys: &[Key]) -> bool {
         keys.contains(&self.key) || keys.contains(&self.parent.0)
     }

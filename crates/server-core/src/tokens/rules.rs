@@ -12,6 +12,7 @@ use super::kind::Kind;
 use super::roles::Role;
 use crate::cidr::Cidr;
 use crate::glob;
+use crate::keys::ROOT_NAMESPACE;
 use crate::policies::{DEFAULT, RESERVED, ROOT, sanitize_name};
 use crate::ttl::{self, Wish};
 
@@ -88,6 +89,10 @@ pub(super) enum Orphan {
 
 /// Who makes a token, and through what.
 pub(super) struct Maker<'m> {
+    /// Where the token is made.
+    pub(super) namespace: &'m str,
+    /// The namespace of the token that makes it: the same, or one above it.
+    pub(super) home: &'m str,
     pub(super) parent: &'m Stored,
     pub(super) is_sudo: bool,
     pub(super) orphan: Orphan,
@@ -217,6 +222,9 @@ impl Maker<'_> {
             return Err(Error::Invalid(format!("cannot assign policy \"{name}\"").into()));
         }
         if policies.iter().any(|name| name == ROOT) {
+            if self.namespace != ROOT_NAMESPACE {
+                return Err(Error::invalid("root tokens can be made in the root namespace only"));
+            }
             if !parent.is_root() {
                 return Err(Error::invalid("root tokens may not be created without parent token being root"));
             }
@@ -241,6 +249,9 @@ impl Maker<'_> {
     /// `sudo`. The same holds for `default`, which is added unless unwanted.
     fn subset(&self, asked: Vec<String>, no_default: bool) -> Result<Vec<String>, Error> {
         let parent = &self.parent.entry.value.policies;
+        if self.home != self.namespace {
+            return self.abroad(asked, no_default);
+        }
         if !self.is_sudo && asked.iter().any(|name| !parent.contains(name)) {
             return Err(Error::invalid("child policies must be subset of parent"));
         }
@@ -252,6 +263,22 @@ impl Maker<'_> {
             policies.push(DEFAULT.to_owned());
         }
         Ok(policies)
+    }
+
+    /// The policies of a token in a namespace below that of the token that makes it. The parent's names mean others there,
+    /// so that none can be inherited or compared: without `sudo` there is `default` alone.
+    fn abroad(&self, mut asked: Vec<String>, no_default: bool) -> Result<Vec<String>, Error> {
+        if asked.is_empty() {
+            let text = "policies must be named: those of the parent token are of another namespace";
+            return Err(Error::invalid(text));
+        }
+        if !self.is_sudo && asked.iter().any(|name| name != DEFAULT) {
+            return Err(Error::invalid("child policies must be subset of parent"));
+        }
+        if !no_default && !self.role.is_some_and(|role| role.entry.has_no_default_policy) {
+            asked.push(DEFAULT.to_owned());
+        }
+        Ok(asked)
     }
 
     /// How long the token lasts at first, with what the caller should know about it. Zero is for ever.

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::entry::{AccessorEntry, State};
 use super::revoke::{Child, End, Outcome};
+use super::text::parse_name;
 use super::{Stored, Tokens};
 use crate::keys;
 use crate::store::decode;
@@ -133,12 +134,13 @@ impl Tokens {
         while let Some(page) = pages.next(self).await? {
             for (key, revision, names) in page {
                 let Some((parent, child)) = names.split_once('/') else { continue };
-                let (parent, token) = (liveness(namespace, parent)?, keys::token(namespace, child)?);
+                let (below, hash) = parse_name(namespace, child);
+                let (parent, token) = (liveness(namespace, parent)?, keys::token(below, hash)?);
                 let [found, alive] = self.store.revisions_of([parent.clone(), token.clone()]).await?;
                 let outcome = if alive.is_none() {
                     self.drop_one(key, revision, Expectation::Absent(token)).await
                 } else if found.is_none() {
-                    let child = Child { hash: child.to_owned(), key, revision, parent: (parent, None) };
+                    let child = Child { name: child.to_owned(), key, revision, parent: (parent, None) };
                     self.revoke_child(namespace, &child).await.map(|_| Done::Ended)
                 } else {
                     Ok(Done::Nothing)

@@ -14,6 +14,8 @@ use crate::cidr::Cidr;
 
 /// A token as a lookup shows it.
 pub(crate) struct Shown<'t> {
+    /// The path of its namespace; empty for the root.
+    pub(crate) namespace_path: &'t str,
     pub(crate) kind: Kind,
     pub(crate) entry: &'t TokenEntry,
     pub(crate) state: &'t TokenState,
@@ -45,6 +47,8 @@ struct Fields<'t> {
     #[serde(skip_serializing_if = "Option::is_none")]
     last_renewal_time: Option<i64>,
     meta: Option<&'t BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    namespace_path: &'t str,
     num_uses: u64,
     orphan: bool,
     path: &'t str,
@@ -61,7 +65,7 @@ struct Fields<'t> {
 
 /// The reply to a lookup.
 pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Result<Reply, Error> {
-    let Shown { kind, entry, state, id, is_orphan, uses } = *shown;
+    let Shown { namespace_path, kind, entry, state, id, is_orphan, uses } = *shown;
     let created = from_stored(entry.created);
     let renewed = state.renewed.map(from_stored);
     let fields = Fields {
@@ -78,6 +82,7 @@ pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Result<Reply, Error> {
         last_renewal: renewed,
         last_renewal_time: renewed.map(Timestamp::unix_secs),
         meta: entry.meta.as_ref(),
+        namespace_path,
         num_uses: uses,
         orphan: is_orphan,
         path: &entry.path,

@@ -74,7 +74,7 @@ async fn a_write_that_was_under_way_does_not_slip_in() {
     fill(&bench).await;
     let mounts = &bench.core.seals.mounts;
     let (mount, _) = mounts.find(keys::ROOT_NAMESPACE, "secret/late").await.unwrap().expect("it is mounted");
-    let context = mounts.work_context(keys::ROOT_NAMESPACE, &mount);
+    let context = mounts.work_context(keys::ROOT_NAMESPACE, &mount).await.unwrap();
     begin(&bench).await;
     let late = context.view.changes().create("late", b"{}".to_vec()).commit().await;
     assert!(late.is_err(), "the mount's liveness has changed");

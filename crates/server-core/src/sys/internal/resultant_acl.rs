@@ -16,8 +16,7 @@ pub(in crate::sys) fn paths() -> Vec<Path<Tokens>> {
 }
 
 async fn read(tokens: &Tokens, context: &Context, _: Nothing) -> Result<Reply, Error> {
-    let token = context.caller.token.as_ref().ok_or(Error::Denied)?;
-    let token = tokens.resolve(&context.namespace.id, token.expose()).await?;
+    let token = tokens.caller(context).await?;
     // Listeners that begin in a namespace do not exist here.
     let mut data = json!({ "root": token.acl.is_root(), "chroot_namespace": "" });
     if let Some(data) = data.as_object_mut().filter(|_| !token.acl.is_root()) {

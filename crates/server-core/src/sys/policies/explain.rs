@@ -8,15 +8,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use framework::{Access, Context, Error, Operation, Path, Reply, fields};
+use framework::{Access, Context, Error, Namespace, Operation, Path, Reply, fields};
 use policy::{Acl, Capability, Reason};
 use secret::Secret;
 use serde_json::{Map, Value, json};
 
 use crate::mounts::is_permanent;
+use crate::namespaces::Place;
 use crate::policies::{RESERVED, ROOT};
 use crate::request::authorize::{Verdict, Wish, judge};
-use crate::request::resolve;
+use crate::request::resolve::{self, Lead};
 use crate::sys::ExplainPart;
 use crate::sys::internal::full_path;
 use crate::tokens::Resolved;
@@ -54,13 +55,13 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
     let operation = operation(&input.operation)?;
     let path = request_path(&input.path)?;
     let ns = context.namespace.id.as_str();
-    let caller = context.caller.token.as_ref().ok_or(Error::Denied)?;
-    let caller = part.tokens.resolve(ns, caller.expose()).await?;
-    let asked = part.asked(ns, &caller, input.token, input.accessor).await?;
-    if !asked.entry.policies.iter().all(|name| may_read(&caller, name)) {
+    let caller = part.tokens.caller(context).await?;
+    let asked = part.asked(&context.namespace, &caller, input.token, input.accessor).await?;
+    if !asked.entry.policies.iter().all(|name| may_read(&caller, &context.namespace, name)) {
         return Err(Error::Denied);
     }
-    let (access, folded) = part.row(ns, &caller, operation, path).await?;
+    let (at, access, folded) = part.row(context, &caller, operation, path).await?;
+    let path = &at.0.namespace.full_path(at.1);
     let parameters = input.parameters.unwrap_or_default();
     let wish = Wish::new(path, operation).with(&parameters, input.wrap_ttl).meant(folded.as_deref());
     let verdict = judge(&asked.acl, &wish, access);
@@ -88,11 +89,14 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
     })))
 }
 
+/// A path within a namespace.
+struct At<'p>(Arc<Place>, &'p str);
+
 impl ExplainPart {
     /// The token that is asked about. One that is not there is refused as one that the caller may not ask about.
     async fn asked(
         &self,
-        ns: &str,
+        namespace: &Namespace,
         caller: &Arc<Resolved>,
         token: Option<Secret<String>>,
         accessor: Option<String>,
@@ -100,8 +104,9 @@ impl ExplainPart {
         let token = token.filter(|token| !token.expose().is_empty());
         match (token, accessor.filter(|accessor| !accessor.is_empty())) {
             (Some(_), Some(_)) => Err(Error::invalid("give a token or an accessor, not both")),
-            (Some(token), None) => self.tokens.resolve(ns, token.expose()).await,
+            (Some(token), None) => self.tokens.resolve_in(namespace, token.expose()).await,
             (None, Some(accessor)) => {
+                let ns = namespace.id.as_str();
                 let (hash, _) = self.tokens.by_accessor(ns, &accessor).await?.ok_or(Error::Denied)?;
                 self.tokens.resolve_hash(ns, &hash).await
             }
@@ -111,21 +116,24 @@ impl ExplainPart {
 
     /// What the row says that the path leads to, as far as the caller may know of it: the server's own tables are public,
     /// of other mounts a caller sees those in which something is open to it.
-    async fn row(
+    async fn row<'p>(
         &self,
-        ns: &str,
+        context: &Context,
         caller: &Resolved,
         operation: Operation,
-        path: &str,
-    ) -> Result<(Option<Access>, Option<String>), Error> {
-        let lead = resolve::lead(&self.mounts, ns, operation, path).await?;
-        let Some((mount, behind, route)) = lead else { return Ok((None, None)) };
+        path: &'p str,
+    ) -> Result<(At<'p>, Option<Access>, Option<String>), Error> {
+        let here = self.mounts.namespaces.named(&context.namespace.path).await?;
+        let Lead { place, path, found } = resolve::lead(&self.mounts, here, operation, path).await?;
+        let Some((mount, behind, route)) = found else { return Ok((At(place, path), None, None)) };
+        let namespace = Arc::clone(&place.namespace);
         let settings = &mount.settings;
         let is_seen = is_permanent(&settings.engine_type)
-            || caller.acl.has_any_below(&full_path(mount.engine.kind(), &settings.path));
+            || caller.acl.has_any_below(&namespace.full_path(&full_path(mount.engine.kind(), &settings.path)));
         let route = route.ok().filter(|_| is_seen);
         let folded = route.as_ref().and_then(|route| resolve::folded(path, behind, route));
-        Ok((route.map(|route| route.access), folded))
+        let folded = folded.map(|folded| namespace.full_path(&folded).into_owned());
+        Ok((At(place, path), route.map(|route| route.access), folded))
     }
 
     /// Policies that the token has by name only.
@@ -169,9 +177,9 @@ fn respelled(acl: &Acl, meant: &str, verdict: &Verdict<'_>) -> Vec<String> {
 }
 
 /// Whether a caller may read a policy under its path or its older path.
-fn may_read(caller: &Resolved, name: &str) -> bool {
+fn may_read(caller: &Resolved, namespace: &Namespace, name: &str) -> bool {
     ["sys/policies/acl/", "sys/policy/"].into_iter().any(|folder| {
-        let path = [folder, name].concat();
+        let path = [namespace.path.as_str(), folder, name].concat();
         judge(&caller.acl, &Wish::new(&path, Operation::Read), None).is_allowed()
     })
 }

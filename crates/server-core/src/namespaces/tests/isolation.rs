@@ -1,0 +1,172 @@
+//! No call of a token of one namespace does anything in its sibling. The tables are walked, so that a row that is added
+//! later is tried as well, and fails the test until somebody has said how it is called.
+
+use framework::{Access, Operation};
+use serde_json::{Value, json};
+
+use super::{ALL, make, token_in};
+use crate::testing::{Bench, denied, dump};
+use crate::tests::tables::tables;
+
+/// One call of a row.
+struct Call {
+    operation: Operation,
+    path: String,
+    body: Value,
+}
+
+/// Things in a namespace that calls are about.
+struct Fixture {
+    accessor: String,
+    token: String,
+    lease: String,
+}
+
+/// Rows that are not about a namespace: the node and the cluster, and what needs no token at all.
+fn is_for_nobody(access: Access) -> bool {
+    access.is_unauthenticated || access.is_root_only
+}
+
+/// What a parameter of a template stands for.
+fn parameter(template: &str, name: &str) -> Option<&'static str> {
+    Some(match (template, name) {
+        ("mounts/{path}" | "mounts/{path}/tune", _) => "secret",
+        ("auth/{path}" | "auth/{path}/tune", _) => "gate",
+        ("policies/acl/{name}" | "policy/{name}", _) => "some",
+        ("policies/password/{name}" | "policies/password/{name}/generate", _) => "pw",
+        ("namespaces/{path}" | "namespaces/api-lock/lock/{path}" | "namespaces/api-lock/unlock/{path}", _) => "inner",
+        ("remount/status/{migration_id}", _) => "00000000-0000-4000-8000-000000000000",
+        ("roles/{role_name}" | "create/{role_name}", _) => "role",
+        (_, "url_lease_id") => "db/lend/app/x",
+        (_, "prefix") => "db/lend",
+        (_, "source") => "platform",
+        (_, "urlbytes") => "8",
+        (_, "urlalgorithm") => "sha2-256",
+        _ => return None,
+    })
+}
+
+/// The body that makes the call a good one; `None` for a row that nobody has looked at yet.
+fn body(template: &str, operation: Operation, fixture: &Fixture) -> Option<Value> {
+    if !operation.has_body() {
+        return Some(json!({}));
+    }
+    Some(match template {
+        "mounts/{path}" => json!({ "type": "kv" }),
+        "auth/{path}" => json!({ "type": "gate" }),
+        "mounts/{path}/tune" | "auth/{path}/tune" => json!({ "description": "changed" }),
+        "policies/acl/{name}" | "policy/{name}" => {
+            json!({ "policy": "path \"changed\" { capabilities = [\"read\"] }" })
+        }
+        "policies/password/{name}" => json!({ "policy": "length = 21\nrule \"charset\" { charset = \"abc\" }" }),
+        "policies/explain" => json!({ "path": "secret/x" }),
+        "capabilities" => json!({ "token": fixture.token, "paths": "secret/x" }),
+        "capabilities-self" => json!({ "paths": "secret/x" }),
+        "capabilities-accessor" => json!({ "accessor": fixture.accessor, "paths": "secret/x" }),
+        "remount" => json!({ "from": "secret", "to": "moved" }),
+        "namespaces/{path}" => json!({ "custom_metadata": { "a": "b" } }),
+        "namespaces/api-lock/lock" | "namespaces/api-lock/lock/{path}" => json!({}),
+        "namespaces/api-lock/unlock" | "namespaces/api-lock/unlock/{path}" => json!({ "unlock_key": "x" }),
+        "tools/hash" | "tools/hash/{urlalgorithm}" => json!({ "input": "aGVsbG8=" }),
+        "tools/random" | "tools/random/{source}" | "tools/random/{source}/{urlbytes}" => json!({}),
+        "wrapping/wrap" => json!({ "x": 1 }),
+        "wrapping/unwrap" | "wrapping/rewrap" => json!({ "token": "hvs.none" }),
+        "create" | "create-orphan" => json!({ "policies": "all" }),
+        "create/{role_name}" => json!({}),
+        "roles/{role_name}" => json!({ "orphan": true }),
+        // Of leases there are rows of the same names below `sys/`.
+        "lookup" | "renew" | "revoke" | "revoke-orphan" => json!({ "token": fixture.token, "lease_id": fixture.lease }),
+        "leases/lookup" | "leases/renew" | "leases/revoke" => json!({ "lease_id": fixture.lease }),
+        "leases/tidy" => json!({}),
+        _ if template.ends_with("{url_lease_id}") || template.ends_with("{prefix}") => json!({}),
+        "lookup-accessor" | "renew-accessor" | "revoke-accessor" => json!({ "accessor": fixture.accessor }),
+        "lookup-self" | "renew-self" | "revoke-self" | "tidy" => json!({}),
+        _ => return None,
+    })
+}
+
+async fn furnish(bench: &Bench, ns: &str) -> Fixture {
+    let root = bench.root().within(ns);
+    make(bench, ns, "inner").await;
+    for (path, about) in [
+        ("sys/mounts/secret", json!({ "type": "kv" })),
+        ("sys/auth/gate", json!({ "type": "gate" })),
+        ("sys/policies/acl/some", json!({ "policy": ALL })),
+        ("sys/policies/password/pw", json!({ "policy": "length = 20\nrule \"charset\" { charset = \"abc\" }" })),
+        ("auth/token/roles/role", json!({ "orphan": true, "allowed_policies": "all" })),
+        ("secret/x", json!({ "x": 1 })),
+        ("sys/mounts/db", json!({ "type": "lender", "options": { "outside": format!("isolation {ns}") } })),
+    ] {
+        let reply = root.write(path, about).await;
+        assert!(reply.get("refused").is_none(), "{path}: {reply}");
+    }
+    let made = root.write("auth/token/create", json!({ "policies": "some", "ttl": "1h" })).await;
+    let text = |field: &str| made["auth"][field].as_str().expect("a token").to_owned();
+    let lent = root.read("db/lend/app").await;
+    let lease = lent["lease"]["id"].as_str().unwrap_or_else(|| panic!("no lease: {lent}")).to_owned();
+    Fixture { accessor: text("accessor"), token: text("client_token"), lease }
+}
+
+/// Every row of the core's tables with all its operations, and what operators mount and every token has.
+async fn calls(fixture: &Fixture) -> Vec<Call> {
+    let mut calls = Vec::new();
+    for (mount, engine) in tables().await {
+        for spec in engine.specs().iter().filter(|spec| !is_for_nobody(spec.access)) {
+            let segments = spec.template.split('/').map(|segment| {
+                let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
+                name.map_or(segment, |name| {
+                    parameter(spec.template, name).unwrap_or_else(|| panic!("what is {name} in {}?", spec.template))
+                })
+            });
+            let path = format!("{mount}{}", segments.collect::<Vec<_>>().join("/"));
+            for operation in spec.operations.keys() {
+                let body = body(spec.template, *operation, fixture);
+                let body = body.unwrap_or_else(|| panic!("no input for {operation} {mount}{}", spec.template));
+                calls.push(Call { operation: *operation, path: path.clone(), body });
+            }
+        }
+    }
+    for path in ["secret/x", "cubbyhole/x", "db/lend/app"] {
+        for operation in [Operation::Update, Operation::Read, Operation::Delete] {
+            calls.push(Call { operation, path: path.to_owned(), body: json!({ "x": 2 }) });
+        }
+        let folder = format!("{}/", path.rsplit_once('/').map_or(path, |(folder, _)| folder));
+        calls.push(Call { operation: Operation::List, path: folder, body: json!({}) });
+    }
+    calls
+}
+
+#[tokio::test]
+async fn every_call_is_for_tokens_of_its_own_namespace_and_changes_nothing_for_those_of_its_sibling() {
+    let count = {
+        let bench = Bench::new().await;
+        make(&bench, "", "mine").await;
+        calls(&furnish(&bench, "mine").await).await.len()
+    };
+    assert!(count > 60, "{count} calls: the tables are larger than that");
+    for number in 0..count {
+        // Each call begins with the same things: some take them away.
+        let bench = Bench::new().await;
+        bench.core.seals.worker.stop().await;
+        for ns in ["mine", "theirs"] {
+            make(&bench, "", ns).await;
+        }
+        let fixture = furnish(&bench, "mine").await;
+        furnish(&bench, "theirs").await;
+        let own = token_in(&bench, "mine", "all", ALL).await;
+        let sibling = token_in(&bench, "theirs", "all", ALL).await;
+        let Call { operation, path, body } = calls(&fixture).await.swap_remove(number);
+        let before = dump(&*bench.storage, "").await;
+        for path in [path.clone(), format!("mine/{path}")] {
+            let namespace = if path.starts_with("mine/") { "" } else { "mine" };
+            let refused = bench.with(&sibling).within(namespace).call(operation, &path, body.clone()).await;
+            assert_eq!(refused, denied(), "{operation} {path} by the sibling");
+            // The child may not act in the namespace above either.
+            let above = bench.with(&sibling).call(operation, path.trim_start_matches("mine/"), body.clone()).await;
+            assert_eq!(above, denied(), "{operation} {path} in the root");
+        }
+        assert_eq!(dump(&*bench.storage, "").await, before, "{operation} {path} changed something");
+        let reply = bench.with(&own).within("mine").call(operation, &path, body).await;
+        assert_ne!(reply, denied(), "{operation} {path} by a token of its own namespace");
+    }
+}
