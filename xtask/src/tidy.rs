@@ -15,6 +15,7 @@ mod licenses;
 mod links;
 mod manifests;
 mod sources;
+mod tested;
 mod words;
 
 use dependencies::Tree;
@@ -78,6 +79,9 @@ fn check(workspace: &Metadata) -> Result<Vec<Finding>> {
         }
         if extension == "md" && !name.contains("/golden/") {
             findings.extend(links::check(&name, &read(&path)?, |target| root.join(target).exists()));
+        }
+        if name == tested::DOCUMENT {
+            findings.extend(tested::check(&read(&path)?, |file| read(&root.join(file)).ok()));
         }
         if words::applies(&name) {
             findings.extend(words::check(&name, &read(&path)?, &root.to_string_lossy()));
