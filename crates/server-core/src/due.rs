@@ -39,6 +39,15 @@ pub(crate) struct Line {
 }
 
 impl Line {
+    /// The kind and the line of a key `due/<shard>/<time>/<ns>/<kind>/<id>`.
+    pub(crate) fn parse(key: &Key, revision: Revision) -> Option<(String, Self)> {
+        let text = std::str::from_utf8(key.as_bytes()).ok()?;
+        let mut parts = text.splitn(6, '/').skip(3);
+        let (namespace, kind, id) = (parts.next()?, parts.next()?, parts.next()?);
+        let line = Self { key: key.clone(), revision, namespace: namespace.to_owned(), id: id.to_owned() };
+        Some((kind.to_owned(), line))
+    }
+
     /// When it is due, in nanoseconds since 1970.
     pub(crate) fn time(&self) -> Option<i64> {
         let text = std::str::from_utf8(self.key.as_bytes()).ok()?;
@@ -204,7 +213,7 @@ enum Fired {
 
 /// A line that fails must not keep the others from being looked at.
 async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> Fired {
-    let Some((kind, line)) = parse(&key, revision) else {
+    let Some((kind, line)) = Line::parse(&key, revision) else {
         tracing::error!(?key, "a line of the due index cannot be read");
         return Fired::Badly;
     };
@@ -221,15 +230,6 @@ async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> Fired 
             Fired::Badly
         }
     }
-}
-
-/// `due/<shard>/<time>/<ns>/<kind>/<id>`.
-fn parse(key: &Key, revision: Revision) -> Option<(String, Line)> {
-    let text = std::str::from_utf8(key.as_bytes()).ok()?;
-    let mut parts = text.splitn(6, '/').skip(3);
-    let (namespace, kind, id) = (parts.next()?, parts.next()?, parts.next()?);
-    let line = Line { key: key.clone(), revision, namespace: namespace.to_owned(), id: id.to_owned() };
-    Some((kind.to_owned(), line))
 }
 
 #[cfg(test)]

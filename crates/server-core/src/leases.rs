@@ -19,7 +19,7 @@ use storage::Key;
 
 use crate::cluster::Identity;
 use crate::keys;
-use crate::mounts::Mounts;
+use crate::mounts::{Mounts, is_permanent};
 use crate::store::{Found, Store};
 use crate::tokens::parse_name;
 
@@ -125,6 +125,16 @@ impl Leases {
     pub(crate) async fn find(&self, ns: &str, id: &str) -> Result<Option<LeaseEntry>, Error> {
         let Some(place) = self.place(ns, id)? else { return Ok(None) };
         Ok(self.load(&place).await?.map(|found| found.value).filter(|entry| entry.is_granted))
+    }
+
+    /// The login mount that a path leads to, by its UUID. Tokens that were made by tokens come from none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(crate) async fn login_mount(&self, ns: &str, path: &str) -> Result<Option<String>, Error> {
+        let found = self.mounts.find(ns, path).await?.map(|(mount, _)| mount);
+        let login = found.filter(|it| it.engine.kind() == framework::Kind::Auth);
+        Ok(login.filter(|it| !is_permanent(&it.settings.engine_type)).map(|it| it.uuid.clone()))
     }
 
     pub(crate) fn now_nanos(&self) -> i64 {

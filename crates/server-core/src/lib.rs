@@ -57,7 +57,9 @@ use policies::password::PasswordPolicies;
 use request::Pipeline;
 use seals::Seals;
 use store::Store;
-use sys::{ClusterPart, ConfigPart, ExplainPart, HostPart, LoggersPart, MountsPart, NamespacesPart, SealPart, Sys};
+use sys::{
+    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LoggersPart, MountsPart, NamespacesPart, SealPart, Sys,
+};
 use tokens::Tokens;
 use wrapping::Wrapping;
 
@@ -163,7 +165,7 @@ impl Core {
                 tokens: Arc::clone(&tokens),
                 max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
             },
-            leases: Arc::clone(&leases),
+            leases: LeasesPart { leases: Arc::clone(&leases), tokens: Arc::clone(&tokens) },
             namespaces: NamespacesPart { namespaces: Arc::clone(&namespaces), tokens: Arc::clone(&tokens) },
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),

@@ -8,7 +8,6 @@ use framework::{Engine, Mounted};
 
 use crate::audit_log::AuditLog;
 use crate::browser::Browser;
-use crate::leases::Leases;
 use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
@@ -42,6 +41,7 @@ mod wrapping;
 pub(crate) use cluster::ClusterPart;
 pub(crate) use config_state::ConfigPart;
 pub(crate) use host::HostPart;
+pub(crate) use leases::LeasesPart;
 pub(crate) use loggers::LoggersPart;
 pub(crate) use namespaces::NamespacesPart;
 
@@ -51,7 +51,7 @@ const HELP: &str = "The server's own endpoints: seal, mounts, policies and what 
 pub(crate) struct Sys {
     pub(crate) seal: SealPart,
     pub(crate) mounts: MountsPart,
-    pub(crate) leases: Arc<Leases>,
+    pub(crate) leases: LeasesPart,
     pub(crate) namespaces: NamespacesPart,
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,

@@ -27,6 +27,7 @@ pub(crate) mod create;
 pub(crate) mod entry;
 mod kept;
 pub(crate) mod kind;
+pub(crate) mod leased;
 pub(crate) mod logins;
 mod making;
 pub(crate) mod paths;

@@ -300,13 +300,13 @@ pub(super) fn known(ns: &str, page: Vec<(Key, Opened)>) -> Result<Vec<Known>, Er
 }
 
 /// What stands behind the last `/` of a key.
-pub(super) fn last(key: &Key) -> Option<String> {
+pub(crate) fn last(key: &Key) -> Option<String> {
     let text = std::str::from_utf8(key.as_bytes()).ok()?;
     text.rsplit_once('/').map(|(_, last)| last.to_owned())
 }
 
 /// A prefix as a folder.
-fn folder(prefix: &str) -> Result<String, Error> {
+pub(crate) fn folder(prefix: &str) -> Result<String, Error> {
     let prefix = prefix.trim_matches('/');
     if prefix.is_empty() || prefix.len() > super::PATH_BYTES_MAX {
         return Err(Error::invalid("the prefix is empty or too long"));

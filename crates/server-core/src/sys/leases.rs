@@ -12,6 +12,11 @@ use serde_json::{Map, json};
 
 use crate::leases::Leases;
 use crate::leases::entry::{LeaseEntry, State};
+use crate::leases::id::is_below_auth;
+use crate::leases::sweep::folder;
+use crate::tokens::logins::Ending;
+use crate::tokens::revoke::Children;
+use crate::tokens::{Stored, Tokens};
 
 /// How many irrevocable leases are listed when nobody says (documented Vault limit).
 const IRREVOCABLE_LISTED: usize = 10_000;
@@ -21,7 +26,13 @@ const PREFIX: &str = "The path below which leases are meant, such as database/cr
 const RENEW: &str = "Let it live longer.";
 const REVOKE: &str = "End it.";
 
-pub(super) fn paths() -> Vec<Path<Arc<Leases>>> {
+/// For the endpoints about leases; tokens that end are some as well.
+pub(crate) struct LeasesPart {
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) tokens: Arc<Tokens>,
+}
+
+pub(super) fn paths() -> Vec<Path<LeasesPart>> {
     let mut paths = vec![
         Path::new("leases", "Leases that could not be revoked.").sudo().read(list_irrevocable, "List them."),
         Path::new("leases/count", "How many leases there are.").read(count, "Count those that could not be revoked."),
@@ -148,11 +159,15 @@ fn id(of_path: String, of_body: String) -> Result<String, Error> {
     if id.is_empty() { Err(Error::invalid("lease_id must be specified")) } else { Ok(id) }
 }
 
-async fn lookup(leases: &Arc<Leases>, context: &Context, input: Lookup) -> Result<Reply, Error> {
+async fn lookup(part: &LeasesPart, context: &Context, input: Lookup) -> Result<Reply, Error> {
     let id = id(String::new(), input.lease_id)?;
-    let found = leases.find(&context.namespace.id, &id).await?;
-    let entry = found.ok_or_else(|| Error::invalid("invalid lease"))?;
-    Ok(Reply::data(show(&entry, leases.now_nanos()).into()))
+    let now = part.leases.now_nanos();
+    if let Some(entry) = part.leases.find(&context.namespace.id, &id).await? {
+        return Ok(Reply::data(show(&entry, now).into()));
+    }
+    let token = part.tokens.leased(&context.namespace.id, &id).await?;
+    let token = token.ok_or_else(|| Error::invalid("invalid lease"))?;
+    Ok(Reply::data(show_token(id.trim_matches('/'), &token.stored, now)))
 }
 
 /// A lease as clients know it. What it stands for is not shown.
@@ -172,41 +187,84 @@ fn show(entry: &LeaseEntry, now: i64) -> Map<String, serde_json::Value> {
     shown
 }
 
-async fn renew(leases: &Arc<Leases>, context: &Context, input: Renew) -> Result<Reply, Error> {
+fn show_token(id: &str, Stored { entry, state }: &Stored, now: i64) -> serde_json::Value {
+    let time = |nanos: i64| from_stored(nanos).to_string();
+    json!({
+        "id": id,
+        "issue_time": time(entry.value.created),
+        "expire_time": state.value.expires.map(time),
+        "last_renewal": state.value.renewed.map(time),
+        "renewable": entry.value.is_renewable,
+        "ttl": state.value.remaining(now).as_secs(),
+    })
+}
+
+async fn renew(part: &LeasesPart, context: &Context, input: Renew) -> Result<Reply, Error> {
     let id = id(input.url_lease_id, input.lease_id)?;
-    let renewed = leases.renew(&context.namespace.id, &id, input.increment).await?;
+    if part.tokens.leased(&context.namespace.id, &id).await?.is_some() {
+        return Err(Error::invalid("tokens cannot be renewed through this endpoint"));
+    }
+    let renewed = part.leases.renew(&context.namespace.id, &id, input.increment).await?;
     let reply = Reply::empty().with_lease(renewed.lease);
     Ok(Reply { warnings: renewed.warnings, ..reply })
 }
 
-async fn revoke(leases: &Arc<Leases>, context: &Context, input: Revoke) -> Result<Reply, Error> {
+async fn revoke(part: &LeasesPart, context: &Context, input: Revoke) -> Result<Reply, Error> {
     let id = id(input.url_lease_id, input.lease_id)?;
-    leases.revoke(&context.namespace.id, &id, input.sync).await?;
+    if !revoke_token(part, context, &id).await? {
+        part.leases.revoke(&context.namespace.id, &id, input.sync).await?;
+    }
     Ok(revoked(input.sync))
 }
 
-async fn revoke_prefix(leases: &Arc<Leases>, context: &Context, input: RevokePrefix) -> Result<Reply, Error> {
-    leases.revoke_prefix(&context.namespace.id, &input.prefix, input.sync).await?;
+async fn revoke_prefix(part: &LeasesPart, context: &Context, input: RevokePrefix) -> Result<Reply, Error> {
+    end_tokens(part, context, &input.prefix, input.sync).await?;
+    part.leases.revoke_prefix(&context.namespace.id, &input.prefix, input.sync).await?;
     Ok(revoked(input.sync))
 }
 
-async fn revoke_force(leases: &Arc<Leases>, context: &Context, input: RevokeForce) -> Result<Reply, Error> {
-    leases.revoke_force(&context.namespace.id, &input.prefix).await?;
+async fn revoke_force(part: &LeasesPart, context: &Context, input: RevokeForce) -> Result<Reply, Error> {
+    end_tokens(part, context, &input.prefix, true).await?;
+    part.leases.revoke_force(&context.namespace.id, &input.prefix).await?;
     Ok(Reply::empty())
+}
+
+/// Revokes the token of a lease's id; false when it is none of a token.
+async fn revoke_token(part: &LeasesPart, context: &Context, id: &str) -> Result<bool, Error> {
+    let ns = &context.namespace.id;
+    let Some(token) = part.tokens.leased(ns, id).await? else { return Ok(false) };
+    part.tokens.revoke(ns, &token.hash, Children::Revoke).await?;
+    Ok(true)
+}
+
+/// Ends the tokens that were made below a path, or the one of this id.
+async fn end_tokens(part: &LeasesPart, context: &Context, prefix: &str, is_sync: bool) -> Result<(), Error> {
+    if !is_below_auth(prefix) || revoke_token(part, context, prefix).await? {
+        return Ok(());
+    }
+    let ns = &context.namespace.id;
+    let path = folder(prefix)?;
+    let mount = part.leases.login_mount(ns, &path).await?;
+    part.tokens.end_below(ns, &Ending::Below { mount, path }, is_sync).await
 }
 
 fn revoked(is_sync: bool) -> Reply {
     if is_sync { Reply::empty() } else { Reply::empty().with_status(Status::Accepted) }
 }
 
-async fn list(leases: &Arc<Leases>, context: &Context, input: List) -> Result<Reply, Error> {
+async fn list(part: &LeasesPart, context: &Context, input: List) -> Result<Reply, Error> {
     let prefix = input.prefix.trim_matches('/');
     let path = if prefix.is_empty() { String::new() } else { [prefix, "/"].concat() };
     let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
-    Ok(Reply::list(leases.list(&context.namespace.id, &path, &Listing { after: input.after, limit }).await?))
+    let (ns, listing) = (&context.namespace.id, Listing { after: input.after, limit });
+    if is_below_auth(&path) {
+        let mount = part.leases.login_mount(ns, &path).await?;
+        return Ok(Reply::list(part.tokens.list_leased(ns, &path, mount, &listing).await?));
+    }
+    Ok(Reply::list(part.leases.list(ns, &path, &listing).await?))
 }
 
-async fn list_irrevocable(leases: &Arc<Leases>, context: &Context, input: ListIrrevocable) -> Result<Reply, Error> {
+async fn list_irrevocable(part: &LeasesPart, context: &Context, input: ListIrrevocable) -> Result<Reply, Error> {
     check_type(&input.r#type)?;
     let limit = match input.limit.as_str() {
         _ if input.force => LIST_NAMES_MAX,
@@ -216,7 +274,7 @@ async fn list_irrevocable(leases: &Arc<Leases>, context: &Context, input: ListIr
             Error::invalid("invalid 'limit' provided: must be a whole number greater than zero, or \"none\"")
         })?,
     };
-    let (found, has_more) = leases.irrevocable(&context.namespace.id, limit).await?;
+    let (found, has_more) = part.leases.irrevocable(&context.namespace.id, limit).await?;
     let shown: Vec<_> = found.iter().map(|lease| json!({ "lease_id": lease.id, "error": lease.error })).collect();
     let reply = Reply::data(json!({ "lease_count": shown.len(), "leases": shown }));
     if has_more {
@@ -227,9 +285,9 @@ async fn list_irrevocable(leases: &Arc<Leases>, context: &Context, input: ListIr
     Ok(reply)
 }
 
-async fn count(leases: &Arc<Leases>, context: &Context, input: Count) -> Result<Reply, Error> {
+async fn count(part: &LeasesPart, context: &Context, input: Count) -> Result<Reply, Error> {
     check_type(&input.r#type)?;
-    let counts = leases.count_irrevocable(&context.namespace.id).await?;
+    let counts = part.leases.count_irrevocable(&context.namespace.id).await?;
     Ok(Reply::data(json!({ "lease_count": counts.values().sum::<u64>(), "counts": counts })))
 }
 
@@ -241,8 +299,8 @@ fn check_type(kind: &str) -> Result<(), Error> {
     }
 }
 
-async fn tidy(leases: &Arc<Leases>, context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
-    let text = if leases.start_tidying(&context.namespace.id) {
+async fn tidy(part: &LeasesPart, context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
+    let text = if part.leases.start_tidying(&context.namespace.id) {
         "Tidy operation successfully started. What it does is written to the server's log."
     } else {
         "Tidy operation already in progress on this node."

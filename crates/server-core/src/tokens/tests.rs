@@ -3,6 +3,7 @@ mod batch;
 mod cidr;
 mod create;
 mod errors;
+mod leased;
 mod logins;
 mod lookup;
 mod renew;

@@ -20,7 +20,7 @@ use crate::tokens::tidy::Tally;
 /// More than two pages of a sweep hold.
 const MANY: usize = 250;
 
-async fn enable(bench: &Bench, path: &str) {
+pub(super) async fn enable(bench: &Bench, path: &str) {
     assert_eq!(bench.root().write(&format!("sys/auth/{path}"), json!({ "type": "gate" })).await, json!({}));
 }
 
@@ -49,7 +49,7 @@ async fn log_in(bench: &Bench, mount: &LiveMount, kind: Kind) -> Result<String, 
     Ok(created.token.expose().clone())
 }
 
-async fn log_in_often(bench: &Bench, path: &str, count: usize) -> Vec<String> {
+pub(super) async fn log_in_often(bench: &Bench, path: &str, count: usize) -> Vec<String> {
     let mount = mounted(bench, path).await;
     let mut tokens = Vec::new();
     for _ in 0..count {
@@ -58,7 +58,7 @@ async fn log_in_often(bench: &Bench, path: &str, count: usize) -> Vec<String> {
     tokens
 }
 
-async fn is_alive(bench: &Bench, token: &str) -> bool {
+pub(super) async fn is_alive(bench: &Bench, token: &str) -> bool {
     bench.with(token).lookup().await != json!(null)
 }
 
