@@ -1,41 +1,50 @@
-//! The database, the log in front of it and their one writer, without threads: groups of batches in, outcomes out.
+//! The database, the logs in front of it and their one writer, without threads: groups of batches in, outcomes out.
 //!
-//! A group becomes durable with one record in the log, and readers find it in memory. The database takes it over in a
-//! transaction that is committed, durably, when the log is full; then the log begins anew. After a crash memory is filled from the log
-//! again. It must never say `Committed` of anything that a power cut could take back, nor that nothing was written
-//! unless that is certain.
+//! A group becomes durable with one record in a log, and readers find it in memory. When that log is full the other one
+//! goes on, and meanwhile, on whatever thread the caller chooses, the database takes over what the full one holds
+//! ([`Takeover`]). After a crash memory is filled from the logs again. It must never say `Committed` of anything that a
+//! power cut could take back, nor that nothing was written unless that is certain; and no log may begin anew before the
+//! database has, durably, what it holds.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use env::Env;
-use redb::{Database, WriteTransaction};
-use storage::{Batch, CommitId, Key, Outcome, Position, Receipt, Revision, Write};
+use redb::Database;
+use storage::{Batch, Key, Outcome, Position, Receipt, Revision};
 
 use crate::Options;
 use crate::error::{Error, Trouble};
-use crate::format::{self, ENTRIES, META, POSITION_KEY};
-use crate::log::{Log, Record};
+use crate::format;
+use crate::log::{Log, Record, record_bytes};
 use crate::medium::{File, Medium, Observed, mend};
+use crate::takeover::Takeover;
 use crate::view::{Layers, View};
-
-/// After so many entries on their way into the database the thread lets others run: some 50 µs.
-const ENTRIES_AT_ONCE: usize = 16;
 
 /// An open database.
 pub(crate) struct Engine {
-    /// What readers see: the database, and what only the log and memory hold.
+    /// What readers see: the database, and what only the logs and memory hold.
     layers: Layers,
-    /// Where the database takes it over, little by little, so that nobody waits for all of it at once.
-    begun: Option<WriteTransaction>,
-    /// What it has not taken over yet, in order.
-    backlog: VecDeque<(CommitId, Vec<Write>, Position)>,
-    database: Database,
-    log: Log,
+    /// The last position of the older layer.
+    older_last: Position,
+    /// Whether somebody works on the older layer's takeover.
+    is_taken_over: bool,
+    database: Arc<Database>,
+    logs: [Log; 2],
+    /// Which of the logs takes commits. The other one holds the older layer, or nothing of worth.
+    active: usize,
     env: Env,
     position: Position,
     opening: u64,
+}
+
+/// Whether a group can be committed now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Room {
+    /// It can.
+    Ready,
+    /// Only when the database has taken the older layer over.
+    Occupied,
 }
 
 /// Why a group has no outcomes.
@@ -73,7 +82,7 @@ impl Engine {
     fn open_unguarded(medium: &Arc<dyn Medium>, options: &Options, env: &Env, opening: u64) -> Result<Self, Error> {
         if medium.is_unsynced() {
             tracing::warn!("a sync of the store has failed: all of it is written again");
-            for file in [File::Log, File::Database] {
+            for file in [File::Log, File::SecondLog, File::Database] {
                 let file = medium.open(file).map_err(Error::Mend)?;
                 mend(&*file).map_err(Error::Mend)?;
                 file.close().map_err(Error::Mend)?;
@@ -93,35 +102,60 @@ impl Engine {
             .create_with_backend(Observed::new(file, medium.clone()))
             .map_err(Trouble::from)?;
         let position = format::check(&database)?;
-        let (log, records) = Log::open(Box::new(Observed::new(open(File::Log)?, medium.clone())), position)?;
-        let layers = Layers::new(&database)?;
-        let (begun, backlog) = (None, VecDeque::new());
-        let mut engine = Self { layers, begun, backlog, database, log, env: env.clone(), position, opening };
-        engine.replay(&records)?;
+        let open_log = |file| Log::open(Box::new(Observed::new(open(file)?, medium.clone())), position);
+        let [first, second] = File::LOGS;
+        let ((first, first_records), (second, second_records)) = (open_log(first)?, open_log(second)?);
+        let mut engine = Self {
+            layers: Layers::new(&database)?,
+            older_last: position,
+            is_taken_over: false,
+            database: Arc::new(database),
+            logs: [first, second],
+            active: 0,
+            env: env.clone(),
+            position,
+            opening,
+        };
+        engine.replay([first_records, second_records])?;
         Ok(engine)
     }
 
-    /// Takes up what the log holds and the database lacks. The log stays as it is: it alone makes these commits durable.
-    fn replay(&mut self, records: &[Record]) -> Result<(), Error> {
-        let missing = records.iter().skip_while(|record| record.last() <= self.position);
-        let mut position = self.position;
-        for record in missing {
-            if record.first.0 != position.0 + 1 {
-                let (database, Position(log)) = (position.0, record.first);
-                return Err(Error::Corrupt(format!("its log goes on at {log}, but it is at {database}")));
+    /// Takes up what the logs hold and the database lacks. They stay as they are: they alone make these commits durable.
+    fn replay(&mut self, records: [Vec<Record>; 2]) -> Result<(), Error> {
+        let mut held: Vec<(usize, Vec<Record>)> = records.into_iter().enumerate().collect();
+        held.retain(|(_, records)| !records.is_empty());
+        held.sort_by_key(|(_, records)| records.first().map(|record| record.first));
+        if held.is_empty() {
+            let salt = self.env.random();
+            return self.log().restart(salt).map_err(|error| Error::Open(redb::Error::Io(error)));
+        }
+        for (log, records) in held {
+            if self.position != self.older_last {
+                self.age();
             }
-            for (id, writes) in &record.batches {
-                position = Position(position.0 + 1);
-                self.layers.recent.add(*id, writes, position);
-                self.backlog.push_back((*id, writes.clone(), position));
+            self.active = log;
+            for record in &records {
+                if record.first.0 != self.position.0 + 1 {
+                    let (Position(log), Position(database)) = (record.first, self.position);
+                    return Err(Error::Corrupt(format!("its log goes on at {log}, but it is at {database}")));
+                }
+                for (id, writes) in &record.batches {
+                    self.position = Position(self.position.0 + 1);
+                    self.layers.recent.add(*id, writes, self.position);
+                }
             }
         }
-        if position == self.position {
-            let restarted = self.log.restart(self.env.random());
-            return restarted.map_err(|error| Error::Open(redb::Error::Io(error)));
-        }
-        self.position = position;
         Ok(())
+    }
+
+    fn log(&mut self) -> &mut Log {
+        let [first, second] = &mut self.logs;
+        if self.active == 0 { first } else { second }
+    }
+
+    /// What is in memory belongs to a log that takes no more commits.
+    fn age(&mut self) {
+        (self.layers, self.older_last) = (self.layers.aged(), self.position);
     }
 
     pub(crate) fn position(&self) -> Position {
@@ -133,27 +167,74 @@ impl Engine {
         View::new(self.layers.clone(), self.position, self.opening)
     }
 
-    /// Has the database take over what it lacks and closes it, so that the next opening has nothing to recover.
+    /// Has the database take over what it lacks and closes it, so that the next opening has nothing to recover. Nobody
+    /// may be working on a takeover.
     pub(crate) fn close(mut self) -> Result<(), Trouble> {
-        let settled = if self.layers.recent.is_empty() { Ok(()) } else { self.settle_guarded() };
+        let is_settled = self.log().is_empty() && self.layers.older.is_none();
+        let settled = if is_settled { Ok(()) } else { self.settle_guarded() };
         settled.map_err(Failure::into_trouble).and(self.abandon())
     }
 
-    /// Lets go of the files as they are; what the database lacks the next opening finds in the log.
+    /// Lets go of the files as they are; what the database lacks the next opening finds in the logs. Nobody may be
+    /// working on a takeover.
     pub(crate) fn abandon(self) -> Result<(), Trouble> {
-        let Self { layers, begun, database, .. } = self;
+        let Self { layers, database, .. } = self;
         drop(layers);
-        catch_unwind(AssertUnwindSafe(|| {
-            drop(begun);
-            database.close()
-        }))
-        .map_err(|_| Trouble::Panicked)?
-        .map_err(Trouble::from)
+        let Some(database) = Arc::into_inner(database) else {
+            return Err(Trouble::Damaged("its database is still in use".to_owned()));
+        };
+        catch_unwind(AssertUnwindSafe(|| database.close())).map_err(|_| Trouble::Panicked)?.map_err(Trouble::from)
     }
 
     fn settle_guarded(&mut self) -> Result<(), Failure> {
         let position = self.position;
         catch_unwind(AssertUnwindSafe(|| self.settle(position))).unwrap_or(Err(Failure::Unclear(Trouble::Panicked)))
+    }
+
+    /// Makes room for a group, if need be by going on with the other log.
+    ///
+    /// # Errors
+    /// When the other log cannot be begun anew; nothing of the group was written.
+    pub(crate) fn make_room(&mut self, batches: &[&Batch]) -> Result<Room, Failure> {
+        let length = record_bytes(batches);
+        if self.log().has_room(length) {
+            return Ok(Room::Ready);
+        }
+        if self.layers.older.is_some() {
+            return Ok(Room::Occupied);
+        }
+        // What no log has room for goes into the database at once, with everything before it.
+        if self.other().has_room_when_empty(length) {
+            let salt = self.env.random();
+            self.active = 1 - self.active;
+            let restarted = self.log().restart(salt);
+            restarted.map_err(|error| Failure::Refused(Trouble::Database(redb::Error::Io(error))))?;
+            self.age();
+        }
+        Ok(Room::Ready)
+    }
+
+    fn other(&self) -> &Log {
+        let [first, second] = &self.logs;
+        if self.active == 0 { second } else { first }
+    }
+
+    /// The work of taking over what a full log holds, if there is some and nobody does it yet. Whoever takes it must say
+    /// what came of it: [`taken_over`](Self::taken_over), or drop this.
+    pub(crate) fn takeover(&mut self) -> Option<Takeover> {
+        if self.is_taken_over {
+            return None;
+        }
+        let older = self.layers.older.clone()?;
+        self.is_taken_over = true;
+        Some(Takeover::new(self.database.clone(), vec![older], self.older_last))
+    }
+
+    /// The takeover went through: the database is asked from here on, and the log is free.
+    pub(crate) fn taken_over(&mut self) -> Result<(), Trouble> {
+        self.layers = self.layers.over(&self.database)?;
+        self.is_taken_over = false;
+        Ok(())
     }
 
     /// Applies the batches in order, each to what the ones before it left, and makes all of it durable at once.
@@ -184,46 +265,14 @@ impl Engine {
             return Ok(outcomes);
         }
         let went_through = batches.iter().zip(&outcomes).filter(|(_, it)| matches!(it, Outcome::Committed(_)));
-        let record = self.log.encode(Position(self.position.0 + 1), went_through.map(|(batch, _)| *batch));
-        let fits = self.log.has_room(record.len());
-        if fits {
-            self.log.append(&record).map_err(unclear)?;
-        }
-        for (batch, outcome) in batches.iter().zip(&outcomes) {
-            if let Outcome::Committed(receipt) = outcome {
-                self.backlog.push_back((batch.id, batch.writes.clone(), receipt.position));
-            }
-        }
-        if !fits {
+        let first = Position(self.position.0 + 1);
+        let record = self.log().encode(first, went_through.map(|(batch, _)| *batch));
+        if self.log().has_room(record.len()) {
+            self.log().append(&record).map_err(unclear)?;
+        } else {
             self.settle(*position)?;
         }
         Ok(outcomes)
-    }
-
-    /// Goes on with the work that the next full log would have to wait for: as many commits as these at most.
-    ///
-    /// # Errors
-    /// When the database fails. Nothing is lost, and this must be dropped and opened again.
-    pub(crate) fn digest(&mut self, commits: usize) -> Result<(), Trouble> {
-        if self.backlog.is_empty() {
-            return Ok(());
-        }
-        catch_unwind(AssertUnwindSafe(|| self.digest_unguarded(commits))).unwrap_or(Err(Trouble::Panicked))
-    }
-
-    fn digest_unguarded(&mut self, commits: usize) -> Result<(), Trouble> {
-        let transaction = match self.begun.take() {
-            Some(transaction) => transaction,
-            None => {
-                let mut transaction = self.database.begin_write()?;
-                transaction.set_quick_repair(true);
-                transaction
-            }
-        };
-        let next = self.backlog.drain(..commits.min(self.backlog.len()));
-        take_over(&transaction, next)?;
-        self.begun = Some(transaction);
-        Ok(())
     }
 
     /// One batch in memory: all of it, or none and the keys that were not as expected.
@@ -238,15 +287,13 @@ impl Engine {
         Ok(Outcome::Committed(Receipt { position: *position, revision: Revision(position.0) }))
     }
 
-    /// Has the database take over everything up to `position`, durably, and begins the log anew. Two phases and a saved
-    /// allocator: the file opens in milliseconds after a kill, however large it is.
+    /// Has the database take over everything up to `position`, durably, and begins the log anew.
     fn settle(&mut self, position: Position) -> Result<(), Failure> {
-        // What failed here is taken over from the log by the next opening, and what is not there was never written.
-        self.digest_unguarded(usize::MAX).map_err(Failure::Unclear)?;
-        let Some(transaction) = self.begun.take() else { return Ok(()) };
-        insert_position(&transaction, position).map_err(Failure::Unclear)?;
-        transaction.commit().map_err(|error| Failure::Unclear(error.into()))?;
-        self.log.restart(self.env.random()).map_err(unclear)?;
+        // What failed here is taken over from the logs by the next opening, and what is not there was never written.
+        let layers = self.layers.older.iter().chain([&self.layers.recent]).cloned().collect();
+        Takeover::new(self.database.clone(), layers, position).run().map_err(Failure::Unclear)?;
+        let salt = self.env.random();
+        self.log().restart(salt).map_err(unclear)?;
         // Views of before keep what they had.
         self.layers = Layers::new(&self.database).map_err(Failure::Unclear)?;
         Ok(())
@@ -255,37 +302,6 @@ impl Engine {
 
 fn unclear(error: std::io::Error) -> Failure {
     Failure::Unclear(Trouble::Database(redb::Error::Io(error)))
-}
-
-fn insert_position(transaction: &WriteTransaction, position: Position) -> Result<(), Trouble> {
-    transaction.open_table(META)?.insert(POSITION_KEY, position.0)?;
-    Ok(())
-}
-
-fn take_over(
-    transaction: &WriteTransaction,
-    commits: impl Iterator<Item = (CommitId, Vec<Write>, Position)>,
-) -> Result<(), Trouble> {
-    let mut entries = transaction.open_table(ENTRIES)?;
-    let mut count = 0_usize;
-    for (commit, writes, Position(position)) in commits {
-        for write in &writes {
-            let key = write.key().as_bytes();
-            match write.value() {
-                Some(value) => {
-                    let stored = format::Record { revision: Revision(position), commit, value }.encode();
-                    entries.insert(key, stored.as_slice())?;
-                }
-                None => drop(entries.remove(key)?),
-            }
-            count += 1;
-            if count.is_multiple_of(ENTRIES_AT_ONCE) {
-                // Requests may be waiting for this very core.
-                std::thread::yield_now();
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

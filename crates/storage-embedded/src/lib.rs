@@ -1,8 +1,8 @@
 //! The store that comes with the program: in-process, durable, nothing to set up.
 //!
-//! A folder with a [redb](https://docs.rs/redb) database and a log in front of it. One writer gathers waiting commits
-//! into one record of the log and one sync, and nobody is answered before it; readers see the latest commit and wait
-//! for no writer. Why it is built so, and what it costs, is in `docs/embedded-store.md`.
+//! A folder with a [redb](https://docs.rs/redb) database and two logs in front of it, of which one takes commits while the
+//! database takes over what the other one holds. One writer gathers waiting commits into one record and one sync, and
+//! nobody is answered before it; readers see the latest commit and wait for no writer. Why it is built so, and what it costs, is in `docs/embedded-store.md`.
 //!
 //! It must never acknowledge what a power cut could take back, and never take an empty or damaged file for a new
 //! store.
@@ -28,6 +28,7 @@ mod format;
 mod log;
 mod medium;
 mod recent;
+mod takeover;
 mod view;
 mod writer;
 
@@ -82,7 +83,7 @@ impl Embedded {
 
     fn start(medium: Arc<dyn Medium>, options: Options, env: &Env) -> Result<Self, Error> {
         let (jobs, waiting) = mpsc::channel(QUEUE_BATCHES_MAX);
-        let (shared, writer) = Writer::new(medium, options, env.clone(), waiting)?;
+        let (shared, writer) = Writer::new(medium, options, env.clone(), (waiting, jobs.downgrade()))?;
         let thread = std::thread::Builder::new().name("storage-writer".to_owned());
         // The thread ends by itself once the store is closed or dropped, so nobody joins it.
         drop(thread.spawn(move || writer.run()).map_err(Error::Thread)?);

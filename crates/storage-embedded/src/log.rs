@@ -1,10 +1,12 @@
-//! The log in front of the database: where a commit becomes durable with one write and one sync.
+//! A log in front of the database: where a commit becomes durable with one write and one sync.
 //!
-//! One file of fixed size, filled from the front; when it is full the database itself is made durable and the log
-//! begins anew under another salt, which makes every older record void without touching it. A record is one group of
-//! commits. It must never skip a record: what follows a damaged one is a loss, not an end.
+//! One of two files of fixed size, filled from the front. While one takes commits, the database takes over what the
+//! full one holds; once that is durable the full one can begin anew under another salt, which makes every older record
+//! void without touching it. A record is one group of commits. It must never skip a record: what follows a damaged one
+//! is a loss, not an end.
 //!
-//! The head is a magic word, the salt (16 bytes) and their checksum. A record is its checksum, the bytes of its body,
+//! The head is a magic word, the salt (16 bytes) and their checksum; the word's last byte says whether the log is one of
+//! a pair. A record is its checksum, the bytes of its body,
 //! the number of batches, the first one's position (8, 4, 4 and 8 bytes, little-endian), and the batches: commit id,
 //! number of writes, and for each the lengths of key and value, the key, the value. Deletes have [`DELETED`] for a
 //! length. Checksums cover the salt as well.
@@ -17,12 +19,17 @@ use storage::{Batch, CommitId, Key, Position, Write};
 
 use crate::error::Error;
 
-/// How long the file of a new store is, in bytes. All of it is read when the store is opened, and as much is kept in
-/// memory until the database takes it over.
-pub(crate) const LOG_BYTES: usize = 1024 * 1024;
+/// How long each file of a new store is, in bytes. All of it is read when the store is opened, and as much is kept in
+/// memory until the database takes it over. Stores of before there were two may have one of the largest size.
+pub(crate) const LOG_BYTES: usize = 512 * 1024;
+/// The longest file that may be a log, in bytes.
+pub(crate) const LOG_BYTES_MAX: usize = 1024 * 1024;
 /// Where the first record begins; no disk tears the head in front of it, as it is one sector.
 const HEAD_BYTES: usize = 512;
-const MAGIC: &[u8; 8] = b"srlog\0\0\x01";
+/// Begins a log that is one of two.
+const MAGIC: &[u8; 8] = b"srlog\0\0\x02";
+/// Begins one that was made when there was only one. A version of that time opens no pair, of which it would see half.
+const MAGIC_ALONE: &[u8; 8] = b"srlog\0\0\x01";
 const RECORD_HEAD_BYTES: usize = 8 + 4 + 4 + 8;
 /// Stands for the length of a value where a key is deleted.
 const DELETED: u32 = u32::MAX;
@@ -49,13 +56,6 @@ pub(crate) struct Record {
     pub(crate) batches: Vec<(CommitId, Vec<Write>)>,
 }
 
-impl Record {
-    /// The position of the last batch.
-    pub(crate) fn last(&self) -> Position {
-        Position(self.first.0 + self.batches.len() as u64 - 1)
-    }
-}
-
 /// Makes an empty log of a new store, `length` bytes long.
 pub(crate) fn create(file: &dyn StorageBackend, salt: &Salt, length: usize) -> io::Result<()> {
     // Zeros are written, not skipped, so that the file has its room on the disk from the start.
@@ -70,28 +70,54 @@ pub(crate) fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().skip(HEAD_BYTES).all(|byte| *byte == 0)
 }
 
+/// Whether a log begins with a valid head that says that there is no other.
+pub(crate) fn is_alone(file: &dyn StorageBackend) -> io::Result<bool> {
+    let mut head = vec![0; HEAD_BYTES];
+    file.read(0, &mut head)?;
+    Ok(decode_head(&head, MAGIC_ALONE).is_some())
+}
+
+/// Notes in a log that was alone that it is one of two from here on. Its records stay valid, as the salt does.
+pub(crate) fn pair(file: &dyn StorageBackend) -> io::Result<()> {
+    let mut head = vec![0; HEAD_BYTES];
+    file.read(0, &mut head)?;
+    let salt = decode_head(&head, MAGIC_ALONE).ok_or(io::ErrorKind::InvalidData)?;
+    file.write(0, &encode_head(&salt))?;
+    file.sync_data()
+}
+
 impl Log {
-    /// Opens the log of a database that stands at `position`, and reads what it holds, in order. All of that is durable
-    /// when this returns.
+    /// Opens a log of a database that stands at `position`, and reads what it holds that the database lacks, in order.
+    /// All of that is durable when this returns.
     pub(crate) fn open(file: Box<dyn StorageBackend>, position: Position) -> Result<(Self, Vec<Record>), Error> {
         let fault = |error| Error::Open(redb::Error::Io(error));
-        let length =
-            usize::try_from(file.len().map_err(fault)?).ok().filter(|length| (HEAD_BYTES..=LOG_BYTES).contains(length));
+        let damaged = || Error::Corrupt("a record of its log is damaged".to_owned());
+        let length = file.len().map_err(fault)?;
+        let length = usize::try_from(length).ok().filter(|length| (HEAD_BYTES..=LOG_BYTES_MAX).contains(length));
         let length = length.ok_or_else(|| Error::Corrupt("its log has the wrong length".to_owned()))?;
         let mut bytes = vec![0; length];
         file.read(0, &mut bytes).map_err(fault)?;
-        let salt = decode_head(&bytes).ok_or_else(|| Error::Corrupt("its log has no valid head".to_owned()))?;
-        let mut records: Vec<Record> = Vec::new();
-        let mut end = HEAD_BYTES;
-        while let Some((record, length)) = decode(&bytes[end..], &salt, None) {
-            end += length;
-            records.push(record);
+        let salt = decode_head(&bytes, MAGIC).ok_or_else(|| Error::Corrupt("its log has no valid head".to_owned()))?;
+        let (mut end, mut start, mut last) = (HEAD_BYTES, HEAD_BYTES, position);
+        while let Some(frame) = Frame::find(&bytes[end..], &salt, None) {
+            end += frame.length;
+            if frame.last() <= position {
+                start = end;
+            }
+            last = last.max(frame.last());
         }
         // A record that was under way when the power went is the last one. Anything valid behind it was acknowledged.
-        let position = records.last().map_or(position, Record::last).max(position);
         let written = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
-        if is_any_behind(&bytes[end..], written.saturating_sub(end), &salt, position) {
-            return Err(Error::Corrupt("a record of its log is damaged".to_owned()));
+        if is_any_behind(&bytes[end..], written.saturating_sub(end), &salt, last) {
+            return Err(damaged());
+        }
+        // What is kept in memory are parts of this copy, and not of the whole file.
+        let mut rest = Bytes::copy_from_slice(&bytes[start..end]);
+        let mut records = Vec::new();
+        while !rest.is_empty() {
+            let (record, length) = decode(&rest, &salt).ok_or_else(damaged)?;
+            records.push(record);
+            rest = rest.slice(length..);
         }
         // A killed process may have left records that only the kernel's cache holds, and they are about to be shown.
         if !records.is_empty() {
@@ -100,9 +126,19 @@ impl Log {
         Ok((Self { file, salt, end, length }, records))
     }
 
+    /// Whether it holds no record.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.end == HEAD_BYTES
+    }
+
     /// Whether a record of this length can be appended.
     pub(crate) fn has_room(&self, length: usize) -> bool {
         self.end + length <= self.length
+    }
+
+    /// Whether one could be once the log has begun anew.
+    pub(crate) fn has_room_when_empty(&self, length: usize) -> bool {
+        HEAD_BYTES + length <= self.length
     }
 
     /// Makes a record durable, which [`encode`] made with this log's salt.
@@ -134,11 +170,18 @@ fn encode_head(salt: &Salt) -> Vec<u8> {
     [&MAGIC[..], salt, &checksum(salt, MAGIC).to_le_bytes()].concat()
 }
 
-fn decode_head(bytes: &[u8]) -> Option<Salt> {
+fn decode_head(bytes: &[u8], magic: &[u8; 8]) -> Option<Salt> {
     let mut rest = bytes;
-    let magic: [u8; 8] = take(&mut rest)?;
+    let found: [u8; 8] = take(&mut rest)?;
     let salt: Salt = take(&mut rest)?;
-    (magic == *MAGIC && take(&mut rest)? == checksum(&salt, MAGIC).to_le_bytes()).then_some(salt)
+    (found == *magic && take(&mut rest)? == checksum(&salt, magic).to_le_bytes()).then_some(salt)
+}
+
+/// The most that a record of these batches can take, in bytes: as much as it does if all of them go through.
+pub(crate) fn record_bytes(batches: &[&Batch]) -> usize {
+    let write_bytes = |write: &Write| 4 + 4 + write.key().as_bytes().len() + write.value().map_or(0, Bytes::len);
+    let batch_bytes = |batch: &&Batch| 16 + 4 + batch.writes.iter().map(write_bytes).sum::<usize>();
+    RECORD_HEAD_BYTES + batches.iter().map(batch_bytes).sum::<usize>()
 }
 
 fn encode<'a>(salt: &Salt, first: Position, batches: impl Iterator<Item = &'a Batch>) -> Vec<u8> {
@@ -170,46 +213,66 @@ fn is_any_behind(bytes: &[u8], count: usize, salt: &Salt, position: Position) ->
     let heads = bytes.windows(RECORD_HEAD_BYTES).take(count).enumerate().skip(1);
     // Hardly any place has a position within reach, so all others cost one comparison.
     let is_near = |head: &[u8]| head.last_chunk().is_some_and(|first| near(u64::from_le_bytes(*first), position));
-    heads.filter(|(_, head)| is_near(head)).any(|(start, _)| decode(&bytes[start..], salt, Some(position)).is_some())
+    let is_record = |start: usize| Frame::find(&bytes[start..], salt, Some(position)).is_some();
+    heads.filter(|(_, head)| is_near(head)).any(|(start, _)| is_record(start))
 }
 
 /// Whether a record that begins at `first` can be one that follows on `behind`: no log holds more commits than bytes.
 fn near(first: u64, behind: Position) -> bool {
-    first.wrapping_sub(behind.0).wrapping_sub(1) < LOG_BYTES as u64
+    first.wrapping_sub(behind.0).wrapping_sub(1) < 2 * LOG_BYTES_MAX as u64
 }
 
-/// The record that the bytes start with, and its length; with a `behind`, only one that follows on that position.
-fn decode(bytes: &[u8], salt: &Salt, behind: Option<Position>) -> Option<(Record, usize)> {
-    let mut rest = bytes;
-    let sum = u64::from_le_bytes(take(&mut rest)?);
-    let summed = rest;
-    let body = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
-    let count = u32::from_le_bytes(take(&mut rest)?);
-    let first = Position(u64::from_le_bytes(take(&mut rest)?));
-    // Most places that are not a record end here, before anything is summed: what lies behind is within a log's reach.
-    let is_near = behind.is_none_or(|behind| near(first.0, behind));
-    if !is_near || count == 0 || body == 0 || body > rest.len() {
-        return None;
+/// A record whose checksum is right, not yet taken apart.
+struct Frame {
+    first: Position,
+    /// How many batches.
+    count: u32,
+    /// All of it, in bytes.
+    length: usize,
+}
+
+impl Frame {
+    /// The record that the bytes start with; with a `behind`, only one that follows on that position.
+    fn find(bytes: &[u8], salt: &Salt, behind: Option<Position>) -> Option<Self> {
+        let mut rest = bytes;
+        let sum = u64::from_le_bytes(take(&mut rest)?);
+        let summed = rest;
+        let body = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+        let count = u32::from_le_bytes(take(&mut rest)?);
+        let first = Position(u64::from_le_bytes(take(&mut rest)?));
+        // Most places that are not a record end here, before anything is summed: what lies behind is within reach.
+        let is_near = behind.is_none_or(|behind| near(first.0, behind));
+        if !is_near || count == 0 || body == 0 || body > rest.len() {
+            return None;
+        }
+        let length = RECORD_HEAD_BYTES + body;
+        (checksum(salt, summed.get(..length - 8)?) == sum).then_some(Self { first, count, length })
     }
-    let length = RECORD_HEAD_BYTES + body;
-    if checksum(salt, summed.get(..length - 8)?) != sum {
-        return None;
+
+    /// The position of the last batch.
+    fn last(&self) -> Position {
+        Position(self.first.0.saturating_add(u64::from(self.count) - 1))
     }
-    let mut rest = rest.get(..body)?;
+}
+
+/// The record that the bytes start with, and its length. It shares their memory.
+fn decode(bytes: &Bytes, salt: &Salt) -> Option<(Record, usize)> {
+    let Frame { first, count, length } = Frame::find(bytes, salt, None)?;
+    let mut rest = bytes.slice(RECORD_HEAD_BYTES..length);
     let batches = (0..count).map(|_| decode_batch(&mut rest)).collect::<Option<_>>()?;
     Some((Record { first, batches }, length))
 }
 
-fn decode_batch(rest: &mut &[u8]) -> Option<(CommitId, Vec<Write>)> {
-    let id = CommitId(take(rest)?);
-    let count = u32::from_le_bytes(take(rest)?);
+fn decode_batch(rest: &mut Bytes) -> Option<(CommitId, Vec<Write>)> {
+    let id = CommitId(*take_bytes(rest, 16)?.first_chunk()?);
+    let count = take_length(rest)?;
     let writes = (0..count).map(|_| decode_write(rest)).collect::<Option<_>>()?;
     Some((id, writes))
 }
 
-fn decode_write(rest: &mut &[u8]) -> Option<Write> {
-    let key_bytes = u32::from_le_bytes(take(rest)?);
-    let value_bytes = u32::from_le_bytes(take(rest)?);
+fn decode_write(rest: &mut Bytes) -> Option<Write> {
+    let key_bytes = take_length(rest)?;
+    let value_bytes = take_length(rest)?;
     let key = Key::new(take_bytes(rest, key_bytes)?).ok()?;
     match value_bytes {
         DELETED => Some(Write::Delete(key)),
@@ -217,16 +280,19 @@ fn decode_write(rest: &mut &[u8]) -> Option<Write> {
     }
 }
 
+fn take_length(rest: &mut Bytes) -> Option<u32> {
+    Some(u32::from_le_bytes(*take_bytes(rest, 4)?.first_chunk()?))
+}
+
+fn take_bytes(rest: &mut Bytes, length: u32) -> Option<Bytes> {
+    let length = usize::try_from(length).ok()?;
+    (length <= rest.len()).then(|| rest.split_to(length))
+}
+
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (taken, left) = rest.split_first_chunk::<N>()?;
     *rest = left;
     Some(*taken)
-}
-
-fn take_bytes(rest: &mut &[u8], length: u32) -> Option<Bytes> {
-    let (taken, left) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-    *rest = left;
-    Some(Bytes::copy_from_slice(taken))
 }
 
 /// A length as it is stored. Batches are bounded far below what four bytes can say.

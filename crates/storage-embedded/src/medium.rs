@@ -1,7 +1,8 @@
 //! Where the file lives: a folder on disk, behind a seam at which tests cut the power.
 //!
-//! The folder holds `store.log` and `store.redb`, the latter made under another name and renamed when both are whole, so
-//! that a store that is there is a store; `lock`, held while the store is open; and `unsynced`, there while a failed sync has not been mended.
+//! The folder holds `store.log`, `store-2.log` and `store.redb`, the latter made under another name and renamed when all
+//! are whole, so that a store that is there is a store; `lock`, held while the store is open; and `unsynced`, there while
+//! a failed sync has not been mended.
 
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File as Handle, OpenOptions, TryLockError};
@@ -20,7 +21,7 @@ use crate::error::{Error, Trouble};
 use crate::{format, log};
 
 const DATABASE: &str = "store.redb";
-const LOG: &str = "store.log";
+const LOGS: [&str; 2] = ["store.log", "store-2.log"];
 const DATABASE_IN_MAKING: &str = "store.redb.new";
 const LOCK: &str = "lock";
 const UNSYNCED: &str = "unsynced";
@@ -37,8 +38,24 @@ const HEAD_BYTES: u64 = 4096;
 pub(crate) enum File {
     /// The redb database.
     Database,
-    /// The log in front of it.
+    /// The first of the logs in front of it.
     Log,
+    /// The second.
+    SecondLog,
+}
+
+impl File {
+    /// Those in front of the database.
+    pub(crate) const LOGS: [Self; 2] = [Self::Log, Self::SecondLog];
+
+    fn name(self) -> &'static str {
+        let [first, second] = LOGS;
+        match self {
+            Self::Database => DATABASE,
+            Self::Log => first,
+            Self::SecondLog => second,
+        }
+    }
 }
 
 /// A place that holds one store and can be opened again after a failure.
@@ -80,60 +97,91 @@ impl Folder {
             folder.check_nothing_lost()?;
             folder.create(env)?;
         }
+        folder.complete(env)?;
         folder.is_unsynced.store(path.join(UNSYNCED).exists(), Ordering::SeqCst);
         Ok(folder)
     }
 
-    /// A store that was cut off while it was made has a blank log, if any; one that is used has commits in it, and only
+    /// A store that was cut off while it was made has blank logs, if any; one that is used has commits in them, and only
     /// a loss can have taken its database away.
     fn check_nothing_lost(&self) -> Result<(), Error> {
-        let path = self.path.join(LOG);
-        let fault = |source| Error::Folder { path: path.clone(), source };
-        let file = match Handle::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(fault(error)),
-        };
-        let mut bytes = Vec::new();
-        file.take(log::LOG_BYTES as u64).read_to_end(&mut bytes).map_err(fault)?;
-        if log::is_blank(&bytes) {
-            return Ok(());
+        for name in LOGS {
+            let path = self.path.join(name);
+            let fault = |source| Error::Folder { path: path.clone(), source };
+            let file = match Handle::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(fault(error)),
+            };
+            let mut bytes = Vec::new();
+            file.take(log::LOG_BYTES_MAX as u64).read_to_end(&mut bytes).map_err(fault)?;
+            if !log::is_blank(&bytes) {
+                return Err(Error::Corrupt(format!("{DATABASE} is missing, but its log holds commits")));
+            }
         }
-        Err(Error::Corrupt(format!("{DATABASE} is missing, but its log holds commits")))
+        Ok(())
     }
 
     /// Makes an empty store, which gets its own name once it is whole and durable.
     fn create(&self, env: &Env) -> Result<(), Error> {
+        for name in LOGS {
+            self.create_log(name, env)?;
+        }
         let path = self.path.join(DATABASE_IN_MAKING);
         let fault = |source| Error::Folder { path: path.clone(), source };
-        let make = |path: &Path| -> io::Result<FileBackend> {
-            let mut options = OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
-            FileBackend::new(file).map_err(io::Error::other)
-        };
-        log::create(&make(&self.path.join(LOG)).map_err(fault)?, &env.random(), log::LOG_BYTES).map_err(fault)?;
         let backend = make(&path).map_err(fault)?;
         let database = Database::builder().create_with_backend(backend).map_err(Trouble::from)?;
         format::create(&database)?;
         database.close().map_err(Trouble::from)?;
         Handle::open(&path).and_then(|file| file.sync_all()).map_err(fault)?;
         std::fs::rename(&path, self.path.join(DATABASE)).map_err(fault)?;
-        // A file is there after a power cut only once the folder that names it is synced, and that folder's too.
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        for folder in [&self.path, parent] {
-            Handle::open(folder).and_then(|folder| folder.sync_all()).map_err(fault)?;
-        }
-        Ok(())
+        self.sync().map_err(fault)
     }
+
+    fn create_log(&self, name: &str, env: &Env) -> Result<(), Error> {
+        let path = self.path.join(name);
+        let made = make(&path).and_then(|file| log::create(&file, &env.random(), log::LOG_BYTES));
+        made.map_err(|source| Error::Folder { path, source })
+    }
+
+    /// Gives a store of the time when there was one log its second one. The first says only then that there are two,
+    /// so that a second one that is missing later is a loss.
+    fn complete(&self, env: &Env) -> Result<(), Error> {
+        let [first, second] = LOGS;
+        let path = self.path.join(first);
+        let fault = |source| Error::Folder { path: path.clone(), source };
+        let file = match self.open(File::Log) {
+            Ok(file) => file,
+            // Whoever opens it says so, once it is known whether this is a store of ours at all.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(fault(error)),
+        };
+        // A file that is too short has no head; what that means is said where it is opened.
+        if log::is_alone(&*file).unwrap_or(false) {
+            self.create_log(second, env)?;
+            self.sync().map_err(fault)?;
+            log::pair(&*file).map_err(fault)?;
+        }
+        let is_whole = self.path.join(second).try_exists().map_err(fault)?;
+        if is_whole { Ok(()) } else { Err(Error::Corrupt(format!("{second} is missing"))) }
+    }
+
+    /// A file is there after a power cut only once the folder that names it is synced, and that folder's too.
+    fn sync(&self) -> io::Result<()> {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        [&self.path, parent].into_iter().try_for_each(|folder| Handle::open(folder)?.sync_all())
+    }
+}
+
+fn make(path: &Path) -> io::Result<FileBackend> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+    FileBackend::new(file).map_err(io::Error::other)
 }
 
 impl Medium for Folder {
     fn open(&self, file: File) -> io::Result<Box<dyn StorageBackend>> {
-        let name = match file {
-            File::Database => DATABASE,
-            File::Log => LOG,
-        };
-        let file = OpenOptions::new().read(true).write(true).open(self.path.join(name))?;
+        let file = OpenOptions::new().read(true).write(true).open(self.path.join(file.name()))?;
         FileBackend::new(file).map(|backend| Box::new(backend) as _).map_err(io::Error::other)
     }
 

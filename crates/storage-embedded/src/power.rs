@@ -59,7 +59,7 @@ struct Inner {
     /// The step from which on the next sync fails and loses what it was to write.
     lost_sync: Option<u64>,
     is_dark: bool,
-    /// The most bytes that the disk has room for in the database's file; the log has its room from the start.
+    /// The most bytes that the disk has room for in the database's file; the logs have their room from the start.
     room: u64,
     /// Reads and writes fail.
     is_broken: bool,
@@ -68,25 +68,27 @@ struct Inner {
     is_unsynced: bool,
 }
 
-/// The bytes of both files.
+/// The bytes of all files.
 #[derive(Clone, Default, Debug)]
 struct Images {
     database: Vec<u8>,
-    log: Vec<u8>,
+    logs: [Vec<u8>; 2],
 }
 
 impl Images {
     fn of(&self, file: File) -> &Vec<u8> {
         match file {
             File::Database => &self.database,
-            File::Log => &self.log,
+            File::Log => &self.logs[0],
+            File::SecondLog => &self.logs[1],
         }
     }
 
     fn of_mut(&mut self, file: File) -> &mut Vec<u8> {
         match file {
             File::Database => &mut self.database,
-            File::Log => &mut self.log,
+            File::Log => &mut self.logs[0],
+            File::SecondLog => &mut self.logs[1],
         }
     }
 }
@@ -105,12 +107,12 @@ enum Change {
 }
 
 impl Disk {
-    /// A disk with an empty store on it, all of it durable, behind a short log.
+    /// A disk with an empty store on it, all of it durable, behind short logs.
     pub(crate) fn formatted() -> Self {
         Self::with_log(SHORT_LOG_BYTES)
     }
 
-    /// The same behind a log of `log_bytes`.
+    /// The same behind two logs of `log_bytes` each.
     pub(crate) fn with_log(log_bytes: usize) -> Self {
         let inner = Inner {
             cached: Images::default(),
@@ -127,7 +129,9 @@ impl Disk {
             is_unsynced: false,
         };
         let disk = Self(Arc::new(Mutex::new(inner)));
-        log::create(&disk.file(File::Log), &[1; 16], log_bytes).unwrap();
+        for (file, salt) in File::LOGS.into_iter().zip([[1; 16], [2; 16]]) {
+            log::create(&disk.file(file), &salt, log_bytes).unwrap();
+        }
         let database = Database::builder().create_with_backend(disk.file(File::Database)).unwrap();
         format::create(&database).unwrap();
         database.close().unwrap();
@@ -219,6 +223,15 @@ impl Disk {
         }
     }
 
+    /// The same with the first log.
+    pub(crate) fn damage_log(&self, offset: usize, bytes: &[u8]) {
+        let mut inner = self.inner();
+        let inner = &mut *inner;
+        for image in [&mut inner.cached.logs[0], &mut inner.durable.logs[0]] {
+            image[offset..offset + bytes.len()].copy_from_slice(bytes);
+        }
+    }
+
     /// How long the database's file is, in bytes.
     pub(crate) fn length(&self) -> usize {
         self.inner().cached.database.len()
@@ -276,7 +289,7 @@ impl Inner {
         self.pending.push((file, change));
     }
 
-    /// Makes the changes of one file durable; those of the other stay pending.
+    /// Makes the changes of one file durable; those of the others stay pending.
     fn sync(&mut self, file: File) -> io::Result<()> {
         let is_lost = self.lost_sync.is_some_and(|step| self.steps >= step);
         if is_lost {

@@ -1,6 +1,6 @@
-//! What was committed since the database was last made durable: in memory for readers, in the log for a crash.
+//! What one log holds that the database lacks: in memory for readers, in the log for a crash.
 //!
-//! Every write is kept with its position until the database takes all of it over, so that a view goes on seeing what
+//! Every write is kept with its position until the database has taken all of it over, so that a view goes on seeing what
 //! stood at its own position. The log bounds how much there is. It must never hold less than the log behind the
 //! database's position: readers would see a commit undone.
 
@@ -61,8 +61,12 @@ impl Recent {
         });
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.look().is_empty()
+    /// The next keys behind one, in order, each with its last write: what a database that has none of it lacks.
+    pub(crate) fn lines(&self, behind: Option<&Key>, count: usize) -> Vec<(Key, Version)> {
+        let start = behind.map_or(Bound::Unbounded, Bound::Excluded);
+        let lines = self.look();
+        let last = |(key, versions): (&Key, &Vec<Version>)| Some((key.clone(), versions.last()?.clone()));
+        lines.range::<Key, _>((start, Bound::Unbounded)).filter_map(last).take(count).collect()
     }
 
     /// The last write of a key as of a position; `None` when only the database knows.

@@ -4,13 +4,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use env::simulated::SeededRandom;
 use env::{Env, simulated};
 use storage::conformance::watches::COMMITS;
 use storage::{Batch, Change, CommitId, Entry, Key, Outcome, Position, Receipt, Storage};
 use tempfile::TempDir;
 
 use crate::medium::Medium;
-use crate::power::{Disk, Honesty};
+use crate::power::{Cut, Disk, Honesty};
 use crate::writer::MEND_PAUSE;
 use crate::{Embedded, Error, Options};
 
@@ -97,7 +98,7 @@ async fn what_was_committed_is_there_after_a_kill() {
     }
     // The files as they are while the store is open are what a kill leaves.
     let copy = tempfile::tempdir().unwrap();
-    for name in ["store.redb", "store.log"] {
+    for name in ["store.redb", "store.log", "store-2.log"] {
         std::fs::copy(folder.path().join(name), copy.path().join(name)).unwrap();
     }
     let killed = open(copy.path()).unwrap();
@@ -283,6 +284,50 @@ async fn damage_is_found_by_a_check_of_the_whole_file() {
 }
 
 #[tokio::test]
+async fn acknowledged_commits_survive_power_cuts_while_a_log_is_taken_over() {
+    for seed in 0..100 {
+        let random = SeededRandom::new(seed);
+        let disk = Disk::with_log(4 * 1024);
+        let store = Arc::new(start(&disk));
+        let cut = [Cut::DropAll, Cut::Tear, Cut::Scatter, Cut::KeepAll][usize::try_from(random.below(4)).unwrap()];
+        disk.cut_after(1 + random.below(400), cut, random.next());
+        let callers = (0..4_u64).map(|caller| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut certain = Vec::new();
+                for number in 0..1_000 {
+                    let batch = create(caller * 1_000 + number, 300);
+                    let Ok(Outcome::Committed(_)) = store.commit(&batch).await else { break };
+                    certain.push(batch.id);
+                }
+                certain
+            })
+        });
+        let callers: Vec<_> = callers.collect();
+        let mut certain = Vec::new();
+        for caller in callers {
+            certain.extend(caller.await.unwrap());
+        }
+        assert!(disk.is_dark(), "the power goes before");
+        // What the disk refuses does not matter: the writer has let go of it.
+        drop(store.close().await);
+        disk.restart();
+        let found = entries(&start(&disk)).await;
+        assert!(certain.iter().all(|id| found.iter().any(|entry| entry.commit == *id)), "seed {seed}");
+        assert!(found.len() <= certain.len() + 4, "seed {seed}: what nobody was told of is at most under way");
+    }
+}
+
+#[tokio::test]
+async fn a_second_log_that_is_gone_is_a_loss() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).unwrap().close().await.unwrap();
+    std::fs::remove_file(folder.path().join("store-2.log")).unwrap();
+    let error = open(folder.path()).err().unwrap();
+    assert_eq!(error.to_string(), "the store is corrupt: store-2.log is missing");
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_commits_and_answers_reads_until_there_is_room() {
     for (room, bytes) in [(0, 400_000), (0, 20_000), (70_000, 400_000), (5_000, 3_000)] {
         let disk = Disk::formatted();
@@ -430,5 +475,6 @@ async fn a_store_of_the_first_format_opens_forever() {
     let store = Embedded::open(folder.path(), options, &Env::real()).unwrap();
     let found: Vec<String> = entries(&store).await.iter().map(|entry| format!("{entry:?}")).collect();
     let expected = std::fs::read_to_string(golden.join("v1.txt"));
+    assert!(folder.path().join("store-2.log").exists(), "there was one log then");
     assert_eq!(format!("{:?}\n{}\n", store.now().await.unwrap(), found.join("\n")), expected.unwrap());
 }

@@ -1,7 +1,7 @@
 //! The store as of one position: reads, pages and copies that no writer blocks and no later commit changes.
 //!
-//! Two layers: the database as it was last made durable, and in front of it what was committed since. A key in front
-//! hides the one behind it.
+//! Three layers: the database as it was last made durable; in front of it, what it is about to take over of a full log;
+//! and in front of both, what was committed since. A key in front hides the ones behind it.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ use crate::recent::{Recent, Version};
 pub(crate) struct Layers {
     /// Its pages are kept as long as this lives.
     settled: Arc<ReadOnlyTable<&'static [u8], &'static [u8]>>,
+    /// What a full log holds, until the database has it.
+    pub(crate) older: Option<Arc<Recent>>,
     pub(crate) recent: Arc<Recent>,
 }
 
@@ -49,7 +51,7 @@ impl View {
     }
 
     fn entry(&self, key: &Key) -> Result<Option<Entry>, Trouble> {
-        if let Some(version) = self.layers.recent.version(key, self.position) {
+        if let Some(version) = self.layers.version(key, self.position) {
             return Ok(version.entry(key.clone()));
         }
         let Some(stored) = ReadableTable::get(&*self.layers.settled, key.as_bytes())? else { return Ok(None) };
@@ -112,12 +114,37 @@ impl Layers {
     /// What the database holds, with nothing committed since.
     pub(crate) fn new(database: &Database) -> Result<Self, Trouble> {
         let settled = Arc::new(database.begin_read()?.open_table(ENTRIES)?);
-        Ok(Self { settled, recent: Arc::default() })
+        Ok(Self { settled, older: None, recent: Arc::default() })
+    }
+
+    /// What the database holds now that it has taken the older layer over, with the newer one in front of it.
+    pub(crate) fn over(&self, database: &Database) -> Result<Self, Trouble> {
+        Ok(Self { recent: self.recent.clone(), ..Self::new(database)? })
+    }
+
+    /// The same with everything in memory as the older layer, behind a new one.
+    pub(crate) fn aged(&self) -> Self {
+        Self { settled: self.settled.clone(), older: Some(self.recent.clone()), recent: Arc::default() }
+    }
+
+    /// The last write of a key as of a position; `None` when only the database knows.
+    fn version(&self, key: &Key, as_of: Position) -> Option<Version> {
+        self.recent.version(key, as_of).or_else(|| self.older.as_ref()?.version(key, as_of))
+    }
+
+    /// The first key between two bounds that is in memory, and its last write as of a position.
+    fn front(&self, start: Bound<&Key>, end: Option<&Key>, as_of: Position) -> Option<(Key, Version)> {
+        let newer = self.recent.first(start, end, as_of);
+        let older = self.older.as_ref().and_then(|older| older.first(start, end, as_of));
+        match (newer, older) {
+            (Some(newer), Some(older)) => Some(if older.0 < newer.0 { older } else { newer }),
+            (newer, older) => newer.or(older),
+        }
     }
 
     /// Which write of a key is the latest; `None` when it is not there.
     pub(crate) fn revision(&self, key: &Key) -> Result<Option<Revision>, Trouble> {
-        if let Some(version) = self.recent.version(key, LATEST) {
+        if let Some(version) = self.version(key, LATEST) {
             return Ok(version.value.is_some().then(|| version.revision()));
         }
         let Some(stored) = ReadableTable::get(&*self.settled, key.as_bytes())? else { return Ok(None) };
@@ -134,28 +161,28 @@ impl Layers {
     fn lines<'a>(&'a self, start: Bound<&Key>, end: Option<&'a Key>, as_of: Position) -> Result<Lines<'a>, Trouble> {
         let is_empty =
             matches!((start, end), (Bound::Included(start) | Bound::Excluded(start), Some(end)) if end <= start);
-        let mut lines = Lines { recent: &self.recent, end, as_of, settled: None, behind: None, front: None };
+        let mut lines = Lines { layers: self, end, as_of, settled: None, behind: None, front: None };
         if is_empty {
             return Ok(lines);
         }
         let bounds = (start.map(Key::as_bytes), end.map_or(Bound::Unbounded, |end| Bound::Excluded(end.as_bytes())));
         lines.settled = Some(ReadableTable::range::<&[u8]>(&*self.settled, bounds)?);
-        lines.front = self.recent.first(start, end, as_of);
+        lines.front = self.front(start, end, as_of);
         lines.advance()?;
         Ok(lines)
     }
 }
 
-/// Both layers, one key after the other.
+/// All layers, one key after the other.
 struct Lines<'a> {
-    recent: &'a Recent,
+    layers: &'a Layers,
     end: Option<&'a Key>,
     as_of: Position,
     /// `None` when there is nothing between the bounds.
     settled: Option<Range<'a, &'static [u8], &'static [u8]>>,
     /// The next key of the database.
     behind: Option<(Key, Stored<'a>)>,
-    /// The next key of what was committed since.
+    /// The next key that is in memory.
     front: Option<(Key, Version)>,
 }
 
@@ -178,7 +205,7 @@ impl<'a> Lines<'a> {
             if self.behind.as_ref().is_some_and(|(behind, _)| *behind == key) {
                 self.advance()?;
             }
-            self.front = self.recent.first(Bound::Excluded(&key), self.end, self.as_of);
+            self.front = self.layers.front(Bound::Excluded(&key), self.end, self.as_of);
             if let Some(entry) = version.entry(key.clone()) {
                 return Ok(Some((key, Line::Recent(entry))));
             }

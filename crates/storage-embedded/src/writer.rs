@@ -1,9 +1,11 @@
 //! The one writer: takes whatever waits into one transaction, and answers when it is durable.
 //!
-//! It never sleeps to make a group larger: while one group is being synced the next one gathers by itself. When the
-//! file fails it opens the store again, and until that has worked readers wait or are told why not.
+//! It never sleeps to make a group larger: while one group is being synced the next one gathers by itself. What a full
+//! log holds the database takes over on a thread beside it, for which it waits only when the other log is full too. When
+//! a file fails it opens the store again, and until that has worked readers wait or are told why not.
 
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use env::Env;
@@ -12,7 +14,7 @@ use storage::{Batch, Key, Outcome, Position};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::Options;
-use crate::engine::{Engine, Failure};
+use crate::engine::{Engine, Failure, Room};
 use crate::error::{Error, Trouble};
 use crate::medium::Medium;
 use crate::view::View;
@@ -21,8 +23,8 @@ use crate::view::View;
 pub(crate) const QUEUE_BATCHES_MAX: usize = 256;
 /// The most batches of one group.
 const GROUP_BATCHES_MAX: usize = 256;
-/// A group takes no further batch once its values have reached this, in bytes.
-const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// A group takes no further batch once its values have reached this, in bytes: many of them fit into one log.
+const GROUP_BYTES_MAX: usize = 64 * 1024;
 
 /// How long calls are told of an opening that failed with all of the store still to be written again, before another
 /// is tried: it may take seconds of the disk's time, and there may be many calls.
@@ -34,6 +36,8 @@ pub(crate) enum Job {
     Commit(Batch, oneshot::Sender<Result<Outcome, storage::Error>>),
     /// Open the store again, unless that has been tried since this opening.
     Reopen(u64),
+    /// The takeover of this number has ended.
+    TakenOver(u64),
     /// Close the store after everything that was asked before.
     Close(oneshot::Sender<Result<(), storage::Error>>),
 }
@@ -66,8 +70,15 @@ pub(crate) struct Writer {
     env: Env,
     shared: Arc<Shared>,
     jobs: mpsc::Receiver<Job>,
+    /// For threads that have something to say to this one.
+    call: mpsc::WeakSender<Job>,
     /// `None` after the file has failed.
     engine: Option<Engine>,
+    /// The thread on which the database takes a log over. It has the database in use: whoever lets go of the engine
+    /// waits for it first.
+    takeover: Option<JoinHandle<Result<(), Trouble>>>,
+    /// How many there have been.
+    takeovers: u64,
     openings: u64,
     /// When it may be opened again, on the clock of [`Env::monotonic`]; `None` for at once.
     rests_until: Option<Duration>,
@@ -81,15 +92,28 @@ impl Writer {
         medium: Arc<dyn Medium>,
         options: Options,
         env: Env,
-        jobs: mpsc::Receiver<Job>,
+        (jobs, call): (mpsc::Receiver<Job>, mpsc::WeakSender<Job>),
     ) -> Result<(Arc<Shared>, Self), Error> {
         let engine = Engine::open(&medium, &options, &env, 1)?;
         let view = engine.view();
         let history = History::new(engine.position(), options.history_commits);
         let shared = Arc::new(Shared { state: watch::Sender::new(State::Open(Arc::new(view))), history });
         let told = engine.position();
-        let (engine, openings, rests_until) = (Some(engine), 1, None);
-        Ok((shared.clone(), Self { medium, options, env, shared, jobs, engine, openings, rests_until, told }))
+        let writer = Self {
+            medium,
+            options,
+            env,
+            shared: shared.clone(),
+            jobs,
+            call,
+            engine: Some(engine),
+            takeover: None,
+            takeovers: 0,
+            openings: 1,
+            rests_until: None,
+            told,
+        };
+        Ok((shared, writer))
     }
 
     /// Works until the store is closed or nobody can ask any more.
@@ -100,10 +124,11 @@ impl Writer {
                 Job::Commit(batch, answer) => {
                     let group;
                     (group, next) = self.gather((batch, answer));
-                    let commits = group.len();
                     self.commit(group);
-                    self.digest(commits);
+                    self.take_over();
                 }
+                Job::TakenOver(number) if number == self.takeovers => self.end_takeover(),
+                Job::TakenOver(_) => {}
                 Job::Reopen(opening) => self.reopen_since(opening),
                 Job::Close(answer) => {
                     let closed = self.close();
@@ -145,26 +170,79 @@ impl Writer {
         if self.engine.is_none() && !self.is_resting() {
             self.open();
         }
-        let Some(engine) = &mut self.engine else {
-            let error = self.error();
-            return answer_all(group, &Err(error));
-        };
         let batches: Vec<&Batch> = group.iter().map(|(batch, _)| batch).collect();
-        match engine.commit(&batches) {
-            Ok(outcomes) => self.acknowledge(group, outcomes),
-            Err(failure) => self.give_up(group, failure),
+        match self.commit_batches(&batches) {
+            Some(Ok(outcomes)) => self.acknowledge(group, outcomes),
+            Some(Err(failure)) => self.give_up(group, failure),
+            None => {
+                let error = self.error();
+                answer_all(group, &Err(error));
+            }
         }
     }
 
-    /// Lets the database go on with what the log holds, by as much as has just been added.
-    fn digest(&mut self, commits: usize) {
-        // Those who were answered come first, on a core that they share with this thread.
-        std::thread::yield_now();
-        if let Some(Err(trouble)) = self.engine.as_mut().map(|engine| engine.digest(commits)) {
+    /// What came of a group; `None` when the store is not open.
+    fn commit_batches(&mut self, batches: &[&Batch]) -> Option<Result<Vec<Outcome>, Failure>> {
+        if self.takeover.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.end_takeover();
+        }
+        match self.engine.as_mut()?.make_room(batches) {
+            Ok(Room::Ready) => {}
+            Ok(Room::Occupied) => {
+                self.take_over();
+                if let Err(trouble) = self.await_takeover() {
+                    self.abandon();
+                    return Some(Err(Failure::Refused(trouble)));
+                }
+                if let Err(failure) = self.engine.as_mut()?.make_room(batches) {
+                    return Some(Err(failure));
+                }
+            }
+            Err(failure) => return Some(Err(failure)),
+        }
+        Some(self.engine.as_mut()?.commit(batches))
+    }
+
+    /// Has the database take over what a full log holds, if there is one, beside this thread.
+    fn take_over(&mut self) {
+        let Some(takeover) = self.engine.as_mut().and_then(Engine::takeover) else { return };
+        self.takeovers += 1;
+        let (number, call) = (self.takeovers, self.call.clone());
+        let work = move || {
+            let result = takeover.run();
+            // If the queue is full, the writer looks by itself with the next commit.
+            drop(call.upgrade().map(|call| call.try_send(Job::TakenOver(number))));
+            result
+        };
+        match std::thread::Builder::new().name("storage-takeover".to_owned()).spawn(work) {
+            Ok(thread) => self.takeover = Some(thread),
+            Err(error) => {
+                tracing::error!(%error, "the store has no thread to take its log over");
+                self.abandon();
+                self.open();
+            }
+        }
+    }
+
+    /// Takes up what came of a takeover that has ended or soon will.
+    fn end_takeover(&mut self) {
+        if let Err(trouble) = self.await_takeover() {
             tracing::error!(?trouble, "the store could not take its log over");
             self.abandon();
             self.open();
         }
+    }
+
+    /// Waits for the takeover, if there is one, and shows readers what the database has then. After a failure the store
+    /// must be opened again.
+    fn await_takeover(&mut self) -> Result<(), Trouble> {
+        let Some(thread) = self.takeover.take() else { return Ok(()) };
+        thread.join().unwrap_or(Err(Trouble::Panicked))?;
+        if let Some(engine) = &mut self.engine {
+            engine.taken_over()?;
+            self.publish();
+        }
+        Ok(())
     }
 
     /// Shows the commits to readers, then to watchers, then answers.
@@ -194,7 +272,7 @@ impl Writer {
     fn give_up(&mut self, group: Vec<Waiting>, failure: Failure) {
         tracing::error!(trouble = ?failure.trouble(), "the store could not commit");
         let before = self.told;
-        if failure.trouble().ends_database() || matches!(failure, Failure::Unclear(_)) {
+        if self.engine.is_none() || failure.trouble().ends_database() || matches!(failure, Failure::Unclear(_)) {
             self.abandon();
             self.open();
         }
@@ -219,6 +297,8 @@ impl Writer {
     /// Lets go of a database that gives no more answers.
     fn abandon(&mut self) {
         self.shared.state.send_replace(State::Opening);
+        // Whatever comes of it, the next opening sees.
+        drop(self.takeover.take().map(JoinHandle::join));
         if let Some(engine) = self.engine.take() {
             // It has failed already, and what it did not write the next opening recovers.
             drop(engine.abandon());
@@ -263,10 +343,12 @@ impl Writer {
     }
 
     fn close(&mut self) -> Result<(), storage::Error> {
+        let taken_over = self.await_takeover();
         self.shared.state.send_replace(State::Closed);
         self.shared.history.close();
         match self.engine.take() {
-            Some(engine) => engine.close().map_err(|trouble: Trouble| trouble.into_storage("close the store")),
+            Some(engine) if taken_over.is_err() => engine.abandon().and(taken_over).map_err(unclosed),
+            Some(engine) => engine.close().map_err(unclosed),
             None => Ok(()),
         }
     }
@@ -278,6 +360,10 @@ impl Drop for Writer {
         self.shared.state.send_replace(State::Closed);
         self.shared.history.close();
     }
+}
+
+fn unclosed(trouble: Trouble) -> storage::Error {
+    trouble.into_storage("close the store")
 }
 
 fn answer_all(group: Vec<Waiting>, result: &Result<Outcome, storage::Error>) {

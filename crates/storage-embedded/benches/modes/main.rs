@@ -104,7 +104,7 @@ fn shipped(root: &Path, keys: u64, rounds: u64) {
 fn open_after_kill(runtime: &Runtime, root: &Path, folder: &Path) -> Duration {
     let copy = root.join("shipped-killed");
     std::fs::create_dir_all(&copy).expect("the folder is ours");
-    for name in ["store.redb", "store.log"] {
+    for name in ["store.redb", "store.log", "store-2.log"] {
         copy_durably(&folder.join(name), &copy.join(name));
     }
     let start = Instant::now();

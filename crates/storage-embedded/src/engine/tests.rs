@@ -12,11 +12,12 @@ use env::Env;
 use env::simulated::{self, SeededRandom};
 use storage::{Batch, CommitId, Entry, Expectation, Key, Outcome, Position, Revision, Write};
 
-use super::{Engine, Failure};
+use super::{Engine, Failure, Room};
 use crate::Options;
 use crate::log::LOG_BYTES;
 use crate::medium::Medium;
 use crate::power::{Cut, Disk, Honesty, SHORT_LOG_BYTES};
+use crate::takeover::Takeover;
 
 /// Power cuts of a run over an honest disk.
 const CUTS: u64 = 1_000;
@@ -135,20 +136,59 @@ impl Life {
     }
 }
 
-/// Works until a group fails.
+/// An engine and the takeover that somebody beside it has begun, or will.
+struct Busy<'a> {
+    engine: &'a mut Engine,
+    takeover: Option<Takeover>,
+}
+
+impl Busy<'_> {
+    fn commit(&mut self, group: &[Batch]) -> Result<Vec<Outcome>, Failure> {
+        let batches: Vec<&Batch> = group.iter().collect();
+        if self.engine.make_room(&batches)? == Room::Occupied {
+            self.take_over()?;
+            assert_eq!(self.engine.make_room(&batches)?, Room::Ready, "the other log is free now");
+        }
+        self.engine.commit(&batches)
+    }
+
+    /// Ends the takeover, if there is one.
+    fn take_over(&mut self) -> Result<(), Failure> {
+        let Some(takeover) = self.takeover.take().or_else(|| self.engine.takeover()) else { return Ok(()) };
+        takeover.run().and_then(|()| self.engine.taken_over()).map_err(Failure::Refused)
+    }
+
+    /// Somebody begins it now and then, and ends it some groups later.
+    fn meanwhile(&mut self, random: &SeededRandom) -> Result<(), Failure> {
+        match random.below(4) {
+            0 => self.take_over(),
+            1 if self.takeover.is_none() => {
+                self.takeover = self.engine.takeover();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Works until a group or a takeover fails.
 fn live(engine: &mut Engine, start: Model, random: &SeededRandom) -> Life {
     let mut acknowledged = start;
+    let mut busy = Busy { engine, takeover: None };
     for _ in 0..10_000 {
         let group = acknowledged.group(random);
         let mut under_way = acknowledged.clone();
         under_way.apply(&group);
-        match engine.commit(&group.iter().collect::<Vec<_>>()) {
+        match busy.commit(&group) {
             Ok(outcomes) => {
                 let committed = outcomes.iter().filter(|it| matches!(it, Outcome::Committed(_))).count() as u64;
                 assert_eq!(acknowledged.position.0 + committed, under_way.position.0, "the model agrees");
                 acknowledged = under_way;
             }
             Err(_) => return Life { acknowledged, under_way },
+        }
+        if busy.meanwhile(random).is_err() {
+            return Life { under_way: acknowledged.clone(), acknowledged };
         }
     }
     unreachable!("the power goes before")
@@ -264,7 +304,8 @@ fn survive_lost_sync(base: &Disk, seed: u64, forgets: bool) -> Result<(), String
     for _ in 0..random.below(3) {
         let group = after.group(&random);
         after.apply(&group);
-        engine.commit(&group.iter().collect::<Vec<_>>()).map_err(|failure: Failure| format!("{failure:?}"))?;
+        let mut busy = Busy { engine: &mut engine, takeover: None };
+        busy.commit(&group).map_err(|failure: Failure| format!("{failure:?}"))?;
     }
     disk.cut_now(Cut::DropAll, random.next());
     drop(engine);
@@ -382,4 +423,58 @@ fn a_group_that_only_conflicts_writes_nothing() {
     let outcomes = engine.commit(&[&batch, &batch]).unwrap();
     assert_eq!(outcomes, vec![Outcome::Conflict(vec![Key::constant("k")]); 2]);
     assert_eq!((engine.position(), disk.steps()), (Position(0), steps));
+}
+
+/// A batch that makes one key, of a length that the logs below have room for four of.
+fn batch(number: u8) -> Batch {
+    let key = Key::new(format!("k{number}").into_bytes()).unwrap();
+    Batch::new(CommitId([number; 16])).create(key, vec![number; 300])
+}
+
+fn commit_one(engine: &mut Engine, number: u8) -> Room {
+    let batch = batch(number);
+    let room = engine.make_room(&[&batch]).unwrap();
+    if room == Room::Ready {
+        assert!(matches!(engine.commit(&[&batch]).unwrap()[..], [Outcome::Committed(_)]));
+    }
+    room
+}
+
+#[test]
+fn commits_go_on_while_a_full_log_is_taken_over_and_wait_when_both_are_full() {
+    let disk = Disk::with_log(2 * 1024);
+    let mut engine = open(&disk).unwrap();
+    let mut made = 0;
+    while commit_one(&mut engine, made) == Room::Ready {
+        made += 1;
+    }
+    assert_eq!(made, 8, "four in each log");
+    let (before, view) = (contents(&engine).unwrap(), engine.view());
+    assert_eq!(before.contents.len(), 8);
+    let takeover = engine.takeover().unwrap();
+    assert!(engine.takeover().is_none(), "it is under way");
+    takeover.run().unwrap();
+    assert_eq!(contents(&engine).unwrap(), before, "as long as nobody says so, it is found in memory");
+    engine.taken_over().unwrap();
+    assert_eq!(contents(&engine).unwrap(), before, "and now in the database");
+    assert_eq!(commit_one(&mut engine, made), Room::Ready);
+    assert_eq!(engine.view().read(&[batch(1).writes[0].key().clone()]).unwrap().entries.len(), 1);
+    assert!(view.read(&[batch(8).writes[0].key().clone()]).unwrap().entries[0].is_none(), "an older view");
+    let after = contents(&engine).unwrap();
+    std::mem::forget(engine);
+    assert_eq!(contents(&open(&disk).unwrap()).unwrap(), after, "from both logs");
+}
+
+#[test]
+fn a_log_that_lacks_what_the_other_one_follows_on_is_a_loss() {
+    let disk = Disk::with_log(2 * 1024);
+    let mut engine = open(&disk).unwrap();
+    for number in 0..6 {
+        assert_eq!(commit_one(&mut engine, number), Room::Ready);
+    }
+    std::mem::forget(engine);
+    // The last record of the first log, which nothing behind it in the same file gives away.
+    disk.damage_log(512 + 3 * crate::log::record_bytes(&[&batch(0)]) + 100, &[0x5a]);
+    let loss = open(&disk).err().unwrap();
+    assert!(loss.contains("goes on at 5, but it is at 3"), "{loss}");
 }

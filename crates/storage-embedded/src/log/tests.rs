@@ -1,10 +1,13 @@
 //! Records of the log: what is read back, and what is never taken for a record.
 
+use bytes::Bytes;
 use redb::StorageBackend;
 use redb::backends::InMemoryBackend;
 use storage::{Batch, CommitId, Key, Position, Revision, Write};
 
-use super::{HEAD_BYTES, LOG_BYTES, Log, Salt, checksum, create, decode, encode};
+use super::{
+    HEAD_BYTES, LOG_BYTES, Log, MAGIC_ALONE, Salt, checksum, create, decode, encode, is_alone, pair, record_bytes,
+};
 use crate::error::Error;
 
 const SALT: Salt = *b"sixteen bytes!!!";
@@ -51,6 +54,31 @@ fn records_are_read_in_order() {
     assert_eq!((*id, writes.clone()), (CommitId([2; 16]), batch(2).writes));
     assert!(log.has_room(LOG_BYTES - HEAD_BYTES - 3 * record(1).len()));
     assert!(!log.has_room(LOG_BYTES - HEAD_BYTES - 3 * record(1).len() + 1));
+    assert_eq!(record_bytes(&[&batch(1)]), record(1).len());
+}
+
+#[test]
+fn what_the_database_knows_is_not_read_again() {
+    let file = InMemoryBackend::new();
+    create(&file, &SALT, LOG_BYTES).unwrap();
+    file.write(HEAD_BYTES as u64, &[record(1), record(2), record(3)].concat()).unwrap();
+    let (log, records) = Log::open(Box::new(file), Position(2)).unwrap();
+    assert_eq!(records.iter().map(|it| it.first).collect::<Vec<_>>(), [Position(3)]);
+    let (_, records) = Log::open(log.file, Position(3)).unwrap();
+    assert!(records.is_empty());
+}
+
+#[test]
+fn a_log_that_was_alone_becomes_one_of_two_with_its_records() {
+    let file = InMemoryBackend::new();
+    create(&file, &SALT, LOG_BYTES).unwrap();
+    assert!(!is_alone(&file).unwrap());
+    file.write(0, &[&MAGIC_ALONE[..], &SALT, &checksum(&SALT, MAGIC_ALONE).to_le_bytes()].concat()).unwrap();
+    file.write(HEAD_BYTES as u64, &record(1)).unwrap();
+    assert!(is_alone(&file).unwrap());
+    pair(&file).unwrap();
+    assert!(!is_alone(&file).unwrap());
+    assert_eq!(Log::open(Box::new(file), Position(0)).unwrap().1.len(), 1);
 }
 
 #[test]
@@ -94,12 +122,14 @@ fn a_log_without_a_head_or_of_another_length_is_damaged() {
 #[test]
 fn lengths_that_lead_nowhere_are_refused() {
     let whole = record(1);
-    assert!(decode(&whole, &SALT, None).is_some());
-    assert!(decode(&whole, &[0; 16], None).is_none());
+    let decode = |record: &[u8], salt: &Salt| decode(&Bytes::copy_from_slice(record), salt);
+    assert!(decode(&whole, &SALT).is_some());
+    assert!(decode(&whole, &[0; 16]).is_none());
     let (mut lying, start) = (whole, 24 + 16);
     lying[start..start + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     let sum = checksum(&SALT, &lying[8..]);
     lying[..8].copy_from_slice(&sum.to_le_bytes());
-    assert!(decode(&lying, &SALT, None).is_none(), "more writes than there are bytes");
+    assert!(decode(&lying, &SALT).is_none(), "more writes than there are bytes");
+    assert!(matches!(open(&lying), Err(Error::Corrupt(_))));
     assert!(matches!(batch(1).writes[1], Write::Delete(_)));
 }

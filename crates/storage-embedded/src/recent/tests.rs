@@ -2,9 +2,10 @@
 
 use std::ops::Bound;
 
+use bytes::Bytes;
 use storage::{CommitId, Key, Position, Write};
 
-use super::Recent;
+use super::{Recent, Version};
 
 fn key(name: &str) -> Key {
     Key::new(name.as_bytes().to_vec()).unwrap()
@@ -54,7 +55,7 @@ fn what_lies_behind_a_position_can_be_forgotten() {
     recent.forget_behind(Position(1));
     assert_eq!(["a", "b", "c"].map(|name| seen(&recent, name, 9)), ["1", "1", "?"]);
     recent.forget_behind(Position(0));
-    assert!(recent.is_empty());
+    assert!(recent.lines(None, 1).is_empty());
 }
 
 #[test]
@@ -71,4 +72,20 @@ fn a_walk_goes_from_key_to_key_and_stops_at_its_end() {
     assert_eq!(first(Bound::Excluded(&b), Some(&c), 3), None);
     assert_eq!(first(Bound::Included(&c), Some(&a), 3), None);
     assert_eq!(first(Bound::Excluded(&a), Some(&a), 3), None);
+}
+
+#[test]
+fn a_database_is_given_each_key_once_as_it_was_last_written() {
+    let recent = recent();
+    let lines = recent.lines(None, 2);
+    let texts = |lines: &[(Key, Version)]| -> Vec<String> {
+        let text = |(key, it): &(Key, Version)| format!("{key:?} {:?} {:?}", it.position, it.value);
+        lines.iter().map(text).collect()
+    };
+    let wanted =
+        [(key("a"), Position(3), Some("3")), (key("b"), Position(2), None), (key("c"), Position(3), Some("3"))];
+    let wanted = wanted.map(|(key, position, value)| format!("{key:?} {position:?} {:?}", value.map(Bytes::from)));
+    assert_eq!(texts(&lines), wanted[..2]);
+    assert_eq!(texts(&recent.lines(Some(&lines[1].0), 2)), wanted[2..]);
+    assert!(recent.lines(Some(&key("c")), 2).is_empty());
 }
