@@ -103,6 +103,23 @@ impl Policy {
         }
         Rendered { policy: self.with_rules(rules), skipped }
     }
+
+    /// The policy as it holds for one entity: as [`render`](Self::render), but a rule without a value stays as it is
+    /// written. It decides nothing, and is told of where somebody asks why something is refused.
+    #[must_use]
+    pub fn with_values(&self, resolver: &dyn Fn(&str) -> Option<String>) -> Self {
+        let rules = self.rules.iter().map(|rule| match render_path(&rule.path, resolver) {
+            Ok(path) => Rule { path, ..rule.clone() },
+            Err(_) => rule.clone(),
+        });
+        self.with_rules(rules.collect())
+    }
+
+    /// What stands between the braces of its paths, such as `identity.entity.name`; the same one several times.
+    pub fn selectors(&self) -> impl Iterator<Item = &str> {
+        let pieces = self.rules.iter().filter_map(|rule| pieces(&rule.path).ok());
+        pieces.flatten().filter_map(|piece| piece.selector())
+    }
 }
 
 fn render_path(path: &str, resolver: &dyn Fn(&str) -> Option<String>) -> Result<String, SkipReason> {

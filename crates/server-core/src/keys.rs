@@ -80,6 +80,11 @@ pub(crate) fn mount_at(ns: &str, kind: Kind, path: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/at/", kind_name(kind), "/", path])
 }
 
+/// Which mount has an accessor.
+pub(crate) fn mount_accessor(ns: &str, accessor: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mount-accessor/", accessor])
+}
+
 /// What became of a move of a mount.
 pub(crate) fn remount(ns: &str, id: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/remount/", id])
@@ -133,6 +138,128 @@ pub(crate) fn token_role(ns: &str, name: &str) -> Result<Key, Error> {
 
 pub(crate) fn token_roles(ns: &str) -> String {
     ["ns/", ns, "/token-role/"].concat()
+}
+
+pub(crate) fn entity(ns: &str, id: &str) -> Result<Key, Error> {
+    key(&[&entities(ns), id])
+}
+
+/// The folder of all entities.
+pub(crate) fn entities(ns: &str) -> String {
+    ["ns/", ns, "/entity/"].concat()
+}
+
+/// `folded` as all names of identity are compared: in lower case.
+pub(crate) fn entity_name(ns: &str, folded: &str) -> Result<Key, Error> {
+    key(&[&entity_names(ns), folded])
+}
+
+/// The folder of the names of entities.
+pub(crate) fn entity_names(ns: &str) -> String {
+    ["ns/", ns, "/entity-name/"].concat()
+}
+
+/// That an entity went into another one.
+pub(crate) fn entity_merged(ns: &str, into: &str, from: &str) -> Result<Key, Error> {
+    key(&[&entities_merged(ns, into), from])
+}
+
+/// The folder of those that went into an entity.
+pub(crate) fn entities_merged(ns: &str, into: &str) -> String {
+    ["ns/", ns, "/entity-merged/", into, "/"].concat()
+}
+
+/// The alias that an entity has at a mount.
+pub(crate) fn entity_alias(ns: &str, entity: &str, accessor: &str) -> Result<Key, Error> {
+    key(&[&entity_aliases(ns, entity), accessor])
+}
+
+/// The folder of the aliases of an entity.
+pub(crate) fn entity_aliases(ns: &str, entity: &str) -> String {
+    ["ns/", ns, "/entity-alias/", entity, "/"].concat()
+}
+
+/// Changes with each group that an entity is put into or taken out of.
+pub(crate) fn entity_membership(ns: &str, entity: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/entity-membership/", entity])
+}
+
+/// That an entity is in a group.
+pub(crate) fn entity_group(ns: &str, entity: &str, group: &str) -> Result<Key, Error> {
+    key(&[&entity_groups(ns, entity), group])
+}
+
+/// The folder of the groups that an entity is in.
+pub(crate) fn entity_groups(ns: &str, entity: &str) -> String {
+    ["ns/", ns, "/entity-group/", entity, "/"].concat()
+}
+
+/// Aliases of entities or of groups; `of` is the word for which.
+pub(crate) fn alias(ns: &str, of: &str, id: &str) -> Result<Key, Error> {
+    key(&[&aliases(ns, of), id])
+}
+
+/// The folder of all aliases of a kind.
+pub(crate) fn aliases(ns: &str, of: &str) -> String {
+    ["ns/", ns, "/alias/", of, "/"].concat()
+}
+
+/// Which alias a name at a mount is.
+pub(crate) fn alias_at(ns: &str, of: &str, accessor: &str, folded: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/alias-at/", of, "/", accessor, "/", folded])
+}
+
+pub(crate) fn group(ns: &str, id: &str) -> Result<Key, Error> {
+    key(&[&groups(ns), id])
+}
+
+/// The folder of all groups.
+pub(crate) fn groups(ns: &str) -> String {
+    ["ns/", ns, "/group/"].concat()
+}
+
+pub(crate) fn group_name(ns: &str, folded: &str) -> Result<Key, Error> {
+    key(&[&group_names(ns), folded])
+}
+
+/// The folder of the names of groups.
+pub(crate) fn group_names(ns: &str) -> String {
+    ["ns/", ns, "/group-name/"].concat()
+}
+
+/// Changes with each group that is put into or taken out of another one.
+pub(crate) fn groups_epoch(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/groups"])
+}
+
+/// That a group has an entity.
+pub(crate) fn group_member(ns: &str, group: &str, entity: &str) -> Result<Key, Error> {
+    key(&[&group_members(ns, group), entity])
+}
+
+/// The folder of the entities of a group.
+pub(crate) fn group_members(ns: &str, group: &str) -> String {
+    ["ns/", ns, "/group-member/", group, "/"].concat()
+}
+
+/// That a group has another group.
+pub(crate) fn group_child(ns: &str, group: &str, child: &str) -> Result<Key, Error> {
+    key(&[&group_children(ns, group), child])
+}
+
+/// The folder of the groups in a group.
+pub(crate) fn group_children(ns: &str, group: &str) -> String {
+    ["ns/", ns, "/group-child/", group, "/"].concat()
+}
+
+/// That a group is in another group.
+pub(crate) fn group_parent(ns: &str, group: &str, parent: &str) -> Result<Key, Error> {
+    key(&[&group_parents(ns, group), parent])
+}
+
+/// The folder of the groups that a group is in.
+pub(crate) fn group_parents(ns: &str, group: &str) -> String {
+    ["ns/", ns, "/group-parent/", group, "/"].concat()
 }
 
 pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {

@@ -20,6 +20,7 @@ mod cidr;
 mod cluster;
 mod due;
 mod glob;
+mod identity;
 mod in_flight;
 mod index;
 mod keys;
@@ -47,6 +48,7 @@ pub use tokens::Limits;
 use audit_log::AuditLog;
 use browser::Browser;
 use cluster::Identity;
+use identity::Identities;
 use in_flight::InFlight;
 use index::Index;
 use leases::Leases;
@@ -128,14 +130,21 @@ impl Core {
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
         let namespaces = Arc::new(Namespaces::new(store.clone(), env.clone()));
-        let tokens =
-            Tokens::new(store.clone(), env.clone(), identity.clone(), policies.clone(), Arc::clone(&namespaces));
+        let cubbyhole = make(&engines, "cubbyhole")?;
+        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines, Arc::clone(&namespaces)));
+        let identities = Arc::new(Identities::new(store.clone(), env.clone(), Arc::clone(&mounts)));
+        let tokens = Tokens::new(
+            store.clone(),
+            env.clone(),
+            identity.clone(),
+            policies.clone(),
+            Arc::clone(&namespaces),
+            Arc::clone(&identities),
+        );
         let tokens = Arc::new(tokens);
         let address = node.api_address.clone();
         let wrapping = Wrapping::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&tokens), address);
         let wrapping = Arc::new(wrapping);
-        let cubbyhole = make(&engines, "cubbyhole")?;
-        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines, Arc::clone(&namespaces)));
         let name = process.host.name();
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, allow_audit_log_prefixing));
         let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
@@ -152,6 +161,7 @@ impl Core {
             mounts: Arc::clone(&mounts),
             audit: Arc::clone(&audit),
             leases: Arc::clone(&leases),
+            identities: Arc::clone(&identities),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
             cluster_name,
@@ -179,7 +189,8 @@ impl Core {
             loggers: LoggersPart(process.logs),
             config: ConfigPart(process.config),
         })?;
-        mounts.set_fixed([sys, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
+        let identity = identity::paths::engine(identities)?;
+        mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self {
             seals,
             pipeline: Pipeline { store, env, tokens, mounts, leases, wrapping, index, audit },

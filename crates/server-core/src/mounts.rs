@@ -138,6 +138,19 @@ impl Mounts {
         self.look_up(ns, &[keys::mount_at(ns, kind, path)?]).await
     }
 
+    /// The mount that has this accessor.
+    pub(crate) async fn by_accessor(&self, ns: &str, accessor: &str) -> Result<Option<Arc<LiveMount>>, Error> {
+        let Some(found) = self.store.get::<AtEntry>(&keys::mount_accessor(ns, accessor)?).await? else {
+            return Ok(None);
+        };
+        self.load(ns, &found.value.uuid).await
+    }
+
+    /// The mount of this id, wherever it is by now.
+    pub(crate) async fn by_uuid(&self, ns: &str, uuid: &str) -> Result<Option<Arc<LiveMount>>, Error> {
+        self.load(ns, uuid).await
+    }
+
     /// The mount at the first of these places where one is.
     async fn look_up(&self, ns: &str, places: &[Key]) -> Result<Option<Arc<LiveMount>>, Error> {
         for _ in 0..COMMIT_TRIES {

@@ -324,7 +324,7 @@ fn caller(request: &Request, resolved: &Arc<Resolved>) -> Caller {
         token: request.token.clone(),
         accessor: resolved.entry.accessor.clone(),
         display_name: resolved.entry.display_name.clone(),
-        entity_id: resolved.entry.entity_id.clone(),
+        entity_id: resolved.entity_id.clone(),
         token_hash: resolved.hash.clone(),
         is_sudo: false,
         judge: Some(Arc::clone(resolved) as _),

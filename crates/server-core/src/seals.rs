@@ -12,6 +12,7 @@ use storage::Key;
 use crate::audit_log::AuditLog;
 use crate::cluster::{ClusterEntry, Identity};
 use crate::due::{Owner, Worker};
+use crate::identity::Identities;
 use crate::keys::{self, ROOT_NAMESPACE};
 use crate::leases::Leases;
 use crate::leases::sweep::Sweeps;
@@ -41,6 +42,7 @@ pub(crate) struct Seals {
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) identities: Arc<Identities>,
     pub(crate) worker: Worker,
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
@@ -175,6 +177,7 @@ impl Seals {
             Arc::clone(&self.tokens) as _,
             Arc::new(Logins(Arc::clone(&self.tokens))),
             Arc::clone(&self.mounts) as _,
+            Arc::clone(&self.identities) as _,
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),

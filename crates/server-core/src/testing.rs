@@ -473,12 +473,17 @@ fn show(result: Result<Reply, Error>) -> Value {
         shown.insert("lease".to_owned(), lease);
     }
     if let Some(auth) = reply.auth {
+        let identity = auth.identity_policies;
         let auth = json!({
             "client_token": auth.client_token.expose(), "accessor": auth.accessor, "policies": auth.policies,
             "token_policies": auth.token_policies, "metadata": auth.metadata, "lease_duration": auth.ttl.as_secs(),
             "renewable": auth.renewable, "entity_id": auth.entity_id, "token_type": auth.token_type,
             "orphan": auth.is_orphan, "num_uses": auth.num_uses,
         });
+        let mut auth = auth;
+        if let Some(fields) = auth.as_object_mut().filter(|_| !identity.is_empty()) {
+            fields.insert("identity_policies".to_owned(), json!(identity));
+        }
         shown.insert("auth".to_owned(), auth);
     }
     if !reply.headers.is_empty() {

@@ -17,6 +17,7 @@ use storage::{Expectation, Key, KeyRange, Revision};
 
 use crate::cidr;
 use crate::cluster::Identity;
+use crate::identity::{Identities, Who};
 use crate::keys;
 use crate::namespaces::{Home, Namespaces};
 use crate::policies::Policies;
@@ -68,6 +69,7 @@ pub(crate) struct Tokens {
     identity: Arc<Identity>,
     policies: Arc<Policies>,
     namespaces: Arc<Namespaces>,
+    identities: Arc<Identities>,
     resolved: Kept,
     tidying: Tidying,
 }
@@ -94,11 +96,22 @@ pub(crate) struct Resolved {
     /// the namespace.
     pub(crate) liveness: (Key, Revision),
     pub(crate) acl: Acl,
+    /// The entity that it belongs to now, which may be another than when it was made.
+    pub(crate) entity_id: String,
+    /// What that entity and its groups give it on top of its own policies: sorted.
+    pub(crate) identity_policies: Vec<String>,
     sources: Sources,
     /// Whether the sources are still of today.
     is_current: Remembered,
     /// Whether it has no parent any more.
     is_orphan: Remembered,
+}
+
+/// The compiled policies of a token, and whose they are.
+struct Compiled {
+    acl: Acl,
+    entity_id: String,
+    identity_policies: Vec<String>,
 }
 
 /// Every entry that something was made from, absent ones included, and the revision of each.
@@ -143,6 +156,11 @@ impl Resolved {
         namespace.path.starts_with(&self.home.path)
     }
 
+    /// All its policies, sorted, without doubles: its own and those of its entity.
+    pub(crate) fn policies(&self) -> Vec<String> {
+        union(&self.entry.policies, &self.identity_policies)
+    }
+
     /// Whether it may be used over this connection.
     pub(crate) fn admits(&self, connection: &Connection) -> bool {
         cidr::admit(&self.entry.bound_cidrs, connection.remote.map(|remote| remote.ip()))
@@ -156,8 +174,10 @@ impl Tokens {
         identity: Arc<Identity>,
         policies: Arc<Policies>,
         namespaces: Arc<Namespaces>,
+        identities: Arc<Identities>,
     ) -> Self {
-        Self { store, env, identity, policies, namespaces, resolved: Kept::new(), tidying: Tidying::default() }
+        let (resolved, tidying) = (Kept::new(), Tidying::default());
+        Self { store, env, identity, policies, namespaces, identities, resolved, tidying }
     }
 
     /// How the cache of resolved tokens is used.
@@ -256,12 +276,15 @@ impl Tokens {
         if let Some((key, revision)) = source {
             sources.add(key, Some(revision));
         }
+        let Compiled { acl, entity_id, identity_policies } = self.compile(&home, &entry.value, &mut sources).await?;
         Ok(self.keep(Resolved {
             hash: hash.to_owned(),
             kind: Kind::Service,
             liveness: (token_key, entry.revision),
-            acl: self.compile(&home, &entry.value, &mut sources).await?,
+            acl,
             home,
+            entity_id,
+            identity_policies,
             entry: entry.value,
             state: state.value,
             sources,
@@ -270,14 +293,48 @@ impl Tokens {
         }))
     }
 
-    /// The compiled policies of a token; adds what they were read from to its sources.
-    async fn compile(&self, home: &Namespace, entry: &TokenEntry, sources: &mut Sources) -> Result<Acl, Error> {
-        let policies = self.policies.sources(&home.id, &entry.policies).await?;
+    /// The compiled policies of a token; adds what they were read from to its sources. A token whose entity has gone or
+    /// is disabled is refused (documented Vault behavior).
+    async fn compile(&self, home: &Namespace, entry: &TokenEntry, sources: &mut Sources) -> Result<Compiled, Error> {
+        let namespace = home.id.as_str();
+        let who = match entry.entity_id.as_str() {
+            "" => None,
+            id => Some(self.identities.who(namespace, id).await?.ok_or(Error::Denied)?),
+        };
+        if who.as_ref().is_some_and(|who| who.entity.is_disabled) {
+            return Err(Error::Denied);
+        }
+        let identity_policies = who.as_ref().map(Who::policies).unwrap_or_default();
+        let names = if entry.is_root() { entry.policies.clone() } else { union(&entry.policies, &identity_policies) };
+        let mut policies = self.policies.sources(namespace, &names).await?;
+        let mut read_from = who.as_ref().map(|who| who.read_from.clone()).unwrap_or_default();
+        if let Some(who) = &who {
+            let parsed = policies.iter().filter_map(|source| source.policy.as_ref());
+            let values = self.identities.values(namespace, who, parsed, &mut read_from).await?;
+            for policy in policies.iter_mut().filter_map(|source| source.policy.as_mut()) {
+                if policy.is_templated() {
+                    *policy = Arc::new(policy.with_values(&|selector| values.get(selector)));
+                }
+            }
+        }
         let acl = entry.compile(&home.path, &policies, self.env.now());
         for policy in policies {
             sources.add(policy.key, policy.revision);
         }
-        acl.map_err(|source| Error::world("compile the policies of a token", source))
+        for (key, revision) in read_from {
+            sources.add(key, revision);
+        }
+        let acl = acl.map_err(|source| Error::world("compile the policies of a token", source))?;
+        Ok(Compiled { acl, entity_id: who.map(|who| who.entity.id).unwrap_or_default(), identity_policies })
+    }
+
+    /// What an entity and its groups give their tokens; nothing for nobody.
+    pub(crate) async fn identity_policies(&self, namespace: &str, entity_id: &str) -> Result<Vec<String>, Error> {
+        if entity_id.is_empty() {
+            return Ok(Vec::new());
+        }
+        let who = self.identities.who(namespace, entity_id).await?;
+        Ok(who.map(|who| who.policies()).unwrap_or_default())
     }
 
     fn keep(&self, resolved: Resolved) -> Arc<Resolved> {
@@ -424,6 +481,14 @@ impl Tokens {
     pub(crate) fn stop(&self) {
         self.tidying.stop();
     }
+}
+
+/// The names of both lists, sorted, without doubles.
+pub(crate) fn union(one: &[String], other: &[String]) -> Vec<String> {
+    let mut all = [one, other].concat();
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// A fresh service token's text in a namespace.

@@ -45,6 +45,8 @@ pub(crate) struct NewMount {
 pub(super) struct Parts {
     pub(super) at: (Key, Vec<u8>),
     pub(super) fresh: [(Key, Vec<u8>); 2],
+    /// Which mount has the accessor. Drawn from few enough that another one may have it.
+    pub(super) accessor: (Key, Vec<u8>),
 }
 
 impl Mounts {
@@ -60,6 +62,7 @@ impl Mounts {
             let mut changes = self.epoch_change(ns).await?;
             expect_free(&mut changes, namespace, new.kind, &new.path)?;
             changes.put(parts.at.0, parts.at.1);
+            changes.create(parts.accessor.0, parts.accessor.1);
             for (key, value) in parts.fresh {
                 changes.put_fresh(key, value);
             }
@@ -122,6 +125,10 @@ impl Mounts {
             let mut changes = self.epoch_change(ns).await?;
             changes.delete(at_key.clone(), at.revision);
             changes.delete(settings_key, settings.revision);
+            let accessor_key = keys::mount_accessor(ns, &settings.value.accessor)?;
+            if let [Some(revision)] = self.store.revisions_of([accessor_key.clone()]).await? {
+                changes.delete(accessor_key, revision);
+            }
             let marked = LiveEntry { v: 1, state: LiveState::Removing, settings: Some(Box::new(settings.value)) };
             changes.replace(live_key, live.revision, encode(&marked)?);
             let now = to_stored(self.env.now().into());
@@ -221,6 +228,7 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
     let mut entries = vec![(keys::mounts_epoch(ns)?, Vec::new())];
     let mounts = [
         (Kind::Secrets, "sys/", "system", "system endpoints used for control, policy and debugging"),
+        (Kind::Secrets, "identity/", "identity", "identity store"),
         (Kind::Secrets, "cubbyhole/", "cubbyhole", "per-token private secret storage"),
         (Kind::Auth, "token/", "token", "token based credentials"),
     ];
@@ -237,7 +245,7 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
             tuning: Tuning::default(),
         };
         let parts = parts(env, ns, &new)?;
-        entries.push(parts.at);
+        entries.extend([parts.at, parts.accessor]);
         entries.extend(parts.fresh);
     }
     Ok(entries)
@@ -247,13 +255,14 @@ pub(crate) fn initial(env: &Env, ns: &str) -> Result<Vec<(Key, Vec<u8>)>, Error>
 pub(super) fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error> {
     let uuid = env.uuid();
     let [a, b, c, d] = env.random::<4>();
+    let accessor = format!("{}_{a:02x}{b:02x}{c:02x}{d:02x}", accessor_prefix(new));
     let settings = Settings {
         v: 1,
         kind: keys::kind_name(new.kind).to_owned(),
         path: new.path.clone(),
         engine_type: new.engine_type.clone(),
         uuid: uuid.clone(),
-        accessor: format!("{}_{a:02x}{b:02x}{c:02x}{d:02x}", accessor_prefix(new)),
+        accessor: accessor.clone(),
         description: new.description.clone(),
         options: new.options.clone(),
         is_local: new.is_local,
@@ -264,6 +273,7 @@ pub(super) fn parts(env: &Env, ns: &str, new: &NewMount) -> Result<Parts, Error>
     };
     Ok(Parts {
         at: (keys::mount_at(ns, new.kind, &new.path)?, encode(&AtEntry { v: 1, uuid: uuid.clone() })?),
+        accessor: (keys::mount_accessor(ns, &accessor)?, encode(&AtEntry { v: 1, uuid: uuid.clone() })?),
         fresh: [
             (keys::mount(ns, &uuid)?, encode(&settings)?),
             (keys::mount_live(ns, &uuid)?, encode(&LiveEntry::LIVE)?),
@@ -343,7 +353,7 @@ pub(super) fn above(path: &str) -> Vec<String> {
 }
 
 /// How a mount path is told to the operator.
-pub(super) fn prefix(kind: Kind) -> &'static str {
+pub(crate) fn prefix(kind: Kind) -> &'static str {
     match kind {
         Kind::Secrets => "",
         Kind::Auth => "auth/",

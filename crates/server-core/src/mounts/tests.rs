@@ -61,12 +61,15 @@ async fn a_mount_is_shown_with_all_that_clients_read() {
 }
 
 #[tokio::test]
-async fn a_new_server_has_its_three_mounts() {
+async fn a_new_server_has_its_four_mounts() {
     let bench = Bench::new().await;
     let mounts = bench.root().read("sys/mounts").await["data"].take();
     let types: Vec<_> =
         mounts.as_object().expect("mounts").iter().map(|(path, it)| (path.as_str(), &it["type"])).collect();
-    assert_eq!(types, [("cubbyhole/", &json!("cubbyhole")), ("sys/", &json!("system"))]);
+    assert_eq!(
+        types,
+        [("cubbyhole/", &json!("cubbyhole")), ("identity/", &json!("identity")), ("sys/", &json!("system"))]
+    );
     assert_eq!(mounts["sys/"]["options"], json!(null));
     assert_eq!(mounts["sys/"]["config"]["default_lease_ttl"], 0);
     let auth = bench.root().read("sys/auth").await["data"].take();
@@ -108,7 +111,7 @@ async fn two_nodes_cannot_nest_mounts_between_them() {
         let (first, second) = tokio::join!(late(6, enable(&one, first, kv())), late(turns, enable(&two, second, kv())));
         assert_eq!([first, second].iter().filter(|reply| **reply == json!({})).count(), 1, "{turns}");
         let mounts = two.root().read("sys/mounts").await["data"].take();
-        assert_eq!(mounts.as_object().map(serde_json::Map::len), Some(3));
+        assert_eq!(mounts.as_object().map(serde_json::Map::len), Some(4));
     }
 }
 
@@ -129,7 +132,7 @@ async fn what_cannot_be_mounted_says_why() {
         let reply = enable(&bench, path, kv()).await;
         assert!(reply["refused"].as_str().is_some_and(|it| it.starts_with("Invalid: invalid mount path: ")), "{reply}");
     }
-    assert_eq!(bench.keys("ns/root/mount/").await.len(), 3);
+    assert_eq!(bench.keys("ns/root/mount/").await.len(), 4);
 }
 
 #[tokio::test]

@@ -160,15 +160,19 @@ fn describe(active: &Active, seen: &Seen<'_>, error: Option<&Error>) -> Vec<Abou
 
 fn caller<'t>(token: &'t Resolved, error: Option<&Error>) -> Caller<'t> {
     let entry = &token.entry;
-    let policies: Vec<_> = entry.policies.iter().map(String::as_str).collect();
+    let token_policies: Vec<_> = entry.policies.iter().map(String::as_str).collect();
+    let identity_policies: Vec<_> = token.identity_policies.iter().map(String::as_str).collect();
+    let mut policies = [token_policies.as_slice(), &identity_policies].concat();
+    policies.sort_unstable();
+    policies.dedup();
     Caller {
         accessor: &entry.accessor,
         display_name: &entry.display_name,
-        token_policies: policies.clone(),
         policies,
-        identity_policies: Vec::new(),
+        token_policies,
+        identity_policies,
         metadata: entry.meta.as_ref(),
-        entity_id: &entry.entity_id,
+        entity_id: &token.entity_id,
         token_type: token.kind.name(),
         token_ttl: entry.ttl(),
         token_issue_time: from_stored(entry.created),

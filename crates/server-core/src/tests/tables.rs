@@ -16,10 +16,10 @@ pub(super) fn file(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "src", "golden", name].iter().collect()
 }
 
-pub(crate) async fn tables() -> [(&'static str, Arc<dyn Mounted>); 2] {
+pub(crate) async fn tables() -> [(&'static str, Arc<dyn Mounted>); 3] {
     let bench = Bench::new().await;
     let fixed = |name| bench.core.pipeline.mounts.fixed(name).expect("it lives in the core");
-    [("sys/", fixed("system")), ("auth/token/", fixed("token"))]
+    [("sys/", fixed("system")), ("auth/token/", fixed("token")), ("identity/", fixed("identity"))]
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use super::create::{Created, NewToken, nanos};
 use super::entry::{State, TokenEntry, TokenState};
 use super::kind::Kind;
 use super::text::{parse_name, with_namespace};
-use super::{Resolved, Sources, Stored, Tokens};
+use super::{Compiled, Resolved, Sources, Stored, Tokens};
 use crate::cidr::Cidr;
 use crate::keys;
 use crate::store::encode;
@@ -208,11 +208,14 @@ impl Tokens {
         let home = home.namespace;
         let expires = entry.expires().min(expires.unwrap_or(i64::MAX));
         let entry = entry.into_entry();
+        let Compiled { acl, entity_id, identity_policies } = self.compile(&home, &entry, &mut sources).await?;
         Ok(self.keep(Resolved {
             hash,
             kind: Kind::Batch,
-            acl: self.compile(&home, &entry, &mut sources).await?,
+            acl,
             home,
+            entity_id,
+            identity_policies,
             entry,
             state: TokenState { v: 1, expires: Some(expires), renewed: None },
             liveness,

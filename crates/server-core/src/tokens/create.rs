@@ -13,7 +13,7 @@ use storage::{Expectation, Key, Revision};
 use super::entry::{AccessorEntry, State, TokenEntry, TokenState, TokenUses};
 use super::kind::Kind;
 use super::text::{named_from, parse_name, with_namespace};
-use super::{RANDOM_CHARACTERS, Tokens, generate};
+use super::{RANDOM_CHARACTERS, Tokens, generate, union};
 use crate::cidr::Cidr;
 use crate::cluster::Cluster;
 use crate::keys;
@@ -194,14 +194,14 @@ pub(crate) fn root(env: &Env, cluster: &Cluster, id: Option<Secret<String>>) -> 
 
 impl Created {
     /// What the caller is told.
-    pub(crate) fn into_auth(self, ttl: Duration) -> Auth {
+    pub(crate) fn into_auth(self, ttl: Duration, identity_policies: Vec<String>) -> Auth {
         let entry = self.entry;
         Auth {
             client_token: self.token,
             accessor: entry.accessor,
-            policies: entry.policies.clone(),
+            policies: union(&entry.policies, &identity_policies),
             token_policies: entry.policies,
-            identity_policies: Vec::new(),
+            identity_policies,
             metadata: entry.meta,
             ttl,
             renewable: entry.is_renewable,

@@ -30,7 +30,8 @@ struct Bytes;
 impl Weighter<String, Arc<Resolved>> for Bytes {
     fn weight(&self, _: &String, resolved: &Arc<Resolved>) -> u64 {
         let sources = resolved.sources.keys.iter().map(|key| SOURCE_OVERHEAD_BYTES + key.as_bytes().len());
-        let own = TOKEN_OVERHEAD_BYTES + texts(&resolved.entry) + sources.sum::<usize>();
+        let identity = resolved.identity_policies.iter().map(|name| TEXT_OVERHEAD_BYTES + name.len());
+        let own = TOKEN_OVERHEAD_BYTES + texts(&resolved.entry) + identity.sum::<usize>() + sources.sum::<usize>();
         (own + resolved.acl.bytes()) as u64
     }
 }

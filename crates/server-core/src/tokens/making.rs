@@ -1,5 +1,7 @@
 //! The rows of `auth/token` that make tokens: from the request and the token that makes it to what is stored.
 
+use std::sync::Arc;
+
 use framework::view::COMMIT_TRIES;
 use framework::{Context, Error, Path, Reply, Segment};
 
@@ -10,6 +12,7 @@ use super::roles::Role;
 use super::rules::{Create, CreateByRole, Maker, Orphan, child_display_name, kind};
 use super::text::{named_from, namespace_of};
 use crate::keys;
+use crate::mounts::LiveMount;
 use crate::policies::ROOT;
 use crate::store::Lost;
 
@@ -76,6 +79,21 @@ impl Tokens {
         }
         warnings.extend(self.missing_policies(ns, &policies).await?);
         let is_orphan = maker.is_orphan(input);
+        let entity_id = match input.entity_alias.as_str() {
+            // An entity is of one namespace.
+            "" if is_orphan || home != ns => String::new(),
+            "" => parent.entry.value.entity_id.clone(),
+            // Whoever makes a token for somebody else makes that somebody known, as a login does.
+            alias => {
+                let mount = self.own_mount(context).await?;
+                let entity = self.identities.entity_at_login(ns, &mount, alias, None).await?;
+                if entity.is_disabled {
+                    return Err(Error::Denied.into());
+                }
+                entity.id
+            }
+        };
+        let identity_policies = self.identity_policies(ns, &entity_id).await?;
         let new = NewToken {
             kind,
             id: input.id.clone().filter(|id| !id.expose().is_empty()),
@@ -88,17 +106,22 @@ impl Tokens {
             explicit_max_ttl: maker.explicit_max_ttl(input),
             period: maker.period(input),
             is_renewable: input.renewable && role.is_none_or(|role| role.entry.is_renewable),
-            // An entity is of one namespace.
-            entity_id: if is_orphan || home != ns { String::new() } else { parent.entry.value.entity_id.clone() },
+            entity_id,
             role: role.map(|role| RoleRef { name: role.name.clone(), key: role.key.clone(), revision: role.revision }),
             bound_cidrs: maker.bound_cidrs(input, ttl),
             parent: (!is_orphan).then(|| named_from(ns, home, &context.caller.token_hash)),
             maker: Some((keys::token(home, &context.caller.token_hash)?, parent.entry.revision)),
             login: None,
         };
-        let mut reply = Reply::from(self.create(ns, new).await?.into_auth(ttl));
+        let mut reply = Reply::from(self.create(ns, new).await?.into_auth(ttl, identity_policies));
         reply.warnings = warnings;
         Ok(reply)
+    }
+
+    /// The mount that tokens are made at: aliases of `entity_alias` are known there.
+    async fn own_mount(&self, context: &Context) -> Result<Arc<LiveMount>, Error> {
+        let found = self.identities.mount(&context.namespace.id, &context.mount.uuid).await?;
+        found.ok_or(Error::Denied)
     }
 
     async fn missing_policies(&self, ns: &str, policies: &[String]) -> Result<Vec<String>, Error> {

@@ -162,6 +162,8 @@ struct Named<'t> {
     hash: &'t str,
     /// Its text, or empty for a lookup by accessor.
     id: &'t str,
+    identity_policies: &'t [String],
+    is_orphan: bool,
 }
 
 impl Tokens {
@@ -169,26 +171,27 @@ impl Tokens {
         // What is kept of a token is of today: that of the caller need not be opened and decoded again.
         if let Some(token) = self.known(ns, hash).await? {
             let is_orphan = self.is_resolved_orphan(&token).await?;
-            return self.show(&token.entry, &token.state, Named { home: &token.home, hash, id }, is_orphan).await;
+            let (home, identity_policies) = (&*token.home, token.identity_policies.as_slice());
+            let named = Named { home, hash, id, identity_policies, is_orphan };
+            return self.show(&token.entry, &token.state, named).await;
         }
         let home = self.namespaces.home(ns).await?.ok_or_else(bad_token)?.namespace;
         let Stored { entry, state } = self.live(ns, hash).await?.ok_or_else(bad_token)?;
         let is_orphan = self.is_orphan(ns, hash, &entry.value).await?;
-        self.show(&entry.value, &state.value, Named { home: &home, hash, id }, is_orphan).await
+        let identity_policies = &self.identity_policies(ns, &entry.value.entity_id).await?;
+        let named = Named { home: &home, hash, id, identity_policies, is_orphan };
+        self.show(&entry.value, &state.value, named).await
     }
 
-    async fn show(
-        &self,
-        entry: &TokenEntry,
-        state: &TokenState,
-        Named { home, hash, id }: Named<'_>,
-        is_orphan: bool,
-    ) -> Result<Reply, Error> {
+    async fn show(&self, entry: &TokenEntry, state: &TokenState, named: Named<'_>) -> Result<Reply, Error> {
+        let Named { home, hash, id, identity_policies, is_orphan } = named;
         let uses = match entry.num_uses {
             0 => 0,
             _ => self.uses_left(&home.id, hash).await?,
         };
-        let shown = Shown { namespace_path: &home.path, kind: Kind::Service, entry, state, id, is_orphan, uses };
+        let namespace_path = &home.path;
+        let kind = Kind::Service;
+        let shown = Shown { namespace_path, kind, entry, state, id, is_orphan, uses, identity_policies };
         view::lookup(&shown, self.now_nanos())
     }
 
@@ -207,6 +210,7 @@ impl Tokens {
             id: text,
             is_orphan: token.entry.parent.is_none(),
             uses: 0,
+            identity_policies: &token.identity_policies,
         };
         view::lookup(&shown, self.now_nanos())
     }

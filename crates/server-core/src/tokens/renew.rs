@@ -41,6 +41,7 @@ impl Tokens {
             if !entry.is_renewable {
                 return Err(Error::invalid("lease is not renewable"));
             }
+            let identity_policies = self.identity_policies(namespace, &entry.entity_id).await?;
             let role = self.role_at_renewal(namespace, entry).await?;
             let (period, explicit_max) = match &role {
                 None => (entry.period(), entry.explicit_max_ttl()),
@@ -72,7 +73,8 @@ impl Tokens {
             match self.store.commit(changes).await {
                 Ok(_) => {
                     let created = Created { token: text, kind: Kind::Service, entry: stored.entry.value };
-                    return Ok(Renewed { auth: created.into_auth(granted.ttl), warnings: granted.warnings });
+                    let auth = created.into_auth(granted.ttl, identity_policies);
+                    return Ok(Renewed { auth, warnings: granted.warnings });
                 }
                 Err(Lost::Race(_)) => {}
                 Err(Lost::Failed(error)) => return Err(error),

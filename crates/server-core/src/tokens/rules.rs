@@ -52,7 +52,7 @@ fields! {
         renewable: bool = true,
         /// The kind of token: service, or batch for one that is not stored, and cannot be renewed or revoked.
         r#type: String = String::new(),
-        /// The entity alias to make the token for. Refused until identity exists.
+        /// Name of the entity alias to make the token for; only through a role that allows it.
         entity_alias: String = String::new(),
     }
 }
@@ -175,7 +175,7 @@ impl Maker<'_> {
         if !glob::matches_any(&role.entry.allowed_entity_aliases, &alias.to_lowercase()) {
             return Err(Error::invalid("invalid 'entity_alias' value"));
         }
-        Err(Error::invalid("'entity_alias' cannot be used: identity is not available in this release"))
+        Ok(())
     }
 
     pub(super) fn is_orphan(&self, input: &Create) -> bool {

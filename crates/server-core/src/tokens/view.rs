@@ -25,6 +25,8 @@ pub(crate) struct Shown<'t> {
     pub(crate) is_orphan: bool,
     /// What is left of a use-limited token's uses.
     pub(crate) uses: u64,
+    /// What its entity gives it on top of its own policies.
+    pub(crate) identity_policies: &'t [String],
 }
 
 /// The fields of a lookup, in the order of the alphabet, as in every reply: printed as they are.
@@ -39,7 +41,12 @@ struct Fields<'t> {
     entity_id: &'t str,
     expire_time: Option<Timestamp>,
     explicit_max_ttl: u64,
+    /// Groups of one namespace give nothing in another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_namespace_policies: Option<BTreeMap<String, String>>,
     id: &'t str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    identity_policies: &'t [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     issue_time: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +72,7 @@ struct Fields<'t> {
 
 /// The reply to a lookup.
 pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Result<Reply, Error> {
-    let Shown { namespace_path, kind, entry, state, id, is_orphan, uses } = *shown;
+    let Shown { namespace_path, kind, entry, state, id, is_orphan, uses, identity_policies } = *shown;
     let created = from_stored(entry.created);
     let renewed = state.renewed.map(from_stored);
     let fields = Fields {
@@ -77,7 +84,9 @@ pub(crate) fn lookup(shown: &Shown<'_>, now: i64) -> Result<Reply, Error> {
         entity_id: &entry.entity_id,
         expire_time: state.expires.map(from_stored),
         explicit_max_ttl: entry.explicit_max_ttl_secs,
+        external_namespace_policies: (!identity_policies.is_empty()).then(BTreeMap::new),
         id,
+        identity_policies,
         issue_time: state.expires.map(|_| created),
         last_renewal: renewed,
         last_renewal_time: renewed.map(Timestamp::unix_secs),

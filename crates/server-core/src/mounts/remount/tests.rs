@@ -120,7 +120,7 @@ async fn of_two_who_want_the_same_path_exactly_one_gets_it() {
             let won = [&first, &second].iter().filter(|reply| reply["refused"].is_null()).count();
             assert_eq!(won, 1, "{turns}: {first} {second}");
             let mounts = two.root().read("sys/mounts").await["data"].take();
-            let count = if is_enabled && first["refused"].is_string() { 5 } else { 4 };
+            let count = if is_enabled && first["refused"].is_string() { 6 } else { 5 };
             assert_eq!(mounts.as_object().map(serde_json::Map::len), Some(count), "{turns}: {mounts}");
         }
     }

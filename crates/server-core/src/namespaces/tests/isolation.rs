@@ -20,6 +20,12 @@ struct Fixture {
     accessor: String,
     token: String,
     lease: String,
+    /// The accessor of the auth method.
+    gate: String,
+    entity: String,
+    alias: String,
+    group: String,
+    group_alias: String,
 }
 
 /// Rows that are not about a namespace: the node and the cluster, and what needs no token at all.
@@ -28,8 +34,13 @@ fn is_for_nobody(access: Access) -> bool {
 }
 
 /// What a parameter of a template stands for.
-fn parameter(template: &str, name: &str) -> Option<&'static str> {
+fn parameter<'f>(template: &str, name: &str, fixture: &'f Fixture) -> Option<&'f str> {
     Some(match (template, name) {
+        ("entity/id/{id}", _) => &fixture.entity,
+        ("entity-alias/id/{id}", _) => &fixture.alias,
+        ("group/id/{id}", _) => &fixture.group,
+        ("group-alias/id/{id}", _) => &fixture.group_alias,
+        ("entity/name/{name}" | "group/name/{name}", _) => "who",
         ("mounts/{path}" | "mounts/{path}/tune", _) => "secret",
         ("auth/{path}" | "auth/{path}/tune", _) => "gate",
         ("policies/acl/{name}" | "policy/{name}", _) => "some",
@@ -81,6 +92,17 @@ fn body(template: &str, operation: Operation, fixture: &Fixture) -> Option<Value
         _ if template.ends_with("{url_lease_id}") || template.ends_with("{prefix}") => json!({}),
         "lookup-accessor" | "renew-accessor" | "revoke-accessor" => json!({ "accessor": fixture.accessor }),
         "lookup-self" | "renew-self" | "revoke-self" | "tidy" => json!({}),
+        "entity" | "entity/id/{id}" | "entity/name/{name}" | "group" | "group/id/{id}" | "group/name/{name}" => {
+            json!({ "policies": "all" })
+        }
+        "entity/batch-delete" => json!({ "entity_ids": fixture.entity }),
+        "entity/merge" => json!({ "from_entity_ids": "x", "to_entity_id": fixture.entity }),
+        "entity-alias" | "entity-alias/id/{id}" => {
+            json!({ "name": "alias", "mount_accessor": fixture.gate, "custom_metadata": { "a": "b" } })
+        }
+        "group-alias" | "group-alias/id/{id}" => json!({ "name": "new", "mount_accessor": fixture.gate }),
+        "lookup/entity" => json!({ "id": fixture.entity }),
+        "lookup/group" => json!({ "id": fixture.group }),
         _ => return None,
     })
 }
@@ -104,7 +126,20 @@ async fn furnish(bench: &Bench, ns: &str) -> Fixture {
     let text = |field: &str| made["auth"][field].as_str().expect("a token").to_owned();
     let lent = root.read("db/lend/app").await;
     let lease = lent["lease"]["id"].as_str().unwrap_or_else(|| panic!("no lease: {lent}")).to_owned();
-    Fixture { accessor: text("accessor"), token: text("client_token"), lease }
+    let gate = root.read("sys/auth/gate").await["data"]["accessor"].as_str().expect("every mount has one").to_owned();
+    let make = async |path: &str, about: Value| {
+        let made = root.write(path, about).await;
+        made["data"]["id"].as_str().unwrap_or_else(|| panic!("{path}: {made}")).to_owned()
+    };
+    let entity = make("identity/entity", json!({ "name": "who" })).await;
+    let about = json!({ "name": "alias", "mount_accessor": gate, "canonical_id": entity });
+    let alias = make("identity/entity-alias", about).await;
+    let about = json!({ "name": "who", "type": "external" });
+    let group = make("identity/group", about).await;
+    let about = json!({ "name": "alias", "mount_accessor": gate, "canonical_id": group });
+    let group_alias = make("identity/group-alias", about).await;
+    let (accessor, token) = (text("accessor"), text("client_token"));
+    Fixture { accessor, token, lease, gate, entity, alias, group, group_alias }
 }
 
 /// Every row of the core's tables with all its operations, and what operators mount and every token has.
@@ -115,7 +150,8 @@ async fn calls(fixture: &Fixture) -> Vec<Call> {
             let segments = spec.template.split('/').map(|segment| {
                 let name = segment.strip_prefix('{').and_then(|segment| segment.strip_suffix('}'));
                 name.map_or(segment, |name| {
-                    parameter(spec.template, name).unwrap_or_else(|| panic!("what is {name} in {}?", spec.template))
+                    parameter(spec.template, name, fixture)
+                        .unwrap_or_else(|| panic!("what is {name} in {}?", spec.template))
                 })
             });
             let path = format!("{mount}{}", segments.collect::<Vec<_>>().join("/"));

@@ -57,7 +57,7 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
     let ns = context.namespace.id.as_str();
     let caller = part.tokens.caller(context).await?;
     let asked = part.asked(&context.namespace, &caller, input.token, input.accessor).await?;
-    if !asked.entry.policies.iter().all(|name| may_read(&caller, &context.namespace, name)) {
+    if !asked.policies().iter().all(|name| may_read(&caller, &context.namespace, name)) {
         return Err(Error::Denied);
     }
     let (at, access, folded) = part.row(context, &caller, operation, path).await?;
@@ -85,7 +85,7 @@ async fn explain(part: &ExplainPart, context: &Context, input: Explain) -> Resul
         "reason": if is_open { OPEN.to_owned() } else { reason.to_string() },
         "rule": if is_open { Value::Null } else { rule(&reason.0) },
         "would_allow": would_allow,
-        "policies": asked.entry.policies,
+        "policies": asked.policies(),
     })))
 }
 
@@ -139,7 +139,7 @@ impl ExplainPart {
     /// Policies that the token has by name only.
     async fn missing(&self, ns: &str, asked: &Resolved) -> Result<Vec<String>, Error> {
         let stored = |name: &&String| *name != ROOT && !RESERVED.contains(&name.as_str());
-        let names: Vec<String> = asked.entry.policies.iter().filter(stored).cloned().collect();
+        let names: Vec<String> = asked.policies().into_iter().filter(|name| stored(&name)).collect();
         let sources = self.policies.sources(ns, &names).await?;
         let missing = names.iter().zip(sources).filter(|(_, source)| source.policy.is_none());
         Ok(missing

@@ -291,7 +291,7 @@ async fn the_token_of_a_role_is_what_the_role_says() {
 }
 
 #[tokio::test]
-async fn a_role_gives_no_rights_that_need_sudo_and_no_alias_without_identity() {
+async fn a_role_gives_no_rights_that_need_sudo_and_no_alias_but_those_it_names() {
     let bench = Bench::new().await;
     let token = maker(&bench).await;
     write(&bench, "r", json!({ "allowed_entity_aliases": "web-*" })).await;
@@ -300,16 +300,13 @@ async fn a_role_gives_no_rights_that_need_sudo_and_no_alias_without_identity() {
         ("create/r", json!({ "period": "1h" }), "root or sudo privileges required to create periodic token"),
         ("create/r", json!({ "id": "mine" }), "root or sudo privileges required to specify token id"),
         ("create/r", json!({ "entity_alias": "app" }), "invalid 'entity_alias' value"),
-        (
-            "create/r",
-            json!({ "entity_alias": "Web-1" }),
-            "'entity_alias' cannot be used: identity is not available in this release",
-        ),
         ("create", json!({ "entity_alias": "web-1" }), "'entity_alias' is only allowed in combination with token role"),
     ] {
         let reply = bench.with(&token).write(&format!("auth/token/{path}"), about.clone()).await;
         assert_eq!(reply, invalid(text), "{path} {about}");
     }
+    let known = bench.with(&token).write("auth/token/create/r", json!({ "entity_alias": "Web-1" })).await;
+    assert!(known["auth"]["entity_id"].as_str().is_some_and(|id| !id.is_empty()), "{known}");
     // Whether there is a parent is for the role to say, so asking for none is neither refused nor granted.
     let reply = bench.with(&token).write("auth/token/create/r", json!({ "no_parent": true })).await;
     assert_eq!(reply["auth"]["orphan"], false);

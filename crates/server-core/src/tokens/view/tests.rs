@@ -34,8 +34,16 @@ fn entry() -> TokenEntry {
 
 /// The text of a lookup at the tenth second.
 fn shown(entry: &TokenEntry, state: &TokenState) -> String {
-    let shown =
-        Shown { namespace_path: "", kind: Kind::Service, entry, state, id: "hvs.<a>", is_orphan: true, uses: 0 };
+    let shown = Shown {
+        namespace_path: "",
+        kind: Kind::Service,
+        entry,
+        state,
+        id: "hvs.<a>",
+        is_orphan: true,
+        uses: 0,
+        identity_policies: &[],
+    };
     match lookup(&shown, 10 * SECOND).unwrap().data {
         Some(Data::Raw(text)) => text.get().to_owned(),
         other => panic!("{other:?}"),
