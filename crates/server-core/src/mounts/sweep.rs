@@ -78,29 +78,29 @@ impl Owner for Mounts {
 
 impl Mounts {
     /// Marks all mounts of a deleted namespace for removal: from then on nothing is added in any of them, their leases are
-    /// taken back, and their data goes, as when each is disabled. Whether none is left.
-    pub(crate) async fn remove_all(&self, ns: &str) -> Result<bool, Error> {
+    /// taken back, and their data goes, as when each is disabled. Tells what is left.
+    pub(crate) async fn remove_all(&self, ns: &str) -> Result<Left, Error> {
         let prefix = keys::all_of(ns, "mount-live")?;
-        let (mut range, mut is_empty) = (KeyRange::prefix(&prefix), true);
+        let (mut range, mut left) = (KeyRange::prefix(&prefix), Left::Nothing);
         loop {
             let (page, next) = self.store.keys(range.clone(), WRITES_MAX).await?;
             for (key, revision) in page {
-                is_empty = false;
                 let uuid = key.as_bytes().get(prefix.as_bytes().len()..).unwrap_or_default();
-                self.mark(ns, &String::from_utf8_lossy(uuid), &key, revision).await?;
+                let is_fresh = self.mark(ns, &String::from_utf8_lossy(uuid), &key, revision).await?;
+                left = left.max(if is_fresh { Left::FreshMarks } else { Left::Marks });
             }
             match next {
                 Some(next) => range.start = next,
-                None => return Ok(is_empty),
+                None => return Ok(left),
             }
         }
     }
 
-    /// Marks a mount, unless it is marked. A race is with somebody who does the same, or with an upgrade: look again.
-    async fn mark(&self, ns: &str, uuid: &str, key: &Key, revision: Revision) -> Result<(), Error> {
+    /// Marks a mount; false when it is marked already. A race is with somebody who does the same, or with an upgrade: look again.
+    async fn mark(&self, ns: &str, uuid: &str, key: &Key, revision: Revision) -> Result<bool, Error> {
         let live = self.store.get::<LiveEntry>(key).await;
         if matches!(&live, Ok(Some(live)) if live.value.state == LiveState::Removing) {
-            return Ok(());
+            return Ok(false);
         }
         let settings = self.store.get::<Settings>(&keys::mount(ns, uuid)?).await?;
         let settings = settings.map(|found| Box::new(found.value));
@@ -114,8 +114,18 @@ impl Mounts {
             changes.create(Ending::Removed(uuid.to_owned()).line(ns, now)?, Vec::new());
         }
         match self.store.commit(changes).await {
-            Ok(_) | Err(Lost::Race(_)) => Ok(()),
+            Ok(_) | Err(Lost::Race(_)) => Ok(true),
             Err(Lost::Failed(error)) => Err(error),
         }
     }
+}
+
+/// What is left of the mounts of a deleted namespace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Left {
+    Nothing,
+    /// Mounts that are being removed.
+    Marks,
+    /// The same, and some were marked just now: their lines may lie where the pass has been already.
+    FreshMarks,
 }

@@ -17,6 +17,7 @@ use super::entry::RemovingEntry;
 use crate::due::{Line, Look, Owner, drop_line};
 use crate::keys;
 use crate::mounts::Mounts;
+use crate::mounts::sweep::Left;
 use crate::store::{Found, Lost, Store};
 use crate::tokens::Tokens;
 use crate::tokens::revoke::Children;
@@ -53,9 +54,11 @@ impl Owner for Sweeper {
         if !self.tokens(ns).await? {
             return Ok(Look::Worked);
         }
-        if !self.mounts.remove_all(ns).await? {
+        match self.mounts.remove_all(ns).await? {
+            Left::Nothing => {}
+            Left::FreshMarks => return Ok(Look::Worked),
             // They have lines of their own, and may have to wait for what is outside.
-            return Ok(Look::UnderWay);
+            Left::Marks => return Ok(Look::UnderWay),
         }
         if self.rest(ns, &key).await? {
             self.finish(line, key, removing).await?;
