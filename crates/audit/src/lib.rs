@@ -23,4 +23,4 @@ pub use chain::Key;
 pub use device::{Device, Head};
 pub use receipt::Receipt;
 pub use redact::Hasher;
-pub use settings::{OptionError, Settings};
+pub use settings::{OptionError, Rules, Settings};

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::sinks::file::FileTarget;
@@ -57,9 +57,41 @@ pub enum OptionError {
     /// A text in front of each record, which the server's configuration does not allow.
     #[error("audit log prefixing is not allowed: the configuration needs allow_audit_log_prefixing = true")]
     Prefix,
+    /// A file where none may be.
+    #[error("file_path must be below a folder of audit_dirs, a key of the server's configuration, which names {}",
+            names(.0))]
+    Folder(Vec<PathBuf>),
     /// The system gives no thread.
     #[error("start a thread for the device")]
     Thread(#[source] io::Error),
+}
+
+/// What the server's configuration lets devices do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rules {
+    /// Whether a device may put a text in front of each record.
+    pub may_have_prefix: bool,
+    /// The folders that files of records may be in, or below; none: anywhere. Standard output is no file.
+    pub file_folders: Option<Vec<PathBuf>>,
+}
+
+impl Rules {
+    /// By the text of the path alone: what a link leads to is for the kernel to see.
+    fn check_file(&self, path: &Path) -> Result<(), OptionError> {
+        let Some(folders) = &self.file_folders else { return Ok(()) };
+        let is_plain = !path.components().any(|part| part == Component::ParentDir);
+        if is_plain && folders.iter().any(|folder| path.starts_with(folder) && path != folder) {
+            return Ok(());
+        }
+        Err(OptionError::Folder(folders.clone()))
+    }
+}
+
+fn names(folders: &[PathBuf]) -> String {
+    if folders.is_empty() {
+        return "none".to_owned();
+    }
+    folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A device's options, understood.
@@ -97,11 +129,11 @@ impl Settings {
     ///
     /// # Errors
     /// The first option that is missing, unknown, or has a value that it does not take.
-    pub fn parse(kind: &str, options: &BTreeMap<String, String>, may_have_prefix: bool) -> Result<Self, OptionError> {
+    pub fn parse(kind: &str, options: &BTreeMap<String, String>, rules: &Rules) -> Result<Self, OptionError> {
         let mut options =
             Options { rest: options.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect() };
         let sink = match kind {
-            "file" => Target::File(file(&mut options)?),
+            "file" => Target::File(file(&mut options, rules)?),
             "syslog" => Target::Syslog(syslog(&mut options)?),
             "socket" => Target::Socket(socket(&mut options)?),
             _ => return Err(OptionError::Type(kind.to_owned())),
@@ -112,7 +144,7 @@ impl Settings {
             other => return Err(value("format", &format!("unknown format type {other:?}: use json"))),
         }
         let prefix = options.take("prefix").unwrap_or_default().to_owned();
-        if !prefix.is_empty() && !may_have_prefix {
+        if !prefix.is_empty() && !rules.may_have_prefix {
             return Err(OptionError::Prefix);
         }
         if prefix.len() > PREFIX_BYTES_MAX || prefix.contains(['\n', '\r']) {
@@ -171,7 +203,7 @@ impl<'o> Options<'o> {
     }
 }
 
-fn file(options: &mut Options<'_>) -> Result<FileTarget, OptionError> {
+fn file(options: &mut Options<'_>, rules: &Rules) -> Result<FileTarget, OptionError> {
     // `path` is what the option was called at first.
     let path = match options.take("path") {
         Some(path) => path,
@@ -180,6 +212,9 @@ fn file(options: &mut Options<'_>) -> Result<FileTarget, OptionError> {
     let is_special = matches!(path, "stdout" | "discard");
     if !is_special && !Path::new(path).is_absolute() {
         return Err(value("file_path", "an absolute path, stdout or discard"));
+    }
+    if !is_special {
+        rules.check_file(Path::new(path))?;
     }
     let mode = match options.take("mode") {
         None => Some(0o600),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use api::Timestamp;
 use api::audit::ChainName;
 use arc_swap::ArcSwapOption;
-use audit::{Device, OptionError, Receipt, Settings, record};
+use audit::{Device, OptionError, Receipt, Rules, Settings, record};
 use barrier::{Changes, Purpose};
 use env::Env;
 use framework::view::{COMMIT_TRIES, from_barrier};
@@ -44,7 +44,7 @@ pub(crate) struct AuditLog {
     env: Env,
     /// What the machine is called; part of every record's chain.
     node: String,
-    may_have_prefix: bool,
+    rules: Rules,
     active: ArcSwapOption<Active>,
     /// Devices that run, so that a change of the table does not begin the chains of those that stay anew.
     running: Mutex<Vec<Running>>,
@@ -90,12 +90,12 @@ pub(crate) struct Shown {
 }
 
 impl AuditLog {
-    pub(crate) fn new(store: Store, env: Env, node: String, may_have_prefix: bool) -> Self {
+    pub(crate) fn new(store: Store, env: Env, node: String, rules: Rules) -> Self {
         Self {
             store,
             env,
             node,
-            may_have_prefix,
+            rules,
             active: ArcSwapOption::empty(),
             running: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
@@ -149,7 +149,10 @@ impl AuditLog {
     }
 
     fn open(&self, entry: &DeviceEntry) -> Result<Running, Error> {
-        let settings = Settings::parse(&entry.kind, &entry.options, true).map_err(refused)?;
+        // A text in front of records was allowed when the device was enabled, on whichever node that was. Where files may
+        // be is about this machine.
+        let rules = Rules { may_have_prefix: true, ..self.rules.clone() };
+        let settings = Settings::parse(&entry.kind, &entry.options, &rules).map_err(refused)?;
         let device = self.start_device(&settings, &entry.uuid, &entry.salt()?)?;
         Ok(Running { uuid: entry.uuid.clone(), device })
     }
@@ -200,7 +203,7 @@ impl AuditLog {
             let text = format!("options and description together are longer than {OPTIONS_BYTES_MAX} bytes");
             return Err(Error::Invalid(text.into()));
         }
-        let settings = Settings::parse(&new.kind, &new.options, self.may_have_prefix).map_err(refused)?;
+        let settings = Settings::parse(&new.kind, &new.options, &self.rules).map_err(refused)?;
         check_place(self.table().await?.as_ref().map(|found| &found.value), &path)?;
         let salt = self.env.random::<SALT_BYTES>();
         let entry = DeviceEntry::new(self.env.uuid(), path, new, &salt);

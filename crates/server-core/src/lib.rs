@@ -39,6 +39,7 @@ mod ttl;
 mod versions;
 mod wrapping;
 
+pub use audit::Rules as AuditRules;
 pub use mounts::{EngineType, Make};
 pub use node::Node;
 pub use process::{Host, LogLevels, Process};
@@ -81,8 +82,8 @@ pub struct Parts {
     pub limits: Limits,
     /// The cluster's name, if the operator chose one.
     pub cluster_name: Option<String>,
-    /// Whether audit devices may put a text in front of each record.
-    pub allow_audit_log_prefixing: bool,
+    /// What audit devices may do on this machine.
+    pub audit_rules: AuditRules,
     /// The engines that can be enabled. One of the type `cubbyhole` must be among them.
     pub engines: Vec<EngineType>,
 }
@@ -124,8 +125,7 @@ impl Core {
     /// # Errors
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
-        let Parts { barrier, device, env, node, process, limits, cluster_name, allow_audit_log_prefixing, engines } =
-            parts;
+        let Parts { barrier, device, env, node, process, limits, cluster_name, audit_rules, engines } = parts;
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
@@ -146,7 +146,7 @@ impl Core {
         let wrapping = Wrapping::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&tokens), address);
         let wrapping = Arc::new(wrapping);
         let name = process.host.name();
-        let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, allow_audit_log_prefixing));
+        let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, audit_rules));
         let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
         let leases = Arc::new(leases);
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 use crate::due::{self, Places};
-use crate::{Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process};
+use crate::{AuditRules, Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process};
 
 pub(crate) mod outside;
 
@@ -214,7 +214,7 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
         },
         limits: LIMITS,
         cluster_name: None,
-        allow_audit_log_prefixing: false,
+        audit_rules: AuditRules::default(),
         engines: vec![
             EngineType { name: "kv", kind: Kind::Secrets, make: secrets },
             EngineType { name: "lender", kind: Kind::Secrets, make: outside::lender },

@@ -134,7 +134,7 @@ fn core() -> Core {
         process: Process { config: Map::new(), host: Arc::new(Outside), logs: Arc::new(Outside) },
         limits: Limits { default_lease_ttl: TTL, max_lease_ttl: TTL },
         cluster_name: None,
-        allow_audit_log_prefixing: false,
+        audit_rules: server_core::AuditRules::default(),
         engines: engines.map(|it| EngineType { name: it.type_name, kind: it.kind, make: it.make }).collect(),
     };
     Core::new(parts).expect("the tables are sound")

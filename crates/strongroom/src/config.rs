@@ -60,6 +60,16 @@ pub struct Config {
     pub log_format: Option<LogFormat>,
     /// A file that holds the process id while the server runs.
     pub pid_file: Option<PathBuf>,
+    /// How far the server locks itself in.
+    pub confinement: Confinement,
+    /// Whom to run as when started as root: a name or a number.
+    pub user: Option<String>,
+    /// The group to run as, likewise.
+    pub group: Option<String>,
+    /// The folders that audit files may be in. Absolute.
+    pub audit_dirs: Vec<PathBuf>,
+    /// Further files and folders that the confined server may read. Absolute.
+    pub readable_dirs: Vec<PathBuf>,
     /// The Vault API level to report instead of our own, a semantic version without build metadata.
     pub api_version: Option<String>,
 }
@@ -71,6 +81,18 @@ pub struct Loaded {
     pub config: Config,
     /// Sentences that start with file and line.
     pub warnings: Vec<String>,
+}
+
+/// How far the server locks itself in, against whoever takes it over through a mistake of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Confinement {
+    /// As far as the kernel allows. The default.
+    #[default]
+    Auto,
+    /// All the way, or it does not start.
+    Require,
+    /// Not at all.
+    Off,
 }
 
 /// How much is logged.

@@ -19,6 +19,7 @@ use storage_embedded::Embedded;
 use tokio::sync::watch;
 
 mod arguments;
+mod confinement;
 mod dev;
 mod failure;
 mod host;
@@ -71,12 +72,18 @@ fn report(failure: &Failure) -> ExitCode {
 fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     let plan = if arguments.is_dev { dev::plan(arguments)? } else { plan::from_files(arguments)? };
     let logs = log::start(&plan.log);
-    let shortfalls = secret::harden_process();
     raise_file_limit();
+    // Before the runtime: whatever confines a thread confines those that it starts.
+    let confined = confinement::enter(&plan)?;
+    // Behind the change of the user, which undoes part of it.
+    let shortfalls = secret::harden_process();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         for warning in &plan.warnings {
             tracing::warn!("{warning}");
+        }
+        if !arguments.is_dev {
+            confinement::report(&plan, &confined);
         }
         for shortfall in shortfalls {
             tracing::warn!(error = %shortfall.source, "{}", shortfall.what);
@@ -182,7 +189,7 @@ fn build_core(plan: &Plan, store: &Store, env: &Env, logs: Arc<dyn LogLevels>) -
         process: Process { config: sanitized::config(plan, store.kind), host: Arc::new(host::Linux), logs },
         limits,
         cluster_name: plan.cluster_name.clone(),
-        allow_audit_log_prefixing: plan.allow_audit_log_prefixing,
+        audit_rules: plan.audit_rules.clone(),
         engines: crate::builtin::engines(),
     };
     Core::new(parts).map_err(Failure::Build)

@@ -18,7 +18,7 @@ fn device(path: &Path, more: &[(&str, &str)]) -> Device {
     let mut options: BTreeMap<_, _> =
         more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     options.insert("file_path".to_owned(), path.display().to_string());
-    let settings = Settings::parse("file", &options, true).expect("the options are sound");
+    let settings = Settings::parse("file", &options, &crate::Rules::default()).expect("the options are sound");
     Device::start(&settings, b"salt", name(), Key::new(&KEY)).expect("there is a thread")
 }
 

@@ -13,7 +13,9 @@ fn device(options: &[(&str, &str)]) -> Device {
     let mut options: BTreeMap<_, _> =
         options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     options.insert("file_path".to_owned(), "discard".to_owned());
-    let settings = Settings::parse("file", &options, true).expect("the options are sound");
+    let settings =
+        Settings::parse("file", &options, &crate::Rules { may_have_prefix: true, ..crate::Rules::default() })
+            .expect("the options are sound");
     let name = api::audit::ChainName { device: "d".into(), boot: "b".into(), node: "n".into(), term: 1 };
     Device::start(&settings, b"salt", name, Key::new(b"key")).expect("there is a thread")
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn parse(kind: &str, options: &[(&str, &str)]) -> Result<Settings, String> {
     let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Settings::parse(kind, &options, false).map_err(|error| error.to_string())
+    Settings::parse(kind, &options, &Rules::default()).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -86,4 +86,24 @@ fn sockets_and_syslog_have_defaults_and_bounds() {
     ] {
         assert_eq!(parse(kind, options).expect_err("it is wrong"), expected);
     }
+}
+
+#[test]
+fn a_file_lies_where_the_configuration_lets_it() {
+    let rules = |folders: &[&str]| Rules {
+        file_folders: Some(folders.iter().map(PathBuf::from).collect()),
+        ..Rules::default()
+    };
+    let parse = |path: &str, folders: &[&str]| {
+        let options = BTreeMap::from([("file_path".to_owned(), path.to_owned())]);
+        Settings::parse("file", &options, &rules(folders)).map(|_| ()).map_err(|error| error.to_string())
+    };
+    for path in ["/var/log/vault/a.log", "/var/log/vault/b/a.log", "/x/y", "stdout", "discard"] {
+        assert_eq!(parse(path, &["/var/log/vault", "/x"]), Ok(()), "{path}");
+    }
+    let refused = "file_path must be below a folder of audit_dirs, a key of the server's configuration, which names";
+    for path in ["/var/log/a.log", "/var/log/vault/../a.log", "/var/log/vaults/a.log", "/x", "/xy/z"] {
+        assert_eq!(parse(path, &["/var/log/vault", "/x"]), Err(format!("{refused} /var/log/vault, /x")), "{path}");
+    }
+    assert_eq!(parse("/var/log/a.log", &[]), Err(format!("{refused} none")));
 }

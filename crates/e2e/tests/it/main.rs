@@ -4,6 +4,7 @@
 
 mod clients;
 mod command_line;
+mod confinement;
 mod curl;
 mod development;
 mod first_secret;

@@ -9,11 +9,13 @@ use http_api::{AdmissionLimits, Endpoint};
 use super::error::{ConfigError, Problem};
 use super::keys::{TOP_IGNORED, TOP_REFUSED};
 use super::reader::Reader;
-use super::{Config, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, listener, seal, storage};
+use super::{Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, listener, seal, storage};
 
 const PLACE: &str = "at the top level";
 /// The most that the caches may be given: a tebibyte, to catch slips.
 const CACHE_BYTES_MAX: usize = 1 << 40;
+/// The most folders in one key.
+const FOLDERS_MAX: usize = 64;
 /// The most requests that may be taken on at once: each takes memory.
 const REQUESTS_MAX: usize = 1 << 20;
 
@@ -21,12 +23,16 @@ pub(super) const KEYS: &[&str] = &[
     "allow_audit_log_prefixing",
     "api_addr",
     "api_version",
+    "audit_dirs",
     "backend",
     "cache_size_bytes",
     "cluster_name",
+    "confinement",
+    "confinement_read_dirs",
     "default_lease_ttl",
     "default_max_request_duration",
     "disable_cache",
+    "group",
     "listener",
     "log_format",
     "log_level",
@@ -37,6 +43,7 @@ pub(super) const KEYS: &[&str] = &[
     "pid_file",
     "seal",
     "storage",
+    "user",
 ];
 
 /// What the files said so far.
@@ -57,6 +64,11 @@ pub(super) struct Draft {
     log_level: Option<LogLevel>,
     log_format: Option<LogFormat>,
     pid_file: Option<PathBuf>,
+    confinement: Confinement,
+    user: Option<String>,
+    group: Option<String>,
+    audit_dirs: Vec<PathBuf>,
+    readable_dirs: Vec<PathBuf>,
     api_version: Option<String>,
 }
 
@@ -113,6 +125,11 @@ impl Draft {
             "log_level" => self.log_level = log_level(reader, item)?,
             "log_format" => self.log_format = log_format(reader, item)?,
             "pid_file" => self.pid_file = some(reader.text(item)?).map(PathBuf::from),
+            "confinement" => self.confinement = confinement(reader, item)?,
+            "user" => self.user = some(reader.text(item)?),
+            "group" => self.group = some(reader.text(item)?),
+            "audit_dirs" => self.audit_dirs = folders(reader, item)?,
+            "confinement_read_dirs" => self.readable_dirs = folders(reader, item)?,
             _ => reader.foreign(item, PLACE, KEYS, TOP_IGNORED, TOP_REFUSED)?,
         }
         Ok(())
@@ -146,6 +163,11 @@ impl Draft {
             log_level: self.log_level,
             log_format: self.log_format,
             pid_file: self.pid_file,
+            confinement: self.confinement,
+            user: self.user,
+            group: self.group,
+            audit_dirs: self.audit_dirs,
+            readable_dirs: self.readable_dirs,
             api_version: self.api_version,
         })
     }
@@ -208,6 +230,27 @@ fn api_version(reader: &Reader<'_>, item: &Item) -> Result<String, ConfigError> 
         return Ok(text);
     }
     Err(reader.wrong(item, "a version of three numbers, such as \"1.21.4\""))
+}
+
+fn confinement(reader: &Reader<'_>, item: &Item) -> Result<Confinement, ConfigError> {
+    match reader.text(item)?.as_str() {
+        "" | "auto" => Ok(Confinement::Auto),
+        "require" => Ok(Confinement::Require),
+        "off" => Ok(Confinement::Off),
+        _ => Err(reader.wrong(item, "auto, require or off")),
+    }
+}
+
+/// Absolute, because what a confined server may touch must not depend on where it was started.
+fn folders(reader: &Reader<'_>, item: &Item) -> Result<Vec<PathBuf>, ConfigError> {
+    let folders: Vec<PathBuf> = reader.texts(item)?.into_iter().map(PathBuf::from).collect();
+    let is_plain = |folder: &PathBuf| {
+        folder.is_absolute() && !folder.components().any(|part| part == std::path::Component::ParentDir)
+    };
+    if folders.len() > FOLDERS_MAX || !folders.iter().all(is_plain) {
+        return Err(reader.wrong(item, format!("up to {FOLDERS_MAX} absolute paths without \"..\"")));
+    }
+    Ok(folders)
 }
 
 fn log_level(reader: &Reader<'_>, item: &Item) -> Result<Option<LogLevel>, ConfigError> {

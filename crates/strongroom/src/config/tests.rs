@@ -66,6 +66,11 @@ fn a_full_file_becomes_a_configuration() {
         log_level                  = "Warn"
         log_format                 = "json"
         pid_file                   = "/run/strongroom.pid"
+        confinement                = "require"
+        user                       = "strongroom"
+        group                      = 990
+        audit_dirs                 = ["/var/log/strongroom", "/mnt/audit"]
+        confinement_read_dirs      = "/etc/krb5, /opt/ca"
         api_version                = "1.20.0"
         "#,
     );
@@ -108,6 +113,10 @@ fn a_full_file_becomes_a_configuration() {
     assert_eq!((config.cache_size_bytes, config.disable_cache), (Some(4096), false));
     assert_eq!((config.log_level, config.log_format), (Some(LogLevel::Warn), Some(LogFormat::Json)));
     assert_eq!(config.pid_file, Some("/run/strongroom.pid".into()));
+    assert_eq!(config.confinement, Confinement::Require);
+    assert_eq!((config.user.as_deref(), config.group.as_deref()), (Some("strongroom"), Some("990")));
+    assert_eq!(config.audit_dirs, ["/var/log/strongroom", "/mnt/audit"].map(PathBuf::from));
+    assert_eq!(config.readable_dirs, ["/etc/krb5", "/opt/ca"].map(PathBuf::from));
     assert_eq!((config.cluster_name.as_deref(), config.api_version.as_deref()), (Some("east"), Some("1.20.0")));
 }
 
@@ -117,6 +126,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (LEASE_TTL, LEASE_TTL));
     assert_eq!(config.listeners[0].endpoint.to_string(), "127.0.0.1:8200");
     assert!(matches!(config.seal, Seal::Shamir));
+    assert_eq!(config.confinement, Confinement::Auto);
     assert_eq!(
         load_text(&format!("{LEAST} max_lease_ttl = \"1h\"")).config.default_lease_ttl,
         Duration::from_secs(3600)

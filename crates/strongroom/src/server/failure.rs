@@ -24,6 +24,9 @@ pub(super) enum Failure {
         #[source]
         source: io::Error,
     },
+    /// The server could not lock itself in, or become another user.
+    #[error("confine the server")]
+    Confine(#[source] Box<dyn Error + Send + Sync>),
     /// The async runtime did not start.
     #[error("start the runtime")]
     Runtime(#[source] io::Error),

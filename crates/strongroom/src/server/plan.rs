@@ -6,6 +6,7 @@ use std::time::Duration;
 use barrier::seal::Device;
 use http_api::{AdmissionLimits, Endpoint, Listener, ListenerConfig};
 use secret::LockedKey;
+use server_core::AuditRules;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::VERSION;
@@ -13,7 +14,7 @@ use super::arguments::Arguments;
 use super::dev::DevTls;
 use super::failure::Failure;
 use super::log::LogPlan;
-use crate::config::{self, Config, LEASE_TTL, LogFormat, LogLevel, Seal, Storage};
+use crate::config::{self, Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage};
 
 /// What the barrier's cache of ciphertext may take unless told otherwise.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -29,11 +30,22 @@ pub(super) struct Plan {
     /// Empty when unknown.
     pub(super) api_address: String,
     pub(super) cluster_name: Option<String>,
-    pub(super) allow_audit_log_prefixing: bool,
+    /// What audit devices may do on this machine.
+    pub(super) audit_rules: AuditRules,
     pub(super) default_lease_ttl: Duration,
     pub(super) max_lease_ttl: Duration,
     pub(super) log: LogPlan,
     pub(super) pid_file: Option<PathBuf>,
+    pub(super) confinement: Confinement,
+    /// Whom to run as, names or numbers.
+    pub(super) user: Option<String>,
+    pub(super) group: Option<String>,
+    /// The folders that audit files may be in.
+    pub(super) audit_dirs: Vec<PathBuf>,
+    /// What else the confined server may read.
+    pub(super) readable_dirs: Vec<PathBuf>,
+    /// The files and folders that the configuration was read from.
+    pub(super) config_paths: Vec<PathBuf>,
     /// What the operator should know about the configuration.
     pub(super) warnings: Vec<String>,
     /// Certificates that live as long as the server.
@@ -70,11 +82,17 @@ impl Plan {
             api_version: api::API_VERSION.to_owned(),
             api_address: String::new(),
             cluster_name: None,
-            allow_audit_log_prefixing: false,
+            audit_rules: AuditRules::default(),
             default_lease_ttl: LEASE_TTL,
             max_lease_ttl: LEASE_TTL,
             log: LogPlan { level: LevelFilter::INFO, is_json: false },
             pid_file: None,
+            confinement: Confinement::Off,
+            user: None,
+            group: None,
+            audit_dirs: Vec::new(),
+            readable_dirs: Vec::new(),
+            config_paths: Vec::new(),
             warnings: Vec::new(),
             dev_tls: None,
         }
@@ -112,6 +130,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
     Ok(Plan {
         seal: seal(&config)?,
         log: log(&config, arguments)?,
+        audit_rules: audit_rules(&config),
         storage: match config.storage {
             Storage::Memory => StoragePlan::Memory,
             Storage::Embedded { path, cache_size_bytes } => {
@@ -124,13 +143,28 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
         api_version: config.api_version.unwrap_or(defaults.api_version),
         api_address: config.api_addr.unwrap_or_default(),
         cluster_name: config.cluster_name,
-        allow_audit_log_prefixing: config.allow_audit_log_prefixing,
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,
         pid_file: config.pid_file,
+        confinement: config.confinement,
+        user: config.user,
+        group: config.group,
+        audit_dirs: config.audit_dirs,
+        readable_dirs: config.readable_dirs,
+        config_paths: arguments.configs.clone(),
         warnings: loaded.warnings,
         dev_tls: None,
     })
+}
+
+/// A confined server writes files in the folders that are named and nowhere else, and says so when a device is enabled,
+/// on a kernel that would not stop it as well: what is enabled must not depend on the kernel.
+fn audit_rules(config: &Config) -> AuditRules {
+    let is_free = config.confinement == Confinement::Off && config.audit_dirs.is_empty();
+    AuditRules {
+        may_have_prefix: config.allow_audit_log_prefixing,
+        file_folders: if is_free { None } else { Some(config.audit_dirs.clone()) },
+    }
 }
 
 fn seal(config: &Config) -> Result<SealPlan, Failure> {
