@@ -22,7 +22,8 @@ type behavior struct {
 	test func(*server)
 }
 
-var behaviors = concat(nodeBehaviors, accessBehaviors, tokenBehaviors, kvBehaviors, wrappingBehaviors, errorBehaviors)
+var behaviors = concat(nodeBehaviors, accessBehaviors, tokenBehaviors, kvBehaviors, wrappingBehaviors,
+	operationBehaviors, errorBehaviors)
 
 func concat(parts ...[]behavior) []behavior {
 	var all []behavior

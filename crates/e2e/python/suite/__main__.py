@@ -14,11 +14,12 @@ import access
 import errors
 import kv
 import node
+import operation
 import tokens
 import wrapping
 from server import Server
 
-PARTS = (node, access, tokens, kv, wrapping, errors)
+PARTS = (node, access, tokens, kv, wrapping, operation, errors)
 BEHAVIORS = {name: test for part in PARTS for name, test in vars(part).items() if getattr(test, "is_behavior", False)}
 
 

@@ -121,6 +121,13 @@ pub(super) const FAULTS: &[Known] = &[
     all("cubbyhole", "cubbyhole/note", Damage::Repeat),
     all("tools_random", "sys/tools/random", Damage::Repeat),
     all("tools_hash", "sys/tools/hash", Damage::Forget("format")),
+    // Namespaces, leases and audit devices.
+    all("namespaces", "", Damage::Ignore("x-vault-namespace")),
+    all("namespaces", "sys/mounts", Damage::Swap("namespace not found", "permission denied")),
+    all("token_leases", "sys/leases/lookup", Damage::Set("renewable", "false")),
+    all("token_leases", "revoke-prefix", Damage::Pretend),
+    all("audit_devices", "sys/audit-hash", Damage::Swap("hmac-sha256:", "")),
+    all("audit_devices", "sys/audit/", Damage::Forget("description")),
     // Refusals.
     all("permission_denied", "", Damage::Set("errors", "\"permission denied\"")),
     all("permission_denied", "", Damage::Status(403, 401)),
