@@ -83,6 +83,19 @@ pub trait Mounted: Send + Sync {
     /// When the input does not fit or storage fails.
     async fn exists(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<bool, Error>;
 
+    /// Whether logins are for roles that the engine can tell; see [`Path::role`].
+    fn has_roles(&self) -> bool {
+        self.specs().iter().any(|spec| spec.knows_role)
+    }
+
+    /// Which role a login is for; `None` where the row does not know, and when what came with the login does not say.
+    ///
+    /// # Errors
+    /// When the input does not fit or storage fails.
+    async fn role(&self, _: &Context, _: &Route, _: &Map<String, Value>) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
     /// Answers the request. Warnings about ignored and replaced fields are added here.
     ///
     /// # Errors
@@ -271,9 +284,12 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
 
     async fn exists(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<bool, Error> {
         let Some(existence) = &self.path(route)?.exists else { return Ok(true) };
-        let names = existence.fields.iter().filter(|name| !route.params.contains_key(*name));
-        let values = names.filter_map(|name| Some(((*name).to_owned(), data.get(*name)?.clone()))).collect();
-        (existence.check)(&self.state, context, Input::new(route.params.clone(), values)).await
+        (existence.check)(&self.state, context, partial(route, data, &existence.fields)).await
+    }
+
+    async fn role(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<Option<String>, Error> {
+        let Some(role) = &self.path(route)?.role else { return Ok(None) };
+        (role.tell)(&self.state, context, partial(route, data, &role.fields)).await
     }
 
     async fn handle(
@@ -337,6 +353,13 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
             None => Ok(()),
         }
     }
+}
+
+/// The path's parameters, and a copy of some of the request's values.
+fn partial(route: &Route, data: &Map<String, Value>, fields: &[&'static str]) -> Input {
+    let names = fields.iter().filter(|name| !route.params.contains_key(*name));
+    let values = names.filter_map(|name| Some(((*name).to_owned(), data.get(*name)?.clone()))).collect();
+    Input::new(route.params.clone(), values)
 }
 
 fn unknown_kind(held: &Held) -> Error {

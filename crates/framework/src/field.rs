@@ -32,6 +32,8 @@ pub enum FieldKind {
     String,
     /// A whole number.
     Integer,
+    /// A number with a fraction or without.
+    Number,
     /// `true` or `false`.
     Boolean,
     /// Seconds, or text such as `1h30m`.
@@ -199,6 +201,20 @@ macro_rules! integers {
 }
 
 integers!(i64, u64, u32, u16);
+
+impl FieldValue for f64 {
+    const KIND: FieldKind = FieldKind::Number;
+
+    /// Takes numbers, and numbers as text; nothing that is infinite or no number.
+    fn coerce(value: Value) -> Result<Self, Coercion> {
+        let number = match &value {
+            Value::Number(number) => number.to_string().parse().ok(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.filter(|number: &Self| number.is_finite()).ok_or_else(|| Coercion::expected("a number"))
+    }
+}
 
 /// A whole number from its text; `5.0` and `5e0` are whole too. `None` when it is not, or beyond 2^53 with a fraction.
 fn whole(text: &str) -> Option<i128> {

@@ -91,6 +91,7 @@ fn kind_name(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::String => "string",
         FieldKind::Integer => "whole number",
+        FieldKind::Number => "number",
         FieldKind::Boolean => "boolean",
         FieldKind::Duration => "duration",
         FieldKind::StringList => "list of strings",

@@ -254,6 +254,7 @@ fn schema(kind: FieldKind) -> Map<String, Value> {
     let schema = match kind {
         FieldKind::String => json!({ "type": "string" }),
         FieldKind::Integer => json!({ "type": "integer" }),
+        FieldKind::Number => json!({ "type": "number", "format": "float" }),
         FieldKind::Boolean => json!({ "type": "boolean" }),
         FieldKind::Duration => json!({ "type": "string", "format": "duration" }),
         FieldKind::StringList => json!({ "type": "array", "items": { "type": "string" } }),

@@ -88,6 +88,8 @@ pub struct PathSpec {
     pub access: Access,
     /// Whether the engine can tell an existing thing from a new one here, so that policies tell create from update.
     pub knows_existence: bool,
+    /// Whether the engine can tell which of its roles a login is for.
+    pub knows_role: bool,
 }
 
 impl PathSpec {
@@ -114,18 +116,27 @@ impl PathSpec {
 type Erased<S, T> = Arc<dyn for<'a> Fn(&'a S, &'a Context, Input) -> BoxFuture<'a, Result<T, Error>> + Send + Sync>;
 type Call<S> = Erased<S, Reply>;
 type Exists<S> = Erased<S, bool>;
+type Role<S> = Erased<S, Option<String>>;
 
 /// One row of the table of an engine with state `S`.
 pub struct Path<S> {
     pub(crate) spec: PathSpec,
     pub(crate) calls: BTreeMap<Operation, Call<S>>,
     pub(crate) exists: Option<Existence<S>>,
+    pub(crate) role: Option<RoleOf<S>>,
 }
 
 /// How to tell whether the thing that a write is about is there.
 pub(crate) struct Existence<S> {
     pub(crate) check: Exists<S>,
     /// The fields that the check takes, so that nothing else of the request has to be copied for it.
+    pub(crate) fields: Vec<&'static str>,
+}
+
+/// How to tell which role a login is for.
+pub(crate) struct RoleOf<S> {
+    pub(crate) tell: Role<S>,
+    /// The fields that it takes, so that nothing else of the request has to be copied for it.
     pub(crate) fields: Vec<&'static str>,
 }
 
@@ -162,8 +173,9 @@ impl<S: Send + Sync + 'static> Path<S> {
             operations: BTreeMap::new(),
             access: Access::default(),
             knows_existence: false,
+            knows_role: false,
         };
-        Self { spec, calls: BTreeMap::new(), exists: None }
+        Self { spec, calls: BTreeMap::new(), exists: None, role: None }
     }
 
     /// Describes a parameter of the template.
@@ -239,6 +251,17 @@ impl<S: Send + Sync + 'static> Path<S> {
         self
     }
 
+    /// Tells which role of the engine's a login is for, from what came with it and nothing else having been checked: a
+    /// quota may be for one role. `None` when there is no such role. It is asked before anybody has proven anything, so
+    /// it must change nothing and be cheap.
+    #[must_use]
+    pub fn role<I: FieldSet>(mut self, tell: impl for<'a> Handler<'a, S, I, Option<String>> + 'static) -> Self {
+        let fields = I::fields().into_iter().map(|field| field.name).collect();
+        self.role = Some(RoleOf { tell: adapt::<S, I, Option<String>>(tell), fields });
+        self.spec.knows_role = true;
+        self
+    }
+
     /// What reading it does.
     #[must_use]
     pub fn read<I: FieldSet>(self, f: impl for<'a> Handler<'a, S, I, Reply> + 'static, about: &'static str) -> Self {
@@ -287,7 +310,11 @@ impl<S: Send + Sync + 'static> Path<S> {
             let check: Exists<T> = Arc::new(move |state, context, input| check(part(state), context, input));
             Existence { check, fields }
         });
-        Path { spec: self.spec, calls: calls.collect(), exists }
+        let role = self.role.map(|RoleOf { tell, fields }| {
+            let tell: Role<T> = Arc::new(move |state, context, input| tell(part(state), context, input));
+            RoleOf { tell, fields }
+        });
+        Path { spec: self.spec, calls: calls.collect(), exists, role }
     }
 
     fn on<I: FieldSet>(

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::browser::BrowserSettings;
 use crate::context::Connection;
 use crate::error::Error;
-use crate::reply::Reply;
+use crate::reply::{Header, Reply};
 
 /// What a request wants to do. `Create` and `Update` are one on the wire; the core tells them apart by asking the
 /// engine whether the thing exists.
@@ -177,6 +177,8 @@ pub struct Answer {
     pub result: Result<Reply, Error>,
     /// After a change: how far the store has come, for later requests to send along.
     pub index: Option<String>,
+    /// Headers that the answer gets whether the request went well or not, beside those of the reply.
+    pub headers: Vec<Header>,
 }
 
 #[cfg(test)]

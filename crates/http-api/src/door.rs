@@ -254,22 +254,20 @@ fn turned_away(refusal: Refusal) -> Answered {
 }
 
 fn encode(operation: Operation, answer: Answer, has_token: bool) -> Result<Answered, Refusal> {
-    let Answer { request_id: id, mount_type, result, index } = answer;
-    match result {
-        Ok(reply) => match response::of_reply(operation, &id, &mount_type, reply, index.as_deref()) {
-            Ok(answered) => Ok(answered),
-            Err(error) => {
-                tracing::error!(request_id = %id, error = %chain(&error), "reply cannot be encoded");
-                Err(Refusal::Internal { request_id: id })
-            }
-        },
+    let Answer { request_id: id, mount_type, result, index, headers } = answer;
+    let encoded = match result {
+        Ok(reply) => response::of_reply(operation, &id, &mount_type, reply, index.as_deref()),
         Err(error) => {
             if matches!(error, Error::World { .. } | Error::WorldShown { .. }) {
                 tracing::error!(request_id = %id, error = %chain(&error), "request failed");
             }
             Ok(response::of_verdict(status::of_error(&error, &id, has_token)))
         }
-    }
+    };
+    encoded.and_then(|answered| response::with_headers(answered, &headers)).map_err(|error| {
+        tracing::error!(request_id = %id, error = %chain(&error), "reply cannot be encoded");
+        Refusal::Internal { request_id: id }
+    })
 }
 
 /// The error and its causes, outermost first.

@@ -151,6 +151,15 @@ pub(crate) fn of_reply(
     Ok(response)
 }
 
+/// The answer with headers on top.
+///
+/// # Errors
+/// When one of them cannot be sent: a mistake of ours.
+pub(crate) fn with_headers(mut response: Answered, headers: &[Header]) -> Result<Answered, EncodeError> {
+    add_own(response.headers_mut(), headers)?;
+    Ok(response)
+}
+
 fn of_raw(status: StatusCode, body: RawBody) -> Result<Answered, EncodeError> {
     let content_type = HeaderValue::try_from(body.content_type.as_ref()).map_err(|_| EncodeError::ContentType)?;
     let mut response = Response::new(Full::new(Bytes::from(body.bytes)));

@@ -15,6 +15,9 @@ pub(crate) static CORS: Key = Key::constant("core/cors");
 /// The headers of the web interface.
 pub(crate) static UI_HEADERS: Key = Key::constant("core/ui-headers");
 
+/// How quotas are applied, and how many there are; see [`crate::quotas`].
+pub(crate) static QUOTAS: Key = Key::constant("core/quotas");
+
 /// The key that signs wrapping tokens in the form of JSON Web Tokens.
 pub(crate) const WRAPPING_KEY: Key = Key::constant("core/wrapping-key");
 
@@ -61,6 +64,34 @@ pub(crate) fn namespace_at(path: &str) -> Result<Key, Error> {
 /// That the namespace at a path is locked, and those below it.
 pub(crate) fn namespace_lock(path: &str) -> Result<Key, Error> {
     key(&["core/namespace-lock/", path])
+}
+
+/// Where the quota of a name is.
+pub(crate) fn quota_name(kind: &str, name: &str) -> Result<Key, Error> {
+    key(&[&quota_names(kind), name])
+}
+
+/// The folder of the names of all quotas of a kind.
+pub(crate) fn quota_names(kind: &str) -> String {
+    ["core/quota/", kind, "/"].concat()
+}
+
+/// A quota. `mount` is [`QUOTA_OF_NAMESPACE`] for one of the namespace itself.
+pub(crate) fn quota(ns: &str, mount: &str, kind: &str, spot: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/quota/", mount, "/", kind, "/", spot])
+}
+
+/// Stands for a mount in the keys of quotas that are of a namespace.
+pub(crate) const QUOTA_OF_NAMESPACE: &str = "-";
+
+/// All quotas of a mount.
+pub(crate) fn quotas_of_mount(ns: &str, mount: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/quota/", mount, "/"])
+}
+
+/// All quotas of a namespace and of what is in it.
+pub(crate) fn quotas_of_namespace(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/quota/"])
 }
 
 pub(crate) fn mounts_epoch(ns: &str) -> Result<Key, Error> {

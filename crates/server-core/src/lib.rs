@@ -30,6 +30,7 @@ mod namespaces;
 mod node;
 mod policies;
 mod process;
+mod quotas;
 mod request;
 mod seals;
 mod store;
@@ -57,11 +58,13 @@ use mounts::Mounts;
 use namespaces::Namespaces;
 use policies::Policies;
 use policies::password::PasswordPolicies;
+use quotas::Quotas;
 use request::Pipeline;
 use seals::Seals;
 use store::Store;
 use sys::{
-    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LoggersPart, MountsPart, NamespacesPart, SealPart, Sys,
+    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LoggersPart, MountsPart, NamespacesPart, QuotasPart,
+    SealPart, Sys,
 };
 use tokens::Tokens;
 use wrapping::Wrapping;
@@ -149,6 +152,7 @@ impl Core {
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, audit_rules));
         let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
         let leases = Arc::new(leases);
+        let quotas = Arc::new(Quotas::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let seals = Arc::new(Seals {
             control: SealControl::new(barrier, device),
@@ -162,6 +166,7 @@ impl Core {
             audit: Arc::clone(&audit),
             leases: Arc::clone(&leases),
             identities: Arc::clone(&identities),
+            quotas: Arc::clone(&quotas),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
             cluster_name,
@@ -177,6 +182,7 @@ impl Core {
             },
             leases: LeasesPart { leases: Arc::clone(&leases), tokens: Arc::clone(&tokens) },
             namespaces: NamespacesPart { namespaces: Arc::clone(&namespaces), tokens: Arc::clone(&tokens) },
+            quotas: QuotasPart(Arc::clone(&quotas)),
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),
@@ -193,7 +199,7 @@ impl Core {
         mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self {
             seals,
-            pipeline: Pipeline { store, env, tokens, mounts, leases, wrapping, index, audit },
+            pipeline: Pipeline { store, env, tokens, mounts, leases, quotas, wrapping, index, audit },
             browser,
             in_flight,
         })

@@ -8,7 +8,7 @@ use env::Env;
 use framework::context::Caller;
 use framework::engine::Route;
 use framework::openapi::{MountPath, Section};
-use framework::{Access, Answer, Context, Error, Mounted, Operation, Reply, Request};
+use framework::{Access, Answer, Context, Error, Header, Mounted, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
 use crate::audit_log::AuditLog;
@@ -16,6 +16,7 @@ use crate::index::Index;
 use crate::leases::Leases;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::namespaces::{Place, lock};
+use crate::quotas::Quotas;
 use crate::store::Store;
 use crate::tokens::{Resolved, Tokens, Use, revoke::Children};
 use crate::wrapping::{self, Wrapping};
@@ -25,6 +26,7 @@ mod authenticate;
 pub(crate) mod authorize;
 mod headers;
 mod leases;
+mod quotas;
 pub(crate) mod resolve;
 
 use audit::{Seen, Trail};
@@ -39,6 +41,7 @@ pub(crate) struct Pipeline {
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) index: Index,
     pub(crate) audit: Arc<AuditLog>,
@@ -78,17 +81,25 @@ impl Pipeline {
     /// Answers a request.
     pub(crate) async fn handle(&self, mut request: Request) -> Answer {
         let mut data = std::mem::take(&mut request.data);
-        let mut trail = Trail::default();
-        let result = self.run(&request, &mut data, &mut trail).await;
+        let (mut trail, mut headers) = (Trail::default(), Vec::new());
+        let result = self.run(&request, &mut data, &mut trail, &mut headers).await;
         match self.record_result(trail, &request, &data, result).await {
             Ok(Done { mount_type, reply, index }) => {
-                Answer { request_id: request.id, mount_type, result: Ok(reply), index }
+                Answer { request_id: request.id, mount_type, result: Ok(reply), index, headers }
             }
-            Err(error) => Answer { request_id: request.id, mount_type: String::new(), result: Err(error), index: None },
+            Err(error) => {
+                Answer { request_id: request.id, mount_type: String::new(), result: Err(error), index: None, headers }
+            }
         }
     }
 
-    async fn run(&self, request: &Request, data: &mut Map<String, Value>, trail: &mut Trail) -> Result<Done, Error> {
+    async fn run(
+        &self,
+        request: &Request,
+        data: &mut Map<String, Value>,
+        trail: &mut Trail,
+        headers: &mut Vec<Header>,
+    ) -> Result<Done, Error> {
         wrapping::check_ttl(request.wrap_ttl)?;
         let mut to = self.resolve(request).await?;
         let mut access = to.access();
@@ -98,6 +109,10 @@ impl Pipeline {
             access = to.access();
         }
         trail.leave_out_probes(access, request.operation);
+        if !self.quotas.has_none(quotas::KIND) {
+            // On the heap: requests to a server without quotas do not carry it along.
+            Box::pin(self.count(request, &to, data, trail, headers)).await?;
+        }
         let token = self.authenticate(request, &to.place, access).await;
         let token = token.map_err(|error| not_a_wrapping_token(error, request, access, data))?;
         let used = self.spend(token.as_deref(), access).await?;

@@ -25,6 +25,7 @@ use crate::namespaces::entry::LiveEntry;
 use crate::namespaces::sweep::Sweeper;
 use crate::node::Node;
 use crate::policies::Policies;
+use crate::quotas::{Kind, Quotas};
 use crate::store::{Store, encode};
 use crate::tokens::logins::Logins;
 use crate::tokens::{Tokens, create};
@@ -43,6 +44,7 @@ pub(crate) struct Seals {
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) identities: Arc<Identities>,
+    pub(crate) quotas: Arc<Quotas>,
     pub(crate) worker: Worker,
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
@@ -147,6 +149,7 @@ impl Seals {
         self.policies.forget();
         self.mounts.forget();
         self.mounts.namespaces.forget();
+        self.quotas.forget();
         self.audit.forget();
         self.worker.stop().await;
         self.leases.stop();
@@ -165,6 +168,9 @@ impl Seals {
         // So that the first request finds it known. One that cannot be read fails the requests, and is told of there.
         if let Err(error) = self.audit.current().await {
             tracing::warn!(%error, "the table of audit devices could not be read yet");
+        }
+        if let Err(error) = self.quotas.state(Kind::RateLimit).await {
+            tracing::warn!(%error, "the quotas could not be read yet");
         }
         self.audit.start();
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());

@@ -32,6 +32,7 @@ mod loggers;
 mod mounts;
 mod namespaces;
 mod policies;
+mod quotas;
 mod remount;
 mod seal;
 mod tools;
@@ -44,6 +45,7 @@ pub(crate) use host::HostPart;
 pub(crate) use leases::LeasesPart;
 pub(crate) use loggers::LoggersPart;
 pub(crate) use namespaces::NamespacesPart;
+pub(crate) use quotas::QuotasPart;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
 
@@ -53,6 +55,7 @@ pub(crate) struct Sys {
     pub(crate) mounts: MountsPart,
     pub(crate) leases: LeasesPart,
     pub(crate) namespaces: NamespacesPart,
+    pub(crate) quotas: QuotasPart,
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
@@ -97,6 +100,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(namespaces::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.namespaces)))
+        .paths(quotas::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.quotas)))
         .paths(remount::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(leases::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.leases)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))

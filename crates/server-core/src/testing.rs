@@ -27,6 +27,7 @@ use tracing::level_filters::LevelFilter;
 use crate::due::{self, Places};
 use crate::{AuditRules, Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process};
 
+pub(crate) mod club;
 pub(crate) mod outside;
 
 /// The cache of each barrier, in bytes.
@@ -220,6 +221,7 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
             EngineType { name: "lender", kind: Kind::Secrets, make: outside::lender },
             EngineType { name: "cubbyhole", kind: Kind::Secrets, make: cubbyhole },
             EngineType { name: "gate", kind: Kind::Auth, make: gate },
+            EngineType { name: "club", kind: Kind::Auth, make: club::make },
             // The same under the name of a method with users.
             EngineType { name: "userpass", kind: Kind::Auth, make: gate },
         ],

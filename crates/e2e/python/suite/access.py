@@ -103,3 +103,25 @@ def capabilities(server):
     seen = server.root().sys.get_capabilities(paths=paths, accessor=accessor)["data"]
     assert sorted(seen["somewhere/below"]) == ["list", "read"]
     assert server.root().sys.get_capabilities(paths=["elsewhere"])["data"]["elsewhere"] == ["root"]
+
+
+@behavior
+def rate_limits(server):
+    client, mount = server.mount(1)
+    name = unique("quota")
+    client.sys.create_or_update_quota(name, rate=2, path=mount, interval="1h", block_interval="2m")
+    assert name in client.sys.list_quotas()["data"]["keys"]
+    seen = client.sys.read_quota(name)["data"]
+    assert seen["path"] == f"{mount}/" and seen["type"] == "rate-limit" and seen["name"] == name
+    assert (seen["rate"], seen["interval"], seen["block_interval"]) == (2, 3600, 120)
+    assert type(seen["rate"]) is int and seen["role"] == "" and seen["inheritable"] is False
+    kv = client.secrets.kv.v1
+    kv.create_or_update_secret("one", secret={"a": "b"}, mount_point=mount)
+    assert kv.read_secret("one", mount_point=mount)["data"] == {"a": "b"}
+    wanted = "rate limit quota exceeded"
+    refused(exceptions.RateLimitExceeded, kv.read_secret, "one", mount_point=mount, contains=wanted)
+    client.sys.create_or_update_quota(name, rate=1000.5, path=mount)
+    assert client.sys.read_quota(name)["data"]["rate"] == 1000.5
+    assert kv.read_secret("one", mount_point=mount)["data"] == {"a": "b"}
+    client.sys.delete_quota(name)
+    refused(exceptions.InvalidPath, client.sys.read_quota, name)

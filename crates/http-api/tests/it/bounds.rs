@@ -286,6 +286,7 @@ async fn bounds_that_let_nothing_through_are_refused() {
                 mount_type: String::new(),
                 result: Ok(Reply::empty()),
                 index: None,
+                headers: Vec::new(),
             }
         }
     }

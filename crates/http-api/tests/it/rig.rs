@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use env::simulated::{self, SimulatedClock};
-use framework::{Answer, BrowserSettings, Error, Load, Operation, Reply, Request, Service};
+use framework::{Answer, BrowserSettings, Error, Header, Load, Operation, Reply, Request, Service};
 use http_api::{Admission, AdmissionLimits, Handle, Listener, ListenerConfig};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -17,7 +17,8 @@ use tokio::task::JoinHandle;
 
 type Script = Box<dyn Fn(&Request) -> Result<Reply, Error> + Send + Sync>;
 
-/// Answers by script. A request below `stuck/` is never answered, unless its gate opens.
+/// Answers by script. A request below `stuck/` is never answered, unless its gate opens; the answer to one below
+/// `counted/` has a header of its own, whatever the script says.
 pub(crate) struct Scripted {
     script: Script,
     seen: Mutex<Vec<Request>>,
@@ -34,8 +35,11 @@ impl Service for Scripted {
         if is_stuck {
             self.gate.acquire().await.unwrap().forget();
         }
+        let counted = request.path.starts_with("counted/");
+        let headers = counted.then(|| Header { name: "X-Ratelimit-Limit".into(), value: "5".to_owned() });
+        let headers = headers.into_iter().collect();
         let index = request.operation.has_body().then(|| "aW5kZXg=".to_owned());
-        Answer { request_id: id, mount_type: "kv".into(), result: (self.script)(&request), index }
+        Answer { request_id: id, mount_type: "kv".into(), result: (self.script)(&request), index, headers }
     }
 
     fn is_urgent(&self, _: Operation, path: &str) -> bool {

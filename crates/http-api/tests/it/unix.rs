@@ -35,7 +35,13 @@ struct Nobody;
 #[async_trait::async_trait]
 impl framework::Service for Nobody {
     async fn answer(&self, request: framework::Request) -> framework::Answer {
-        framework::Answer { request_id: request.id, mount_type: String::new(), result: Ok(Reply::empty()), index: None }
+        framework::Answer {
+            request_id: request.id,
+            mount_type: String::new(),
+            result: Ok(Reply::empty()),
+            index: None,
+            headers: Vec::new(),
+        }
     }
 }
 

@@ -459,3 +459,20 @@ async fn one_connection_serves_many_requests() {
     assert_eq!(rig.count(), 3);
     assert!(rig.last().connection.remote.is_some() && !rig.last().connection.is_tls);
 }
+
+#[tokio::test]
+async fn headers_of_an_answer_come_with_a_reply_and_with_a_refusal() {
+    let rig = Rig::new(|request| match request.path.as_str() {
+        "counted/well" => Ok(Reply::data(json!({}))),
+        "counted/silent" => Ok(Reply::empty()),
+        _ => Err(Error::TooMany("rate limit quota exceeded".into())),
+    })
+    .await;
+    for (path, status) in [("counted/well", 200), ("counted/none", 429), ("else", 429)] {
+        let answered = rig.get(&format!("/v1/{path}")).await;
+        let expected = path.starts_with("counted/").then_some("5");
+        assert_eq!((answered.status, answered.header("x-ratelimit-limit")), (status, expected), "{path}");
+    }
+    let answered = rig.ask("POST", "/v1/counted/silent", &[], "{}").await;
+    assert_eq!((answered.status, answered.header("x-ratelimit-limit")), (204, Some("5")));
+}

@@ -18,6 +18,7 @@ use crate::due::{Line, Look, Owner, drop_line};
 use crate::keys;
 use crate::mounts::Mounts;
 use crate::mounts::sweep::Left;
+use crate::quotas;
 use crate::store::{Found, Lost, Store};
 use crate::tokens::Tokens;
 use crate::tokens::revoke::Children;
@@ -60,6 +61,7 @@ impl Owner for Sweeper {
             // They have lines of their own, and may have to wait for what is outside.
             Left::Marks => return Ok(Look::UnderWay),
         }
+        quotas::sweep::forget_namespace(&self.store, ns).await?;
         if self.rest(ns, &key).await? {
             self.finish(line, key, removing).await?;
         }

@@ -56,6 +56,11 @@ pub(super) struct Seen<'s> {
 }
 
 impl Trail {
+    /// Leaves the request out, whatever becomes of it.
+    pub(super) fn leave_out(&mut self) {
+        *self = Self::Silent;
+    }
+
     /// Leaves out what only asks how the node is.
     pub(super) fn leave_out_probes(&mut self, access: Access, operation: Operation) {
         if access.works_while_sealed && access.is_unauthenticated && !operation.has_body() {

@@ -29,14 +29,20 @@ async fn the_catalog_has_the_engines_that_can_be_mounted() {
     let bench = Bench::new().await;
     let root = bench.root();
     let catalog = root.read("sys/plugins/catalog").await["data"].take();
-    assert_eq!((&catalog["secret"], &catalog["auth"]), (&json!(["kv", "lender"]), &json!(["gate", "userpass"])));
-    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(4)));
+    assert_eq!(
+        (&catalog["secret"], &catalog["auth"]),
+        (&json!(["kv", "lender"]), &json!(["club", "gate", "userpass"]))
+    );
+    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(5)));
     let kv = json!({
         "name": "kv", "type": "secret", "builtin": true, "version": "", "deprecation_status": "supported",
         "args": null, "command": "", "sha256": "",
     });
     assert_eq!(root.read("sys/plugins/catalog/secret/kv").await, json!({ "data": kv }));
-    assert_eq!(root.list("sys/plugins/catalog/auth").await, json!({ "data": { "keys": ["gate", "userpass"] } }));
+    assert_eq!(
+        root.list("sys/plugins/catalog/auth").await,
+        json!({ "data": { "keys": ["club", "gate", "userpass"] } })
+    );
     assert_eq!(root.list("sys/plugins/catalog/database").await, json!({ "data": { "keys": [] } }));
     let missing = refused("NotFound", "not found");
     assert_eq!(root.read("sys/plugins/catalog/secret/cubbyhole").await, missing, "nobody can mount one");
