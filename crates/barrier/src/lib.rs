@@ -229,6 +229,13 @@ impl Barrier {
         if self.is_sealed() { None } else { self.0.cache.as_ref()?.stamp() }
     }
 
+    /// Whether it is known that nobody else writes the store. Without a cache it makes no difference to the barrier, and
+    /// is not known.
+    #[must_use]
+    pub fn is_sole_writer(&self) -> bool {
+        self.0.cache.is_some()
+    }
+
     /// How the cache of ciphertext is used; `None` without one.
     #[must_use]
     pub fn cache_use(&self) -> Option<CacheUse> {

@@ -52,6 +52,8 @@ pub struct Route {
     pub access: Access,
     /// Whether the engine can tell an existing thing from a new one here.
     pub knows_existence: bool,
+    /// Whether the engine can tell which user a login is of here.
+    pub knows_user: bool,
     /// The path behind the mount path as it is really meant, if it came in another spelling.
     pub folded: Option<String>,
 }
@@ -93,6 +95,15 @@ pub trait Mounted: Send + Sync {
     /// # Errors
     /// When the input does not fit or storage fails.
     async fn role(&self, _: &Context, _: &Route, _: &Map<String, Value>) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
+    /// Which user a login is of; see [`Path::user`]. `None` where the row does not know, and when what came with the login
+    /// does not say.
+    ///
+    /// # Errors
+    /// When the input does not fit or storage fails.
+    async fn user(&self, _: &Context, _: &Route, _: &Map<String, Value>) -> Result<Option<String>, Error> {
         Ok(None)
     }
 
@@ -278,8 +289,8 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         }
         let params = path.spec.params.iter().map(|param| param.name).zip(found.captures).collect();
         let folded = path.spec.folded(&params);
-        let (access, knows_existence) = (path.spec.access, path.spec.knows_existence);
-        Ok(Route { index: found.index, params, access, knows_existence, folded })
+        let PathSpec { access, knows_existence, knows_user, .. } = path.spec;
+        Ok(Route { index: found.index, params, access, knows_existence, knows_user, folded })
     }
 
     async fn exists(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<bool, Error> {
@@ -290,6 +301,11 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
     async fn role(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<Option<String>, Error> {
         let Some(role) = &self.path(route)?.role else { return Ok(None) };
         (role.tell)(&self.state, context, partial(route, data, &role.fields)).await
+    }
+
+    async fn user(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<Option<String>, Error> {
+        let Some(user) = &self.path(route)?.user else { return Ok(None) };
+        (user.tell)(&self.state, context, partial(route, data, &user.fields)).await
     }
 
     async fn handle(

@@ -12,6 +12,10 @@ pub enum Error {
     /// The caller's: the request makes no sense as it is. Says what was wrong and what would be right.
     #[error("{0}")]
     Invalid(Cow<'static, str>),
+    /// The caller's: a login whose credentials are not those of the user that it names, or there is no such user. Too
+    /// many of them lock the user out, where the row tells [who that is](crate::Path::user).
+    #[error("{0}")]
+    BadCredentials(Cow<'static, str>),
     /// The caller's: not allowed, or nobody may know whether it exists.
     #[error("permission denied")]
     Denied,

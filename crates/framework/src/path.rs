@@ -90,6 +90,8 @@ pub struct PathSpec {
     pub knows_existence: bool,
     /// Whether the engine can tell which of its roles a login is for.
     pub knows_role: bool,
+    /// Whether the engine can tell which user a login is of.
+    pub knows_user: bool,
 }
 
 impl PathSpec {
@@ -116,14 +118,15 @@ impl PathSpec {
 type Erased<S, T> = Arc<dyn for<'a> Fn(&'a S, &'a Context, Input) -> BoxFuture<'a, Result<T, Error>> + Send + Sync>;
 type Call<S> = Erased<S, Reply>;
 type Exists<S> = Erased<S, bool>;
-type Role<S> = Erased<S, Option<String>>;
+type Name<S> = Erased<S, Option<String>>;
 
 /// One row of the table of an engine with state `S`.
 pub struct Path<S> {
     pub(crate) spec: PathSpec,
     pub(crate) calls: BTreeMap<Operation, Call<S>>,
     pub(crate) exists: Option<Existence<S>>,
-    pub(crate) role: Option<RoleOf<S>>,
+    pub(crate) role: Option<NameOf<S>>,
+    pub(crate) user: Option<NameOf<S>>,
 }
 
 /// How to tell whether the thing that a write is about is there.
@@ -133,11 +136,24 @@ pub(crate) struct Existence<S> {
     pub(crate) fields: Vec<&'static str>,
 }
 
-/// How to tell which role a login is for.
-pub(crate) struct RoleOf<S> {
-    pub(crate) tell: Role<S>,
+/// How to tell a name from what came with a login.
+pub(crate) struct NameOf<S> {
+    pub(crate) tell: Name<S>,
     /// The fields that it takes, so that nothing else of the request has to be copied for it.
     pub(crate) fields: Vec<&'static str>,
+}
+
+impl<S: Send + Sync + 'static> NameOf<S> {
+    fn new<I: FieldSet>(tell: impl for<'a> Handler<'a, S, I, Option<String>> + 'static) -> Self {
+        let fields = I::fields().into_iter().map(|field| field.name).collect();
+        Self { tell: adapt::<S, I, Option<String>>(tell), fields }
+    }
+
+    fn within<T: Send + Sync + 'static>(self, part: fn(&T) -> &S) -> NameOf<T> {
+        let Self { tell, fields } = self;
+        let tell: Name<T> = Arc::new(move |state, context, input| tell(part(state), context, input));
+        NameOf { tell, fields }
+    }
 }
 
 /// A plain async function `(&State, &Context, Input) -> Result<T, Error>`. Implemented for every such function.
@@ -174,8 +190,9 @@ impl<S: Send + Sync + 'static> Path<S> {
             access: Access::default(),
             knows_existence: false,
             knows_role: false,
+            knows_user: false,
         };
-        Self { spec, calls: BTreeMap::new(), exists: None, role: None }
+        Self { spec, calls: BTreeMap::new(), exists: None, role: None, user: None }
     }
 
     /// Describes a parameter of the template.
@@ -256,9 +273,19 @@ impl<S: Send + Sync + 'static> Path<S> {
     /// it must change nothing and be cheap.
     #[must_use]
     pub fn role<I: FieldSet>(mut self, tell: impl for<'a> Handler<'a, S, I, Option<String>> + 'static) -> Self {
-        let fields = I::fields().into_iter().map(|field| field.name).collect();
-        self.role = Some(RoleOf { tell: adapt::<S, I, Option<String>>(tell), fields });
+        self.role = Some(NameOf::new::<I>(tell));
         self.spec.knows_role = true;
+        self
+    }
+
+    /// Tells which user a login is of, by the name that the engine knows the user by, from what came with it: who fails
+    /// too often is locked out. A name that nobody has is told like any other. It is asked before anybody has proven
+    /// anything, so it must change nothing and be cheap. A login that fails for its credentials answers with
+    /// [`Error::BadCredentials`].
+    #[must_use]
+    pub fn user<I: FieldSet>(mut self, tell: impl for<'a> Handler<'a, S, I, Option<String>> + 'static) -> Self {
+        self.user = Some(NameOf::new::<I>(tell));
+        self.spec.knows_user = true;
         self
     }
 
@@ -310,11 +337,8 @@ impl<S: Send + Sync + 'static> Path<S> {
             let check: Exists<T> = Arc::new(move |state, context, input| check(part(state), context, input));
             Existence { check, fields }
         });
-        let role = self.role.map(|RoleOf { tell, fields }| {
-            let tell: Role<T> = Arc::new(move |state, context, input| tell(part(state), context, input));
-            RoleOf { tell, fields }
-        });
-        Path { spec: self.spec, calls: calls.collect(), exists, role }
+        let (role, user) = (self.role.map(|it| it.within(part)), self.user.map(|it| it.within(part)));
+        Path { spec: self.spec, calls: calls.collect(), exists, role, user }
     }
 
     fn on<I: FieldSet>(

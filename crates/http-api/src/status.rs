@@ -133,7 +133,7 @@ pub(crate) fn of_refusal(refusal: Refusal) -> Verdict {
 /// What the service's errors look like. `has_token` tells a refused token from a missing one.
 pub(crate) fn of_error(error: &Error, request_id: &str, has_token: bool) -> Verdict {
     match error {
-        Error::Invalid(text) => Verdict::new(StatusCode::BAD_REQUEST, text.as_ref()),
+        Error::Invalid(text) | Error::BadCredentials(text) => Verdict::new(StatusCode::BAD_REQUEST, text.as_ref()),
         // A token that is refused reads differently from none at all; clients search for the words only.
         Error::Denied if has_token => Verdict::new(StatusCode::FORBIDDEN, multi(&["permission denied"])),
         Error::Denied => Verdict::new(StatusCode::FORBIDDEN, "permission denied"),

@@ -337,6 +337,16 @@ pub(crate) fn mount_tokens(ns: &str, uuid: &str) -> Result<Key, Error> {
     mount_token(ns, uuid, "")
 }
 
+/// How often a user of a mount has failed to log in.
+pub(crate) fn login(ns: &str, uuid: &str, user: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/login/", uuid, "/", user])
+}
+
+/// The folder of the users of a mount who have failed to log in.
+pub(crate) fn logins(ns: &str, uuid: &str) -> Result<Key, Error> {
+    login(ns, uuid, "")
+}
+
 /// That a lease could not be revoked, and nobody tries any more.
 pub(crate) fn irrevocable_lease(ns: &str, hash: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/irrevocable/", hash])

@@ -25,6 +25,7 @@ mod in_flight;
 mod index;
 mod keys;
 mod leases;
+mod lockout;
 mod mounts;
 mod namespaces;
 mod node;
@@ -41,6 +42,7 @@ mod versions;
 mod wrapping;
 
 pub use audit::Rules as AuditRules;
+pub use lockout::{LockoutDefaults, LockoutSettings};
 pub use mounts::{EngineType, Make};
 pub use node::Node;
 pub use process::{Host, LogLevels, Process};
@@ -54,6 +56,7 @@ use identity::Identities;
 use in_flight::InFlight;
 use index::Index;
 use leases::Leases;
+use lockout::Lockout;
 use mounts::Mounts;
 use namespaces::Namespaces;
 use policies::Policies;
@@ -63,8 +66,8 @@ use request::Pipeline;
 use seals::Seals;
 use store::Store;
 use sys::{
-    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LoggersPart, MountsPart, NamespacesPart, QuotasPart,
-    SealPart, Sys,
+    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LockoutPart, LoggersPart, MountsPart, NamespacesPart,
+    QuotasPart, SealPart, Sys,
 };
 use tokens::Tokens;
 use wrapping::Wrapping;
@@ -83,6 +86,8 @@ pub struct Parts {
     pub process: Process,
     /// The server's TTLs.
     pub limits: Limits,
+    /// When users are locked out, where their mount does not say it itself.
+    pub user_lockout: LockoutDefaults,
     /// The cluster's name, if the operator chose one.
     pub cluster_name: Option<String>,
     /// What audit devices may do on this machine.
@@ -128,7 +133,8 @@ impl Core {
     /// # Errors
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
-        let Parts { barrier, device, env, node, process, limits, cluster_name, audit_rules, engines } = parts;
+        let Parts { barrier, device, env, node, process, limits, user_lockout, cluster_name, audit_rules, engines } =
+            parts;
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
@@ -152,6 +158,7 @@ impl Core {
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, audit_rules));
         let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
         let leases = Arc::new(leases);
+        let lockout = Arc::new(Lockout::new(store.clone(), env.clone(), user_lockout));
         let quotas = Arc::new(Quotas::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let seals = Arc::new(Seals {
@@ -167,6 +174,7 @@ impl Core {
             leases: Arc::clone(&leases),
             identities: Arc::clone(&identities),
             quotas: Arc::clone(&quotas),
+            lockout: Arc::clone(&lockout),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
             cluster_name,
@@ -183,6 +191,7 @@ impl Core {
             leases: LeasesPart { leases: Arc::clone(&leases), tokens: Arc::clone(&tokens) },
             namespaces: NamespacesPart { namespaces: Arc::clone(&namespaces), tokens: Arc::clone(&tokens) },
             quotas: QuotasPart(Arc::clone(&quotas)),
+            lockout: LockoutPart { lockout: Arc::clone(&lockout), mounts: Arc::clone(&mounts) },
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),
@@ -199,7 +208,7 @@ impl Core {
         mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self {
             seals,
-            pipeline: Pipeline { store, env, tokens, mounts, leases, quotas, wrapping, index, audit },
+            pipeline: Pipeline { store, env, tokens, mounts, leases, quotas, lockout, wrapping, index, audit },
             browser,
             in_flight,
         })

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::audit_log::AuditLog;
 use crate::index::Index;
 use crate::leases::Leases;
+use crate::lockout::Lockout;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::namespaces::{Place, lock};
 use crate::quotas::Quotas;
@@ -26,6 +27,7 @@ mod authenticate;
 pub(crate) mod authorize;
 mod headers;
 mod leases;
+mod lockout;
 mod quotas;
 pub(crate) mod resolve;
 
@@ -42,6 +44,7 @@ pub(crate) struct Pipeline {
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) quotas: Arc<Quotas>,
+    pub(crate) lockout: Arc<Lockout>,
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) index: Index,
     pub(crate) audit: Arc<AuditLog>,
@@ -227,6 +230,25 @@ impl Pipeline {
             return Ok((mount_type, reply));
         }
         resolve::check_kind(target, token)?;
+        let reply = self.ask(to, context, operation, data, token).await?;
+        Ok((mount_type, reply))
+    }
+
+    /// Asks the engine, with everything that goes around it: who is locked out, where leases are made, which headers leave.
+    async fn ask(
+        &self,
+        to: Destination<'_>,
+        mut context: Context,
+        operation: Operation,
+        data: &mut Map<String, Value>,
+        token: Option<&Resolved>,
+    ) -> Result<Reply, Error> {
+        let Some(target) = &to.target else { return Err(Error::Denied) };
+        let attempt = match &target.route {
+            // On the heap: no other request carries it along.
+            Ok(route) if route.knows_user => Box::pin(self.attempt(&to, target, &context, data)).await?,
+            _ => None,
+        };
         let desk = self.desk(&to, target, token)?;
         context.intents = desk.clone().map(|desk| desk as _);
         let Some(target) = to.target else { return Err(Error::Denied) };
@@ -235,11 +257,14 @@ impl Pipeline {
         if let Some(desk) = desk {
             reply = desk.close(reply).await;
         }
+        if let Some(attempt) = attempt {
+            Box::pin(self.judge(&attempt, &reply)).await;
+        }
         let mut reply = reply?;
         if let Some(mount) = &target.mount {
             headers::let_out(&mut reply, &mount.settings);
         }
-        Ok((mount_type, reply))
+        Ok(reply)
     }
 
     /// Tells create from update where the engine can.

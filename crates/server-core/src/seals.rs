@@ -17,6 +17,8 @@ use crate::keys::{self, ROOT_NAMESPACE};
 use crate::leases::Leases;
 use crate::leases::sweep::Sweeps;
 use crate::leases::work::LeaseWork;
+use crate::lockout::Lockout;
+use crate::lockout::sweep::Over;
 use crate::mounts::due::EngineWork;
 use crate::mounts::remount::Statuses;
 use crate::mounts::upgrade::Upgrades;
@@ -45,6 +47,7 @@ pub(crate) struct Seals {
     pub(crate) leases: Arc<Leases>,
     pub(crate) identities: Arc<Identities>,
     pub(crate) quotas: Arc<Quotas>,
+    pub(crate) lockout: Arc<Lockout>,
     pub(crate) worker: Worker,
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
@@ -150,6 +153,7 @@ impl Seals {
         self.mounts.forget();
         self.mounts.namespaces.forget();
         self.quotas.forget();
+        self.lockout.forget();
         self.audit.forget();
         self.worker.stop().await;
         self.leases.stop();
@@ -188,6 +192,7 @@ impl Seals {
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),
             Arc::new(LeaseWork(Arc::clone(&self.leases))),
+            Arc::new(Over { store: self.store.clone(), env: self.env.clone() }),
             Arc::new(Sweeps(Arc::clone(&self.leases))),
             Arc::new(Sweeper {
                 store: self.store.clone(),

@@ -28,6 +28,7 @@ mod host;
 mod internal;
 mod keyring;
 mod leases;
+mod locked_users;
 mod loggers;
 mod mounts;
 mod namespaces;
@@ -43,6 +44,7 @@ pub(crate) use cluster::ClusterPart;
 pub(crate) use config_state::ConfigPart;
 pub(crate) use host::HostPart;
 pub(crate) use leases::LeasesPart;
+pub(crate) use locked_users::LockoutPart;
 pub(crate) use loggers::LoggersPart;
 pub(crate) use namespaces::NamespacesPart;
 pub(crate) use quotas::QuotasPart;
@@ -56,6 +58,7 @@ pub(crate) struct Sys {
     pub(crate) leases: LeasesPart,
     pub(crate) namespaces: NamespacesPart,
     pub(crate) quotas: QuotasPart,
+    pub(crate) lockout: LockoutPart,
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
@@ -101,6 +104,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(namespaces::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.namespaces)))
         .paths(quotas::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.quotas)))
+        .paths(locked_users::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.lockout)))
         .paths(remount::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(leases::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.leases)))
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 use crate::due::{self, Places};
-use crate::{AuditRules, Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process};
+use crate::{AuditRules, Core, EngineType, Host, Limits, LockoutDefaults, LogLevels, Node, Parts, Process};
 
 pub(crate) mod club;
 pub(crate) mod outside;
@@ -73,8 +73,20 @@ impl Bench {
 
     /// The same with another seal.
     pub(crate) fn fresh_with(storage: Arc<dyn Storage>, cache: CacheMode, device: Device) -> Self {
+        Self::configured(storage, cache, device, LockoutDefaults::default())
+    }
+
+    /// Initialized and unsealed over a fresh store in memory, with rules for locking users out.
+    pub(crate) async fn locking(defaults: LockoutDefaults) -> Self {
+        let storage = Arc::new(Memory::new());
+        let mut bench = Self::configured(storage, CacheMode::SoleWriter, Device::Shamir, defaults);
+        bench.init().await;
+        bench
+    }
+
+    fn configured(storage: Arc<dyn Storage>, cache: CacheMode, device: Device, lockout: LockoutDefaults) -> Self {
         let (env, clock) = env::simulated::env(1);
-        let core = core(Arc::clone(&storage), &env, cache, device);
+        let core = core(Arc::clone(&storage), &env, cache, device, lockout);
         Self { core, env, clock, storage, root: String::new(), share: SecretBytes::new(Vec::new()), cache }
     }
 
@@ -115,7 +127,7 @@ impl Bench {
         let random = Arc::new(env::simulated::SeededRandom::new(u64::from_le_bytes(self.env.random())));
         let env = Env::new(Arc::clone(&self.clock) as _, random);
         let next = Self {
-            core: core(Arc::clone(&storage), &env, self.cache, Device::Shamir),
+            core: core(Arc::clone(&storage), &env, self.cache, Device::Shamir, LockoutDefaults::default()),
             env,
             clock: Arc::clone(&self.clock),
             storage,
@@ -196,7 +208,7 @@ impl Bench {
     }
 }
 
-fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) -> Core {
+fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device, user_lockout: LockoutDefaults) -> Core {
     let parts = Parts {
         barrier: Barrier::new(storage, env.clone(), barrier::Options { cache_bytes: CACHE_BYTES, cache }),
         device,
@@ -214,6 +226,7 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
             logs: Arc::new(Logs::default()),
         },
         limits: LIMITS,
+        user_lockout,
         cluster_name: None,
         audit_rules: AuditRules::default(),
         engines: vec![
@@ -222,8 +235,8 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) 
             EngineType { name: "cubbyhole", kind: Kind::Secrets, make: cubbyhole },
             EngineType { name: "gate", kind: Kind::Auth, make: gate },
             EngineType { name: "club", kind: Kind::Auth, make: club::make },
-            // The same under the name of a method with users.
-            EngineType { name: "userpass", kind: Kind::Auth, make: gate },
+            // The same under the name of a method whose users are locked out.
+            EngineType { name: "userpass", kind: Kind::Auth, make: club::make },
         ],
     };
     Core::new(parts).expect("the tables are sound")

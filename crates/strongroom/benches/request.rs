@@ -133,6 +133,7 @@ fn core() -> Core {
         },
         process: Process { config: Map::new(), host: Arc::new(Outside), logs: Arc::new(Outside) },
         limits: Limits { default_lease_ttl: TTL, max_lease_ttl: TTL },
+        user_lockout: server_core::LockoutDefaults::default(),
         cluster_name: None,
         audit_rules: server_core::AuditRules::default(),
         engines: engines.map(|it| EngineType { name: it.type_name, kind: it.kind, make: it.make }).collect(),

@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_api::{AdmissionLimits, ListenerConfig};
+use server_core::LockoutDefaults;
 
 mod error;
 mod keys;
 mod listener;
+mod lockout;
 mod reader;
 mod seal;
 mod server;
@@ -40,6 +42,8 @@ pub struct Config {
     pub listeners: Vec<ListenerConfig>,
     /// How many requests the node takes on.
     pub admission: AdmissionLimits,
+    /// When users are locked out, by type of auth method.
+    pub user_lockout: LockoutDefaults,
     /// How clients reach this node, such as `https://vault.example.com:8200`.
     pub api_addr: Option<String>,
     /// What the cluster is called.

@@ -188,6 +188,7 @@ fn build_core(plan: &Plan, store: &Store, env: &Env, logs: Arc<dyn LogLevels>) -
         node,
         process: Process { config: sanitized::config(plan, store.kind), host: Arc::new(host::Linux), logs },
         limits,
+        user_lockout: plan.user_lockout.clone(),
         cluster_name: plan.cluster_name.clone(),
         audit_rules: plan.audit_rules.clone(),
         engines: crate::builtin::engines(),

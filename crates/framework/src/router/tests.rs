@@ -20,6 +20,7 @@ fn spec(template: &'static str) -> PathSpec {
         access: Access::default(),
         knows_existence: false,
         knows_role: false,
+        knows_user: false,
     }
 }
 

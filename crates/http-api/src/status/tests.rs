@@ -59,6 +59,7 @@ fn every_refusal_and_error_has_its_status_and_body() {
         ("unsupported media", Error::UnsupportedMedia("wrong type".into()), true),
         ("too large", Error::TooLarge("too large".into()), true),
         ("too many", Error::TooMany("rate limit quota exceeded".into()), true),
+        ("bad credentials", Error::BadCredentials("invalid username or password".into()), false),
         ("sealed", Error::Sealed, true),
         ("uninitialized", Error::Uninitialized, true),
         ("not yet seen", Error::NotYetSeen, true),

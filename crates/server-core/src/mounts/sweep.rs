@@ -12,6 +12,7 @@ use super::entry::{LiveEntry, LiveState, Settings};
 use crate::due::{Line, Look, Owner};
 use crate::keys;
 use crate::leases::sweep::Sweep;
+use crate::lockout;
 use crate::quotas;
 use crate::store::{Lost, encode};
 use crate::tokens::logins::Ending;
@@ -66,6 +67,7 @@ impl Owner for Mounts {
             }
         }
         quotas::sweep::forget_mount(&self.store, ns, uuid).await?;
+        lockout::sweep::forget_mount(&self.store, ns, uuid).await?;
         let mut changes = Changes::new();
         if let Some(live) = live {
             changes.delete(live_key, live.revision);

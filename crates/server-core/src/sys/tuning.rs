@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use framework::{Error, FieldSet, FieldValue, Input, Kind, fields};
 use serde_json::{Map, Value, json};
 
+use crate::lockout;
 use crate::mounts::entry::{Lockout, Settings, Tuning};
 
 /// The longest TTL, in seconds: about 290 years, what nanoseconds in 64 bits can say.
@@ -16,8 +17,6 @@ const LIST_ITEM_BYTES_MAX: usize = 256;
 /// The most options of a mount, and the longest in bytes, name and value each.
 const OPTIONS_MAX: usize = 64;
 const OPTION_BYTES_MAX: usize = 512;
-/// The auth methods with users that can be locked out (documented Vault behavior).
-const LOCKOUT_TYPES: [&str; 3] = ["approle", "ldap", "userpass"];
 /// The mounts of which nothing but the audit lists can be tuned (documented Vault behavior).
 const UNTUNABLE_TYPES: [&str; 3] = ["cubbyhole", "identity", "system"];
 /// What is said to whoever asks for another version of an engine.
@@ -200,7 +199,7 @@ impl Tune {
             settings.tuning.token_type.clone_from(text);
         }
         if let Some(config) = self.user_lockout_config.as_ref().filter(|config| !config.is_empty()) {
-            if !LOCKOUT_TYPES.contains(&settings.engine_type.as_str()) {
+            if !lockout::TYPES.contains(&settings.engine_type.as_str()) {
                 let type_name = &settings.engine_type;
                 let text = format!("tuning of user lockout configuration for auth type \"{type_name}\" not allowed");
                 return Err(Error::Invalid(text.into()));

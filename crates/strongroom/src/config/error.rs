@@ -89,6 +89,9 @@ pub enum Problem {
     /// A stanza that may be there once.
     #[error("there is a second {0} stanza; a server has one")]
     SecondStanza(&'static str),
+    /// A stanza that may be there once for each type.
+    #[error("there is a second user_lockout stanza for {0:?}")]
+    SecondLockout(String),
     /// No storage.
     #[error("no storage is configured; write storage \"embedded\" {{ path = \"/var/lib/strongroom\" }}")]
     NoStorage,

@@ -57,7 +57,6 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("unsafe_allow_api_audit_creation", "devices can be enabled by sys/audit"),
     ("unsafe_cross_namespace_identity", ""),
     ("unsafe_relative_paths", "dot segments in paths are always refused"),
-    ("user_lockout", ""),
 ];
 
 /// Top level.

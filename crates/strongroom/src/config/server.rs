@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use hcl::{Block, Body, Item};
 use http_api::{AdmissionLimits, Endpoint};
+use server_core::LockoutDefaults;
 
 use super::error::{ConfigError, Problem};
 use super::keys::{TOP_IGNORED, TOP_REFUSED};
 use super::reader::Reader;
-use super::{Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, listener, seal, storage};
+use super::{Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, listener, lockout, seal, storage};
 
 const PLACE: &str = "at the top level";
 /// The most that the caches may be given: a tebibyte, to catch slips.
@@ -44,6 +45,7 @@ pub(super) const KEYS: &[&str] = &[
     "seal",
     "storage",
     "user",
+    "user_lockout",
 ];
 
 /// What the files said so far.
@@ -52,6 +54,7 @@ pub(super) struct Draft {
     storage: Option<Storage>,
     seal: Option<Seal>,
     listeners: Vec<listener::Draft>,
+    user_lockout: LockoutDefaults,
     api_addr: Option<String>,
     cluster_name: Option<String>,
     allow_audit_log_prefixing: bool,
@@ -89,6 +92,9 @@ impl Draft {
         for block in body.blocks("listener", 1).map_err(|error| reader.text_error(error))? {
             self.listener(reader, &block)?;
         }
+        for block in body.blocks("user_lockout", 1).map_err(|error| reader.text_error(error))? {
+            lockout::parse(reader, &block, &mut self.user_lockout)?;
+        }
         for item in &body.items {
             self.attribute(reader, item)?;
         }
@@ -109,7 +115,7 @@ impl Draft {
 
     fn attribute(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<(), ConfigError> {
         match item.name() {
-            "storage" | "backend" | "seal" | "listener" => {}
+            "storage" | "backend" | "seal" | "listener" | "user_lockout" => {}
             "api_addr" => self.api_addr = some(api_addr(reader, item)?),
             "api_version" => self.api_version = some(api_version(reader, item)?),
             "allow_audit_log_prefixing" => self.allow_audit_log_prefixing = reader.flag(item)?,
@@ -153,6 +159,7 @@ impl Draft {
             seal: self.seal.unwrap_or(Seal::Shamir),
             listeners: self.listeners.into_iter().map(|listener| listener.finish(request)).collect(),
             admission: self.admission,
+            user_lockout: self.user_lockout,
             api_addr: self.api_addr,
             cluster_name: self.cluster_name,
             allow_audit_log_prefixing: self.allow_audit_log_prefixing,

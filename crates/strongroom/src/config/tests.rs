@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http_api::{AdmissionLimits, ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion, UnixEndpoint};
 
+use server_core::LockoutSettings;
+
 use super::*;
 
 /// The least that a server needs.
@@ -53,6 +55,8 @@ fn a_full_file_becomes_a_configuration() {
         }
         listener "tcp" { address = "127.0.0.1:8300" tls_disable = 1 }
         seal "static" { current_key_id = "2026-1" current_key = "file:///run/key" }
+        user_lockout "all" { lockout_threshold = "3" lockout_duration = "10m" lockout_counter_reset = 90 }
+        user_lockout "ldap" { disable_lockout = "true" lockout_threshold = 0 }
         api_addr                   = "https://vault.example.com:8200/"
         cluster_name               = "east"
         default_lease_ttl          = "1h"
@@ -108,6 +112,14 @@ fn a_full_file_becomes_a_configuration() {
             (Statuses::One(200), "X-A", "exact"),
         ]
     );
+    let all = LockoutSettings {
+        threshold: Some(3),
+        duration: Some(secs(600)),
+        counter_reset: Some(secs(90)),
+        is_disabled: None,
+    };
+    let ldap = LockoutSettings { is_disabled: Some(true), ..LockoutSettings::default() };
+    assert_eq!(config.user_lockout, LockoutDefaults::from([("all".to_owned(), all), ("ldap".to_owned(), ldap)]));
     assert_eq!(config.api_addr.as_deref(), Some("https://vault.example.com:8200"));
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (secs(3600), secs(86400)));
     assert_eq!((config.cache_size_bytes, config.disable_cache), (Some(4096), false));

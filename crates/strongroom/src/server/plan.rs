@@ -6,7 +6,7 @@ use std::time::Duration;
 use barrier::seal::Device;
 use http_api::{AdmissionLimits, Endpoint, Listener, ListenerConfig};
 use secret::LockedKey;
-use server_core::AuditRules;
+use server_core::{AuditRules, LockoutDefaults};
 use tracing_subscriber::filter::LevelFilter;
 
 use super::VERSION;
@@ -25,6 +25,7 @@ pub(super) struct Plan {
     pub(super) seal: SealPlan,
     pub(super) listeners: Vec<ListenerConfig>,
     pub(super) admission: AdmissionLimits,
+    pub(super) user_lockout: LockoutDefaults,
     pub(super) cache_bytes: usize,
     pub(super) api_version: String,
     /// Empty when unknown.
@@ -78,6 +79,7 @@ impl Plan {
             seal: SealPlan::Shamir,
             listeners: Vec::new(),
             admission: AdmissionLimits::default(),
+            user_lockout: LockoutDefaults::default(),
             cache_bytes: CACHE_BYTES,
             api_version: api::API_VERSION.to_owned(),
             api_address: String::new(),
@@ -139,6 +141,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
         },
         listeners: config.listeners,
         admission: config.admission,
+        user_lockout: config.user_lockout,
         cache_bytes,
         api_version: config.api_version.unwrap_or(defaults.api_version),
         api_address: config.api_addr.unwrap_or_default(),

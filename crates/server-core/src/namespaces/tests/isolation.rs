@@ -51,6 +51,8 @@ fn parameter<'f>(template: &str, name: &str, fixture: &'f Fixture) -> Option<&'f
         (_, "url_lease_id") => "db/lend/app/x",
         (_, "prefix") => "db/lend",
         (_, "source") => "platform",
+        (_, "mount_accessor") => "auth_gate_00000000",
+        (_, "alias_identifier") => "ada",
         (_, "urlbytes") => "8",
         (_, "urlalgorithm") => "sha2-256",
         _ => return None,
@@ -88,7 +90,7 @@ fn body(template: &str, operation: Operation, fixture: &Fixture) -> Option<Value
         // Of leases there are rows of the same names below `sys/`.
         "lookup" | "renew" | "revoke" | "revoke-orphan" => json!({ "token": fixture.token, "lease_id": fixture.lease }),
         "leases/lookup" | "leases/renew" | "leases/revoke" => json!({ "lease_id": fixture.lease }),
-        "leases/tidy" => json!({}),
+        "leases/tidy" | "locked-users/{mount_accessor}/unlock/{alias_identifier}" => json!({}),
         _ if template.ends_with("{url_lease_id}") || template.ends_with("{prefix}") => json!({}),
         "lookup-accessor" | "renew-accessor" | "revoke-accessor" => json!({ "accessor": fixture.accessor }),
         "lookup-self" | "renew-self" | "revoke-self" | "tidy" => json!({}),
