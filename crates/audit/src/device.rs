@@ -10,7 +10,7 @@ use crate::receipt::Receipt;
 use crate::record::Style;
 use crate::redact::Hasher;
 use crate::settings::{OptionError, Settings};
-use crate::spool::{Entry, Spool};
+use crate::spool::{Backlog, Entry, Spool};
 use crate::writer::{Cause, Writer};
 
 /// An enabled device. Dropping the last handle lets it write what it has taken and end.
@@ -93,6 +93,12 @@ impl Device {
     #[must_use]
     pub fn failure(&self) -> Option<Arc<Cause>> {
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What waits for the medium, and what was lost.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        self.spool.backlog()
     }
 
     /// Has the medium opened anew before the next record: a file that was moved away, a connection.

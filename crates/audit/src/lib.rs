@@ -24,3 +24,4 @@ pub use device::{Device, Head};
 pub use receipt::Receipt;
 pub use redact::Hasher;
 pub use settings::{OptionError, Rules, Settings};
+pub use spool::Backlog;

@@ -15,6 +15,17 @@ pub(crate) struct Bounds {
     pub(crate) bytes: usize,
 }
 
+/// What a device has before it, and what it could not take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Backlog {
+    /// Records that are taken and not written yet.
+    pub records: usize,
+    /// Their length in bytes.
+    pub bytes: usize,
+    /// Records that were refused, or that the medium did not take, since the device was started.
+    pub lost: u64,
+}
+
 /// A record on its way.
 pub(crate) struct Entry {
     /// The record without its end.
@@ -35,6 +46,8 @@ struct State {
     records: usize,
     bytes: usize,
     lost: u64,
+    /// All that were ever lost.
+    lost_ever: u64,
     is_closed: bool,
     is_reopening: bool,
     is_writer_waiting: bool,
@@ -64,6 +77,7 @@ impl Spool {
             state.records > 0 && (state.records >= self.bounds.records || state.bytes + length > self.bounds.bytes);
         if is_full || state.is_closed {
             state.lost += 1;
+            state.lost_ever += 1;
             drop(state);
             entry.slip.answer(false);
             return;
@@ -126,7 +140,15 @@ impl Spool {
 
     /// Notes records that the medium did not take.
     pub(crate) fn lose(&self, records: u64) {
-        self.state().lost += records;
+        let mut state = self.state();
+        state.lost += records;
+        state.lost_ever += records;
+    }
+
+    /// What waits, and what was lost.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let state = self.state();
+        Backlog { records: state.records, bytes: state.bytes, lost: state.lost_ever }
     }
 }
 

@@ -188,4 +188,35 @@ pub struct Connection {
     pub is_tls: bool,
     /// The certificates that the client presented, DER, leaf first. Possession is proven, trust is not.
     pub client_certificates: Vec<Vec<u8>>,
+    /// What the operator shows without a token to whoever reaches this listener.
+    pub openings: Openings,
+}
+
+/// What a listener shows without a token, as its configuration says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Openings {
+    /// The node's metrics.
+    pub metrics: bool,
+    /// The requests that it is answering.
+    pub in_flight_requests: bool,
+}
+
+/// What an operator can have a listener show without a token. Said of a row by [`Path::opened_by`](crate::Path::opened_by).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Opening {
+    /// See [`Openings::metrics`].
+    Metrics,
+    /// See [`Openings::in_flight_requests`].
+    InFlightRequests,
+}
+
+impl Openings {
+    /// Whether this is shown.
+    #[must_use]
+    pub const fn shows(self, opening: Opening) -> bool {
+        match opening {
+            Opening::Metrics => self.metrics,
+            Opening::InFlightRequests => self.in_flight_requests,
+        }
+    }
 }

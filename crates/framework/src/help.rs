@@ -74,6 +74,7 @@ fn access_notes(access: Access) -> impl Iterator<Item = &'static str> {
         (access.is_sudo, "Needs the sudo capability."),
         (access.works_while_sealed, "Answers while the server is sealed."),
         (access.is_urgent, "Answers while the server is overloaded."),
+        (access.opening.is_some(), "Needs no token over a listener whose configuration says so."),
         (access.is_root_only, "Refused in every namespace but the root."),
     ];
     notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| note)

@@ -26,7 +26,7 @@ pub mod view;
 mod sample;
 
 pub use browser::{BrowserSettings, Cors};
-pub use context::{Caller, Connection, Context, Headers, Judge, Mount, Namespace};
+pub use context::{Caller, Connection, Context, Headers, Judge, Mount, Namespace, Opening, Openings};
 pub use engine::{Engine, Kind, Mounted};
 pub use error::Error;
 pub use field::{Change, Coercion, Field, FieldKind, FieldValue};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use env::BoxFuture;
 
-use crate::context::Context;
+use crate::context::{Context, Opening, Openings};
 use crate::error::Error;
 use crate::field::Field;
 use crate::input::{FieldSet, Input};
@@ -60,6 +60,19 @@ pub struct Access {
     pub makes_leases: bool,
     /// Answered even when the node refuses other requests for want of room. For what is short and never waits.
     pub is_urgent: bool,
+    /// Needs no token, and is answered while sealed, where the listener's configuration says so.
+    pub opening: Option<Opening>,
+}
+
+impl Access {
+    /// The same over a connection to a listener with these openings.
+    #[must_use]
+    pub fn over(mut self, openings: Openings) -> Self {
+        if self.opening.is_some_and(|opening| openings.shows(opening)) {
+            (self.is_unauthenticated, self.works_while_sealed) = (true, true);
+        }
+        self
+    }
 }
 
 /// What a path's operation says of itself.
@@ -235,6 +248,13 @@ impl<S: Send + Sync + 'static> Path<S> {
     #[must_use]
     pub fn urgent(mut self) -> Self {
         self.spec.access.is_urgent = true;
+        self
+    }
+
+    /// Needs no token, and is answered while sealed, over listeners that the operator has opened for it.
+    #[must_use]
+    pub fn opened_by(mut self, opening: Opening) -> Self {
+        self.spec.access.opening = Some(opening);
         self
     }
 

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use framework::Openings;
+
 use crate::forwarded::Network;
 
 const KIB: usize = 1024;
@@ -34,6 +36,8 @@ pub struct ListenerConfig {
     pub forwarded_for: Option<ForwardedFor>,
     /// Sent with replies, after the defaults; a later one replaces an earlier one of the same name.
     pub headers: Vec<CustomHeader>,
+    /// What is shown without a token to whoever connects.
+    pub openings: Openings,
 }
 
 impl ListenerConfig {
@@ -49,6 +53,7 @@ impl ListenerConfig {
             proxy_protocol: None,
             forwarded_for: None,
             headers: Vec::new(),
+            openings: Openings::default(),
         }
     }
 }

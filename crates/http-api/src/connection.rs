@@ -73,7 +73,7 @@ async fn open(
         remote = proxy::client(rules, &mut socket, remote).await?;
     }
     let Some(tls) = tls else {
-        let connection = Connection { remote, is_tls: false, client_certificates: Vec::new() };
+        let connection = Connection { remote, is_tls: false, client_certificates: Vec::new(), openings: door.openings };
         return Ok(Some((Transport::Plain(socket), connection)));
     };
     if socket.head().is_empty() {
@@ -86,7 +86,7 @@ async fn open(
     let stream = tls.acceptor().accept(socket).await?;
     let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
     let client_certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
-    let connection = Connection { remote, is_tls: true, client_certificates };
+    let connection = Connection { remote, is_tls: true, client_certificates, openings: door.openings };
     Ok(Some((Transport::Tls(Box::new(stream)), connection)))
 }
 

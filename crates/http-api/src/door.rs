@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use env::Env;
-use framework::{Answer, BrowserSettings, Connection, Error, HeaderSource, Operation, Request, Service};
+use framework::{Answer, BrowserSettings, Connection, Error, HeaderSource, Openings, Operation, Request, Service};
 use http::request::Parts;
 use http::{Method, header};
 use hyper::body::Incoming;
@@ -31,6 +31,7 @@ pub(crate) struct Door {
     pub(crate) limits: Limits,
     pub(crate) timeouts: Timeouts,
     pub(crate) proxy_protocol: Option<ProxyProtocol>,
+    pub(crate) openings: Openings,
     service: Arc<dyn Service>,
     json: api::json::Limits,
     forwarded_for: Option<ForwardedFor>,
@@ -55,6 +56,7 @@ impl Door {
             limits: config.limits,
             timeouts: config.timeouts,
             proxy_protocol: config.proxy_protocol.clone(),
+            openings: config.openings,
             service,
             json: config.json,
             forwarded_for: config.forwarded_for.clone(),

@@ -67,6 +67,7 @@ pub(crate) struct Active {
 #[derive(Clone)]
 struct Running {
     uuid: String,
+    path: String,
     device: Arc<Device>,
 }
 
@@ -154,7 +155,7 @@ impl AuditLog {
         let rules = Rules { may_have_prefix: true, ..self.rules.clone() };
         let settings = Settings::parse(&entry.kind, &entry.options, &rules).map_err(refused)?;
         let device = self.start_device(&settings, &entry.uuid, &entry.salt()?)?;
-        Ok(Running { uuid: entry.uuid.clone(), device })
+        Ok(Running { uuid: entry.uuid.clone(), path: entry.path.clone(), device })
     }
 
     /// Starts a device with a chain of its own.
@@ -209,7 +210,7 @@ impl AuditLog {
         let entry = DeviceEntry::new(self.env.uuid(), path, new, &salt);
         let device = self.start_device(&settings, &entry.uuid, &salt)?;
         self.probe(&device).await?;
-        self.running().push(Running { uuid: entry.uuid.clone(), device });
+        self.running().push(Running { uuid: entry.uuid.clone(), path: entry.path.clone(), device });
         let added = self
             .change(|table| {
                 check_place(Some(table), &entry.path)?;
@@ -259,6 +260,11 @@ impl AuditLog {
         let table = self.table().await?.ok_or_else(unknown)?.value;
         let entry = table.devices.into_iter().find(|device| device.path == wanted).ok_or_else(unknown)?;
         Ok(audit::Hasher::new(&entry.salt()?, false).hash(text))
+    }
+
+    /// What waits for each device of those that run, by its path.
+    pub(crate) fn backlogs(&self) -> Vec<(String, audit::Backlog)> {
+        self.running().iter().map(|it| (it.path.clone(), it.device.backlog())).collect()
     }
 
     /// Has every device open its medium anew, and commits how far the old ones have come.

@@ -80,6 +80,12 @@ impl InFlight {
         all
     }
 
+    /// How many are under way, those that found no room in the list left out.
+    pub(crate) fn count(&self) -> usize {
+        let shards = (0..SHARDS).filter_map(|shard| self.shard(shard));
+        shards.map(|shard| shard.slots.len().saturating_sub(shard.free.len())).sum()
+    }
+
     fn shard(&self, index: usize) -> Option<MutexGuard<'_, Shard>> {
         Some(self.shards.get(index)?.lock().unwrap_or_else(PoisonError::into_inner))
     }

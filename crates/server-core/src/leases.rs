@@ -19,6 +19,7 @@ use storage::Key;
 
 use crate::cluster::Identity;
 use crate::keys;
+use crate::metrics::Metrics;
 use crate::mounts::{Mounts, is_permanent};
 use crate::store::{Found, Store};
 use crate::tokens::parse_name;
@@ -54,6 +55,7 @@ pub(crate) struct Leases {
     mounts: Arc<Mounts>,
     work: Work,
     tidying: Tidying,
+    metrics: Arc<Metrics>,
 }
 
 /// Where a lease is stored.
@@ -106,8 +108,14 @@ impl Place {
 }
 
 impl Leases {
-    pub(crate) fn new(store: Store, env: Env, identity: Arc<Identity>, mounts: Arc<Mounts>) -> Self {
-        Self { store, env, identity, mounts, work: Work::default(), tidying: Tidying::default() }
+    pub(crate) fn new(
+        store: Store,
+        env: Env,
+        identity: Arc<Identity>,
+        mounts: Arc<Mounts>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { store, env, identity, mounts, work: Work::default(), tidying: Tidying::default(), metrics }
     }
 
     /// Where the lease of an id is, if the id can be one of this namespace's.

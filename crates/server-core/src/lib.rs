@@ -4,6 +4,7 @@
 //! knows HTTP, a concrete store or a concrete engine; engines that are not part of the core come in as a list.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -26,6 +27,7 @@ mod index;
 mod keys;
 mod leases;
 mod lockout;
+mod metrics;
 mod mounts;
 mod namespaces;
 mod node;
@@ -43,9 +45,10 @@ mod wrapping;
 
 pub use audit::Rules as AuditRules;
 pub use lockout::{LockoutDefaults, LockoutSettings};
+pub use metrics::Telemetry;
 pub use mounts::{EngineType, Make};
 pub use node::Node;
-pub use process::{Host, LogLevels, Process};
+pub use process::{Host, LogLevels, Process, Usage};
 pub use seals::Initialized;
 pub use tokens::Limits;
 
@@ -57,6 +60,7 @@ use in_flight::InFlight;
 use index::Index;
 use leases::Leases;
 use lockout::Lockout;
+use metrics::{Metrics, MetricsPart};
 use mounts::Mounts;
 use namespaces::Namespaces;
 use policies::Policies;
@@ -84,6 +88,8 @@ pub struct Parts {
     pub node: Node,
     /// What the core may see and turn of the program around it.
     pub process: Process,
+    /// How metrics are shown, and who counts beside the core.
+    pub telemetry: Telemetry,
     /// The server's TTLs.
     pub limits: Limits,
     /// When users are locked out, where their mount does not say it itself.
@@ -102,6 +108,7 @@ pub struct Core {
     pipeline: Pipeline,
     browser: Arc<Browser>,
     in_flight: Arc<InFlight>,
+    metrics: Arc<Metrics>,
 }
 
 /// How the caches are used that a warm request lives on.
@@ -133,8 +140,9 @@ impl Core {
     /// # Errors
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
-        let Parts { barrier, device, env, node, process, limits, user_lockout, cluster_name, audit_rules, engines } =
-            parts;
+        let Parts { barrier, device, env, node, process, telemetry, limits, user_lockout, cluster_name, .. } = parts;
+        let (audit_rules, engines) = (parts.audit_rules, parts.engines);
+        let metrics = Arc::new(Metrics::new(env.clone(), telemetry));
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
         let policies = Arc::new(Policies::new(store.clone()));
@@ -149,6 +157,7 @@ impl Core {
             policies.clone(),
             Arc::clone(&namespaces),
             Arc::clone(&identities),
+            Arc::clone(&metrics),
         );
         let tokens = Arc::new(tokens);
         let address = node.api_address.clone();
@@ -156,7 +165,8 @@ impl Core {
         let wrapping = Arc::new(wrapping);
         let name = process.host.name();
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, audit_rules));
-        let leases = Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts));
+        let leases =
+            Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts), Arc::clone(&metrics));
         let leases = Arc::new(leases);
         let lockout = Arc::new(Lockout::new(store.clone(), env.clone(), user_lockout));
         let quotas = Arc::new(Quotas::new(store.clone(), env.clone(), Arc::clone(&mounts)));
@@ -199,6 +209,12 @@ impl Core {
             explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
             browser: Arc::clone(&browser),
             audit: Arc::clone(&audit),
+            metrics: Arc::new(MetricsPart::new(
+                Arc::clone(&metrics),
+                Arc::clone(&seals),
+                Arc::clone(&in_flight),
+                Arc::clone(&process.host),
+            )),
             host: HostPart::new(Arc::clone(&process.host), Arc::clone(&in_flight), store.clone()),
             cluster: ClusterPart { node, host: process.host, mounts: Arc::clone(&mounts) },
             loggers: LoggersPart(process.logs),
@@ -208,9 +224,22 @@ impl Core {
         mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self {
             seals,
-            pipeline: Pipeline { store, env, tokens, mounts, leases, quotas, lockout, wrapping, index, audit },
+            pipeline: Pipeline {
+                store,
+                env,
+                tokens,
+                mounts,
+                leases,
+                quotas,
+                lockout,
+                wrapping,
+                index,
+                audit,
+                metrics: Arc::clone(&metrics),
+            },
             browser,
             in_flight,
+            metrics,
         })
     }
 
@@ -282,7 +311,13 @@ impl Drop for Core {
 impl Service for Core {
     async fn answer(&self, request: Request) -> Answer {
         let _listed = self.in_flight.enter(&request);
-        self.pipeline.handle(request).await
+        let (began, has_token) = (self.metrics.now(), request.token.is_some());
+        let tag = telemetry::Tag::of(&request.id);
+        let answer = telemetry::tagged(tag, pin!(self.pipeline.handle(request))).await;
+        let is_login = !has_token && matches!(&answer.result, Ok(reply) if reply.auth.is_some());
+        let metrics = &self.metrics;
+        metrics.took(if is_login { &metrics.handle_login_request } else { &metrics.handle_request }, began);
+        answer
     }
 
     fn is_urgent(&self, operation: Operation, path: &str) -> bool {

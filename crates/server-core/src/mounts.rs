@@ -15,6 +15,7 @@ use framework::{Error, Kind, Mount, Mounted, View};
 use storage::{Key, KeyRange, Revision};
 
 use crate::keys;
+use crate::metrics::Meter;
 use crate::namespaces::Namespaces;
 use crate::store::{Found, Store, decode};
 use crate::tokens::Limits;
@@ -78,6 +79,8 @@ pub(crate) struct LiveMount {
     view: View,
     /// Whether it is of the epoch of today.
     is_current: Remembered,
+    /// Where the time of its requests is counted, once there was one.
+    pub(crate) meter: OnceLock<Arc<Meter>>,
 }
 
 impl Mounts {
@@ -276,7 +279,7 @@ impl Mounts {
         let barrier = self.store.barrier().clone();
         let view = View::new(barrier, data_prefix, vec![liveness.clone()]).with_due(due_key);
         let is_current = Remembered::default();
-        Ok(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, view, is_current }))
+        Ok(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, view, is_current, meter: OnceLock::new() }))
     }
 
     fn make(&self, type_name: &str, options: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
@@ -296,6 +299,14 @@ impl Mounts {
 }
 
 impl LiveMount {
+    /// Its path as requests have it, `auth/` included.
+    pub(crate) fn point(&self) -> String {
+        match self.engine.kind() {
+            Kind::Secrets => self.settings.path.clone(),
+            Kind::Auth => ["auth/", &self.settings.path].concat(),
+        }
+    }
+
     /// The mount's own part of the storage.
     pub(crate) fn view(&self) -> View {
         self.view.clone()

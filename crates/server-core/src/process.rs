@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tracing::level_filters::LevelFilter;
@@ -26,6 +27,28 @@ pub trait Host: Send + Sync {
     /// Its processors, memory, disks and system, in the names that `sys/host-info` has: `cpu`, `cpu_times`, `disk`,
     /// `host` and `memory`. What cannot be found out is left out. May block for as long as a disk takes to answer.
     fn describe(&self) -> Map<String, Value>;
+
+    /// What this process takes of it now. Asked for each time that metrics are read, so it must not wait for a disk.
+    fn usage(&self) -> Usage;
+}
+
+/// What a process takes of its machine. What cannot be found out is zero.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Usage {
+    /// Processor time, of the system's work for it too.
+    pub processor: Duration,
+    /// When it was started, in seconds since 1970.
+    pub started_secs: f64,
+    /// Memory that is really there, in bytes.
+    pub resident_bytes: u64,
+    /// Addresses in use, in bytes.
+    pub virtual_bytes: u64,
+    /// Open files, connections among them.
+    pub open_files: u64,
+    /// The most that it may have open.
+    pub open_files_max: u64,
+    /// Threads of the system.
+    pub threads: u64,
 }
 
 /// The levels of the log, which last as long as the process.

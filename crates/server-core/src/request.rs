@@ -15,6 +15,7 @@ use crate::audit_log::AuditLog;
 use crate::index::Index;
 use crate::leases::Leases;
 use crate::lockout::Lockout;
+use crate::metrics::Metrics;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::namespaces::{Place, lock};
 use crate::quotas::Quotas;
@@ -48,6 +49,7 @@ pub(crate) struct Pipeline {
     pub(crate) wrapping: Arc<Wrapping>,
     pub(crate) index: Index,
     pub(crate) audit: Arc<AuditLog>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// A request that was answered.
@@ -103,6 +105,7 @@ impl Pipeline {
         trail: &mut Trail,
         headers: &mut Vec<Header>,
     ) -> Result<Done, Error> {
+        let began = self.metrics.now();
         wrapping::check_ttl(request.wrap_ttl)?;
         let mut to = self.resolve(request).await?;
         let mut access = to.access();
@@ -117,6 +120,7 @@ impl Pipeline {
             Box::pin(self.count(request, &to, data, trail, headers)).await?;
         }
         let token = self.authenticate(request, &to.place, access).await;
+        self.metrics.took(&self.metrics.check_token, began);
         let token = token.map_err(|error| not_a_wrapping_token(error, request, access, data))?;
         let used = self.spend(token.as_deref(), access).await?;
         let (place, path) = (Arc::clone(&to.place), to.path);
@@ -253,7 +257,11 @@ impl Pipeline {
         context.intents = desk.clone().map(|desk| desk as _);
         let Some(target) = to.target else { return Err(Error::Denied) };
         let route = target.route?;
+        let began = self.metrics.now();
         let mut reply = target.engine.handle(&context, &route, operation, std::mem::take(data)).await;
+        if let Some(mount) = &target.mount {
+            self.metrics.routed(mount, &to.place.namespace, operation, began);
+        }
         if let Some(desk) = desk {
             reply = desk.close(reply).await;
         }
@@ -262,6 +270,7 @@ impl Pipeline {
         }
         let mut reply = reply?;
         if let Some(mount) = &target.mount {
+            self.metrics.made(mount, &to.place.namespace, &context.path, &reply);
             headers::let_out(&mut reply, &mount.settings);
         }
         Ok(reply)

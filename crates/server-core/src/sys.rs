@@ -8,6 +8,7 @@ use framework::{Engine, Mounted};
 
 use crate::audit_log::AuditLog;
 use crate::browser::Browser;
+use crate::metrics::MetricsPart;
 use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
@@ -30,6 +31,7 @@ mod keyring;
 mod leases;
 mod locked_users;
 mod loggers;
+mod metrics;
 mod mounts;
 mod namespaces;
 mod policies;
@@ -70,6 +72,7 @@ pub(crate) struct Sys {
     pub(crate) cluster: ClusterPart,
     pub(crate) loggers: LoggersPart,
     pub(crate) config: ConfigPart,
+    pub(crate) metrics: Arc<MetricsPart>,
 }
 
 /// For what explains why a request is allowed or refused.
@@ -118,6 +121,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(host::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.host)))
         .paths(cluster::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.cluster)))
         .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))
+        .paths(metrics::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.metrics)))
         .paths(config_state::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.config)))
         .paths(tools::paths().into_iter().map(|path| path.within(|_: &Sys| &())))
         .mount(sys)

@@ -25,7 +25,9 @@ use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
 use crate::due::{self, Places};
-use crate::{AuditRules, Core, EngineType, Host, Limits, LockoutDefaults, LogLevels, Node, Parts, Process};
+use crate::{
+    AuditRules, Core, EngineType, Host, Limits, LockoutDefaults, LogLevels, Node, Parts, Process, Telemetry, Usage,
+};
 
 pub(crate) mod club;
 pub(crate) mod outside;
@@ -88,6 +90,21 @@ impl Bench {
         let (env, clock) = env::simulated::env(1);
         let core = core(Arc::clone(&storage), &env, cache, device, lockout);
         Self { core, env, clock, storage, root: String::new(), share: SecretBytes::new(Vec::new()), cache }
+    }
+
+    /// Initialized and unsealed, with other settings of its metrics.
+    pub(crate) async fn with_telemetry(telemetry: Telemetry) -> Self {
+        let mut bench = Self::fresh(Arc::new(Memory::new()), CacheMode::SoleWriter);
+        bench.core = core_with(
+            Arc::clone(&bench.storage),
+            &bench.env,
+            bench.cache,
+            Device::Shamir,
+            LockoutDefaults::default(),
+            telemetry,
+        );
+        bench.init().await;
+        bench
     }
 
     /// Initializes and unseals.
@@ -209,6 +226,17 @@ impl Bench {
 }
 
 fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device, user_lockout: LockoutDefaults) -> Core {
+    core_with(storage, env, cache, device, user_lockout, Telemetry::default())
+}
+
+fn core_with(
+    storage: Arc<dyn Storage>,
+    env: &Env,
+    cache: CacheMode,
+    device: Device,
+    user_lockout: LockoutDefaults,
+    telemetry: Telemetry,
+) -> Core {
     let parts = Parts {
         barrier: Barrier::new(storage, env.clone(), barrier::Options { cache_bytes: CACHE_BYTES, cache }),
         device,
@@ -225,6 +253,7 @@ fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device, 
             host: Arc::new(Machine),
             logs: Arc::new(Logs::default()),
         },
+        telemetry,
         limits: LIMITS,
         user_lockout,
         cluster_name: None,
@@ -252,6 +281,10 @@ impl Host for Machine {
 
     fn describe(&self) -> Map<String, Value> {
         object(json!({ "memory": { "total": 1 } }))
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { resident_bytes: 1024, open_files: 7, ..Usage::default() }
     }
 }
 

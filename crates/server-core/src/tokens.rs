@@ -19,6 +19,7 @@ use crate::cidr;
 use crate::cluster::Identity;
 use crate::identity::{Identities, Who};
 use crate::keys;
+use crate::metrics::Metrics;
 use crate::namespaces::{Home, Namespaces};
 use crate::policies::Policies;
 use crate::store::{Found, Lost, Store, decode, encode};
@@ -72,6 +73,7 @@ pub(crate) struct Tokens {
     identities: Arc<Identities>,
     resolved: Kept,
     tidying: Tidying,
+    metrics: Arc<Metrics>,
 }
 
 /// The server's TTLs where nothing else says otherwise.
@@ -175,9 +177,10 @@ impl Tokens {
         policies: Arc<Policies>,
         namespaces: Arc<Namespaces>,
         identities: Arc<Identities>,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let (resolved, tidying) = (Kept::new(), Tidying::default());
-        Self { store, env, identity, policies, namespaces, identities, resolved, tidying }
+        Self { store, env, identity, policies, namespaces, identities, resolved, tidying, metrics }
     }
 
     /// How the cache of resolved tokens is used.
@@ -197,9 +200,17 @@ impl Tokens {
         let resolved = match self.kept(namespace, &hash).await? {
             Some(resolved) => resolved,
             None if batch::is_batch(token) => self.resolve_batch(namespace, token).await?,
-            None => self.resolve_anew(namespace, &hash).await?,
+            None => self.look_up(namespace, &hash).await?,
         };
         self.unless_expired(resolved)
+    }
+
+    /// [`resolve_anew`](Self::resolve_anew), counted: a request waits for it.
+    async fn look_up(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
+        let began = self.metrics.now();
+        let resolved = self.resolve_anew(namespace, hash).await;
+        self.metrics.took(&self.metrics.token_lookup, began);
+        resolved
     }
 
     /// The valid token of this text if it may be used in a namespace, or [`Error::Denied`].

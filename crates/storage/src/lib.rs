@@ -28,6 +28,7 @@ pub mod history;
 pub mod memory;
 pub mod page;
 pub mod rival;
+pub mod timed;
 
 pub use batch::{Batch, BatchError, Expectation, Write};
 pub use key::{Key, KeyError, KeyRange};

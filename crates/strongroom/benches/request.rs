@@ -17,7 +17,7 @@ use framework::{Operation, Reply, Request, Service};
 use http_api::{Admission, AdmissionLimits, Listener, ListenerConfig};
 use secret::Secret;
 use serde_json::{Map, Value, json};
-use server_core::{Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process};
+use server_core::{Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process, Telemetry, Usage};
 use storage::memory::Memory;
 use tokio::runtime::Runtime;
 use tracing::level_filters::LevelFilter;
@@ -132,6 +132,7 @@ fn core() -> Core {
             api_address: String::new(),
         },
         process: Process { config: Map::new(), host: Arc::new(Outside), logs: Arc::new(Outside) },
+        telemetry: Telemetry::default(),
         limits: Limits { default_lease_ttl: TTL, max_lease_ttl: TTL },
         user_lockout: server_core::LockoutDefaults::default(),
         cluster_name: None,
@@ -151,6 +152,10 @@ impl Host for Outside {
 
     fn describe(&self) -> Map<String, Value> {
         Map::new()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
 }
 

@@ -17,14 +17,18 @@ mod error;
 mod keys;
 mod listener;
 mod lockout;
+mod log;
 mod reader;
 mod seal;
 mod server;
 mod storage;
+mod telemetry;
 
 pub use error::{ConfigError, Problem};
+pub use log::LogFile;
 pub use seal::{KeyError, KeySource, Seal, StaticKey};
 pub use storage::Storage;
+pub use telemetry::Telemetry;
 
 /// What tokens and leases get when nothing is asked, and the most that they can get (documented Vault default).
 pub const LEASE_TTL: Duration = Duration::from_secs(768 * 3600);
@@ -62,6 +66,10 @@ pub struct Config {
     pub log_level: Option<LogLevel>,
     /// How log lines look.
     pub log_format: Option<LogFormat>,
+    /// Where the log is written beside standard error.
+    pub log_file: Option<LogFile>,
+    /// How metrics are shown.
+    pub telemetry: Telemetry,
     /// A file that holds the process id while the server runs.
     pub pid_file: Option<PathBuf>,
     /// How far the server locks itself in.

@@ -13,8 +13,9 @@ use env::Env;
 use framework::Service;
 use http_api::{Admission, Listener, ListenerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server_core::{Core, Limits, LogLevels, Node, Parts, Process};
+use server_core::{Core, Host, Limits, LogLevels, Node, Parts, Process, Telemetry};
 use storage::Storage;
+use storage::timed::Timed;
 use storage_embedded::Embedded;
 use tokio::sync::watch;
 
@@ -31,8 +32,11 @@ mod signals;
 use arguments::Arguments;
 pub(crate) use arguments::FLAGS;
 use failure::Failure;
+use log::Log;
 use plan::{Plan, SealPlan, StoragePlan};
 use signals::Signals;
+
+use crate::config;
 
 /// Our own version, beside the API level that clients choose features by.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -71,10 +75,11 @@ fn report(failure: &Failure) -> ExitCode {
 
 fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     let plan = if arguments.is_dev { dev::plan(arguments)? } else { plan::from_files(arguments)? };
-    let logs = log::start(&plan.log);
-    raise_file_limit();
-    // Before the runtime: whatever confines a thread confines those that it starts.
+    // Before the runtime: whatever confines a thread confines those that it starts. Before the log, whose file is to
+    // belong to whom the server runs as.
     let confined = confinement::enter(&plan)?;
+    let logs = log::start(&plan.log)?;
+    raise_file_limit();
     // Behind the change of the user, which undoes part of it.
     let shortfalls = secret::harden_process();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
@@ -111,12 +116,13 @@ struct Store {
     kind: &'static str,
 }
 
-async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<dyn LogLevels>) -> Result<(), Failure> {
+async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<Log>) -> Result<(), Failure> {
     let env = Env::real();
     let signals = Signals::receive().map_err(Failure::Signals)?;
     let store = open_store(&plan.storage, &env).await?;
-    let core = Arc::new(build_core(&plan, &store, &env, logs)?);
-    let admission = Admission::new(plan.admission, &env, Arc::default());
+    let telemetry = telemetry(&plan);
+    let admission = Admission::new(plan.admission, &env, Arc::clone(&telemetry.load));
+    let core = Arc::new(build_core(&plan, &store, &env, Arc::clone(&logs) as _, telemetry)?);
     let mut listeners = Vec::new();
     for config in &plan.listeners {
         listeners.push(bind(config, &core, &admission, &env).await?);
@@ -128,7 +134,7 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<dyn L
     } else {
         unseal_unattended(&core, &plan).await?;
     }
-    run_listeners(listeners, &core, signals).await;
+    run_listeners(listeners, &core, &logs, signals).await;
     core.seal().await;
     if let Some(embedded) = store.embedded {
         embedded.close().await.map_err(Failure::CloseStore)?;
@@ -170,9 +176,24 @@ async fn open_embedded(
     Embedded::open(path, options.clone(), env)
 }
 
-fn build_core(plan: &Plan, store: &Store, env: &Env, logs: Arc<dyn LogLevels>) -> Result<Core, Failure> {
+/// How metrics are shown, with the counters that front door and storage will write.
+fn telemetry(plan: &Plan) -> Telemetry {
+    let config::Telemetry { prefix, shows_host, retention } = &plan.telemetry;
+    let host = if *shows_host { host::Linux.name() } else { String::new() };
+    let names = telemetry::Settings { prefix: prefix.clone(), host };
+    Telemetry { names, retention: *retention, ..Telemetry::default() }
+}
+
+fn build_core(
+    plan: &Plan,
+    store: &Store,
+    env: &Env,
+    logs: Arc<dyn LogLevels>,
+    telemetry: Telemetry,
+) -> Result<Core, Failure> {
     let options = barrier::Options { cache_bytes: plan.cache_bytes, cache: CacheMode::SoleWriter };
-    let barrier = Barrier::new(Arc::clone(&store.storage), env.clone(), options);
+    let timed = Timed::new(Arc::clone(&store.storage), env.clone(), Arc::clone(&telemetry.store));
+    let barrier = Barrier::new(Arc::new(timed), env.clone(), options);
     let node = Node {
         api_version: plan.api_version.clone(),
         version: VERSION,
@@ -187,6 +208,7 @@ fn build_core(plan: &Plan, store: &Store, env: &Env, logs: Arc<dyn LogLevels>) -
         env: env.clone(),
         node,
         process: Process { config: sanitized::config(plan, store.kind), host: Arc::new(host::Linux), logs },
+        telemetry,
         limits,
         user_lockout: plan.user_lockout.clone(),
         cluster_name: plan.cluster_name.clone(),
@@ -221,8 +243,8 @@ async fn unseal_unattended(core: &Core, plan: &Plan) -> Result<(), Failure> {
 }
 
 /// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates anew
-/// and opens audit files anew.
-async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, signals: Signals) {
+/// and opens audit files and the log's anew.
+async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, logs: &Log, signals: Signals) {
     let (stop, stopped) = watch::channel(false);
     let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -234,6 +256,7 @@ async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, signals: Sign
         });
     }
     let reload = || {
+        logs.reopen();
         let core = Arc::clone(core);
         tokio::spawn(async move { core.reopen_audit_devices().await });
         for handle in &handles {

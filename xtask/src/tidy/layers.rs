@@ -22,6 +22,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("env", 0),
     ("hcl", 0),
     ("secret", 0),
+    ("telemetry", 0),
     ("client", 1),
     ("password", 1),
     ("policy", 1),

@@ -188,7 +188,10 @@ impl Desk {
 
     /// Stores the entry with all its lines, over the intent at `known` if there is one.
     async fn store(&self, place: &Place, entry: &mut LeaseEntry, known: Option<Revision>) -> Result<(), Error> {
-        self.commit(place, entry, known).await.map(drop)
+        let began = self.leases.metrics.now();
+        let stored = self.commit(place, entry, known).await;
+        self.leases.metrics.took(&self.leases.metrics.lease_register, began);
+        stored.map(drop)
     }
 
     async fn commit(&self, place: &Place, entry: &mut LeaseEntry, known: Option<Revision>) -> Result<Revision, Error> {

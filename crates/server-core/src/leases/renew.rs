@@ -27,6 +27,13 @@ impl Leases {
     /// [`Error::Invalid`] when there is no such lease, it cannot be renewed, or its time is used up; and what the engine
     /// says.
     pub(crate) async fn renew(&self, ns: &str, id: &str, increment: Duration) -> Result<Renewed, Error> {
+        let began = self.metrics.now();
+        let renewed = self.renew_now(ns, id, increment).await;
+        self.metrics.took(&self.metrics.lease_renew, began);
+        renewed
+    }
+
+    async fn renew_now(&self, ns: &str, id: &str, increment: Duration) -> Result<Renewed, Error> {
         let not_found = || Error::invalid("lease not found");
         let place = self.place(ns, id)?.ok_or_else(not_found)?;
         for _ in 0..COMMIT_TRIES {

@@ -54,10 +54,13 @@ impl Leases {
         if self.load(&place).await?.is_none_or(|found| !found.value.is_granted) || !self.mark(&place).await? {
             return Ok(());
         }
-        match self.load(&place).await? {
+        let began = self.metrics.now();
+        let taken_back = match self.load(&place).await? {
             Some(found) if is_sync => self.take_back(vec![Known { place, found }], Outside::MustAgree).await.0,
             _ => Ok(()),
-        }
+        };
+        self.metrics.took(&self.metrics.lease_revoke, began);
+        taken_back
     }
 
     /// Marks a lease, so that it is taken back soon whatever happens. False when it is not there.

@@ -36,6 +36,13 @@ pub(super) enum Trail {
     Recorded(Recorded),
 }
 
+/// Which of the two records of a request.
+#[derive(Clone, Copy)]
+enum Half {
+    Request,
+    Reply,
+}
+
 /// What the second record needs of the first.
 pub(super) struct Recorded {
     active: Arc<Active>,
@@ -89,7 +96,7 @@ impl Pipeline {
             (device, record::request(device, time, about, text.as_deref()))
         });
         let receipt = Device::submit(records);
-        self.unless_refused(receipt, &active, REQUEST_REFUSED).await?;
+        self.unless_refused(receipt, &active, Half::Request).await?;
         let mount = seen.to.and_then(|to| to.target.as_ref()?.mount.clone());
         *trail = Trail::Recorded(Recorded { active, abouts, operation: seen.operation, mount });
         Ok(())
@@ -119,14 +126,23 @@ impl Pipeline {
             let device = device.as_ref();
             (device, record::reply(device, time, about, recorded.operation, place.as_ref(), told))
         }));
-        self.unless_refused(receipt, &recorded.active, REPLY_REFUSED).await?;
+        self.unless_refused(receipt, &recorded.active, Half::Reply).await?;
         result
     }
 
-    async fn unless_refused(&self, receipt: Receipt, active: &Active, shown: &'static str) -> Result<(), Error> {
-        if self.audit.is_taken(receipt).await {
+    async fn unless_refused(&self, receipt: Receipt, active: &Active, half: Half) -> Result<(), Error> {
+        let metrics = &self.metrics;
+        let (shown, times, failures) = match half {
+            Half::Request => (REQUEST_REFUSED, &metrics.audit_request, &metrics.audit_request_failure),
+            Half::Reply => (REPLY_REFUSED, &metrics.audit_reply, &metrics.audit_reply_failure),
+        };
+        let began = metrics.now();
+        let is_taken = self.audit.is_taken(receipt).await;
+        metrics.took(times, began);
+        if is_taken {
             return Ok(());
         }
+        failures.add();
         let why = active.devices.iter().find_map(|device| device.failure());
         let why = why.map_or_else(|| "every device is behind or cannot be opened".to_owned(), |why| why.to_string());
         Err(Error::WorldShown { shown: shown.into(), source: why.into() })

@@ -57,6 +57,11 @@ pub(crate) async fn lead<'p>(
     Ok(Lead { place, path, found })
 }
 
+/// The row as it is over the listener that the request came to.
+fn over(request: &Request, route: Result<Route, Error>) -> Result<Route, Error> {
+    route.map(|route| Route { access: route.access.over(request.connection.openings), ..route })
+}
+
 /// The whole path that is really meant, if what is behind the mount path came in another spelling.
 pub(crate) fn folded(path: &str, behind: &str, route: &Route) -> Option<String> {
     let mount_path = path.strip_suffix(behind)?;
@@ -73,7 +78,7 @@ impl Pipeline {
         let fixed = |place, path: &'r str| {
             let behind = path.strip_prefix(SYSTEM)?;
             let engine = self.mounts.fixed("system")?;
-            let route = engine.route(request.operation, behind);
+            let route = over(request, engine.route(request.operation, behind));
             Some(Destination {
                 place,
                 path,
@@ -102,7 +107,7 @@ impl Pipeline {
             mount: Some(mount),
             path: behind,
             folded: route.as_ref().ok().and_then(|route| folded(path, behind, route)),
-            route,
+            route: over(request, route),
         });
         Ok(Destination { place, path, target })
     }

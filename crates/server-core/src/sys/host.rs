@@ -6,7 +6,7 @@ use std::sync::Arc;
 use api::Timestamp;
 use framework::input::Nothing;
 use framework::view::from_stored;
-use framework::{Context, Error, Operation, Path, Reply};
+use framework::{Context, Error, Opening, Operation, Path, Reply};
 use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 
@@ -38,6 +38,7 @@ pub(super) fn paths() -> Vec<Path<HostPart>> {
         Path::new("in-flight-req", "The requests that this node is answering.")
             .urgent()
             .root_only()
+            .opened_by(Opening::InFlightRequests)
             .read(read_requests, "Show them by their ids."),
         Path::new("version-history", "The versions that have run on this store.")
             .root_only()

@@ -89,6 +89,13 @@ pub(crate) struct Parts {
 impl Tokens {
     /// Makes a token and stores it. A role that was changed meanwhile is a lost race: read it again.
     pub(crate) async fn create(&self, namespace: &str, new: NewToken) -> Result<Created, Lost> {
+        let began = self.metrics.now();
+        let created = self.create_now(namespace, new).await;
+        self.metrics.took(&self.metrics.token_create, began);
+        created
+    }
+
+    async fn create_now(&self, namespace: &str, new: NewToken) -> Result<Created, Lost> {
         if new.kind == Kind::Batch {
             return Ok(self.create_batch(namespace, new).await?);
         }

@@ -47,8 +47,11 @@ enum Cause<'c> {
 impl Tokens {
     /// Revokes a token. No error when it is not there: then there is nothing to do.
     pub(crate) async fn revoke(&self, namespace: &str, hash: &str, children: Children) -> Result<(), Error> {
+        let began = self.metrics.now();
         let is_marked = self.mark(namespace, hash, &Cause::Asked(children)).await?;
-        if is_marked { self.sweep(namespace, hash).await } else { Ok(()) }
+        let swept = if is_marked { self.sweep(namespace, hash).await } else { Ok(()) };
+        self.metrics.took(&self.metrics.token_revoke, began);
+        swept
     }
 
     /// Marks a token as a revocation does that crashes right behind it.

@@ -30,11 +30,7 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("kms_library", ""),
     ("license_entitlement", "there are no licenses"),
     ("license_path", "there are no licenses"),
-    ("log_file", "the log goes to standard error"),
     ("log_requests_level", ""),
-    ("log_rotate_bytes", "the log goes to standard error"),
-    ("log_rotate_duration", "the log goes to standard error"),
-    ("log_rotate_max_files", "the log goes to standard error"),
     ("plugin", "there are no external plugins"),
     ("plugin_auto_download", "there are no external plugins"),
     ("plugin_auto_register", "there are no external plugins"),
@@ -52,7 +48,6 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("request_limiter", ""),
     ("sentinel", ""),
     ("service_registration", ""),
-    ("telemetry", ""),
     ("ui", "there is no web UI in this release"),
     ("unsafe_allow_api_audit_creation", "devices can be enabled by sys/audit"),
     ("unsafe_cross_namespace_identity", ""),
@@ -76,20 +71,16 @@ pub(super) const LISTENER_IGNORED: Ignored = &[
     ("disable_request_limiter", ""),
     ("disable_unauthed_generate_root_endpoints", "neither is available in this release"),
     ("disable_unauthed_rekey_endpoints", "neither is available in this release"),
-    ("disallow_metrics", ""),
     ("http_read_timeout", "max_request_duration bounds reading and answering together"),
     ("http_write_timeout", "max_request_duration bounds reading and answering together"),
     ("inflight_requests_logging", ""),
     ("max_request_json_memory", "see max_json_string_value_length and its neighbors"),
     ("max_request_json_strings", "see max_json_string_value_length and its neighbors"),
     ("max_token_header_size", ""),
-    ("metrics_path", ""),
-    ("profiling", ""),
     ("purpose", ""),
     ("redact_addresses", ""),
     ("redact_cluster_name", ""),
     ("redact_version", ""),
-    ("telemetry", ""),
     ("tls_auto_reload", "certificates are read again on SIGHUP"),
     ("tls_cipher_suites", "the suites are fixed, all of them with forward secrecy"),
     ("tls_key_exchange_preferences", ""),
@@ -124,20 +115,16 @@ pub(super) const UNIX_IGNORED: Ignored = &[
     ("cors_allowed_origins", "origins are allowed for the whole cluster, with sys/config/cors"),
     ("cors_enabled", "origins are allowed for the whole cluster, with sys/config/cors"),
     ("disable_request_limiter", ""),
-    ("disallow_metrics", ""),
     ("http_read_timeout", "max_request_duration bounds reading and answering together"),
     ("http_write_timeout", "max_request_duration bounds reading and answering together"),
     ("inflight_requests_logging", ""),
     ("max_request_json_memory", "see max_json_string_value_length and its neighbors"),
     ("max_request_json_strings", "see max_json_string_value_length and its neighbors"),
     ("max_token_header_size", ""),
-    ("metrics_path", ""),
-    ("profiling", ""),
     ("purpose", ""),
     ("redact_addresses", ""),
     ("redact_cluster_name", ""),
     ("redact_version", ""),
-    ("telemetry", ""),
     ("tls_disable", "a Unix socket speaks no TLS; the mode of its file says who may connect"),
 ];
 
@@ -165,3 +152,51 @@ pub(super) const SEAL_IGNORED: Ignored = &[("name", ""), ("priority", "")];
 
 /// Any seal.
 pub(super) const SEAL_REFUSED: Refused = &[("disabled", "a seal cannot be migrated by configuration")];
+
+/// `telemetry`.
+pub(super) const TELEMETRY_IGNORED: Ignored = &[
+    ("add_lease_metrics_namespace_labels", "leases are not counted by when they end"),
+    ("add_mount_point_rollback_metrics", ""),
+    ("circonus_api_app", NOT_SENT),
+    ("circonus_api_token", NOT_SENT),
+    ("circonus_api_url", NOT_SENT),
+    ("circonus_broker_id", NOT_SENT),
+    ("circonus_broker_select_tag", NOT_SENT),
+    ("circonus_check_display_name", NOT_SENT),
+    ("circonus_check_force_metric_activation", NOT_SENT),
+    ("circonus_check_id", NOT_SENT),
+    ("circonus_check_instance_id", NOT_SENT),
+    ("circonus_check_search_tag", NOT_SENT),
+    ("circonus_check_tags", NOT_SENT),
+    ("circonus_submission_interval", NOT_SENT),
+    ("circonus_submission_url", NOT_SENT),
+    ("dogstatsd_addr", NOT_SENT),
+    ("dogstatsd_tags", NOT_SENT),
+    ("filter_default", "all metrics are shown: drop what you do not want where they are collected"),
+    ("lease_metrics_epsilon", "leases are not counted by when they end"),
+    ("maximum_gauge_cardinality", "how many series there can be is fixed"),
+    ("num_lease_metrics_buckets", "leases are not counted by when they end"),
+    ("prefix_filter", "all metrics are shown: drop what you do not want where they are collected"),
+    ("rollback_metrics_include_mount_point", ""),
+    ("stackdriver_debug_logs", NOT_SENT),
+    ("stackdriver_location", NOT_SENT),
+    ("stackdriver_namespace", NOT_SENT),
+    ("stackdriver_project_id", NOT_SENT),
+    ("statsd_address", NOT_SENT),
+    ("statsite_address", NOT_SENT),
+    ("usage_gauge_period", "nothing that is stored is counted: that would take longer with each secret"),
+];
+
+const NOT_SENT: &str = "metrics are sent nowhere: read them from sys/metrics";
+
+/// `telemetry` in a listener.
+pub(super) const LISTENER_TELEMETRY_REFUSED: Refused = &[
+    ("disallow_metrics", "sys/metrics would be answered all the same, to tokens that may read it"),
+    ("metrics_only", "the listener would serve the whole API"),
+];
+
+/// `telemetry` in a listener.
+pub(super) const LISTENER_TELEMETRY_IGNORED: Ignored = &[("metrics_path", "they are at sys/metrics")];
+
+/// `profiling` in a listener.
+pub(super) const PROFILING_IGNORED: Ignored = &[("unauthenticated_pprof_access", "there are no profiles")];

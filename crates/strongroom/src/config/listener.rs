@@ -40,8 +40,10 @@ pub(super) const KEYS: &[&str] = &[
     "max_json_token",
     "max_request_duration",
     "max_request_size",
+    "profiling",
     "proxy_protocol_authorized_addrs",
     "proxy_protocol_behavior",
+    "telemetry",
     "tls_cert_file",
     "tls_client_ca_file",
     "tls_disable",
@@ -68,9 +70,11 @@ pub(super) const UNIX_KEYS: &[&str] = &[
     "max_json_token",
     "max_request_duration",
     "max_request_size",
+    "profiling",
     "socket_group",
     "socket_mode",
     "socket_user",
+    "telemetry",
 ];
 
 /// A listener before the defaults that the rest of the file decides.
@@ -202,6 +206,8 @@ impl Draft {
                 config.limits.bodies_bytes = config.limits.bodies_bytes.max(config.limits.body_bytes);
             }
             "custom_response_headers" => headers(reader, item, &mut config.headers)?,
+            "profiling" => super::telemetry::profiling(reader, item, &mut config.openings)?,
+            "telemetry" => super::telemetry::listener(reader, item, &mut config.openings)?,
             _ => return json(reader, item, config),
         }
         Ok(true)

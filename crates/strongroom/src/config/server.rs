@@ -10,7 +10,10 @@ use server_core::LockoutDefaults;
 use super::error::{ConfigError, Problem};
 use super::keys::{TOP_IGNORED, TOP_REFUSED};
 use super::reader::Reader;
-use super::{Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, listener, lockout, seal, storage};
+use super::{
+    Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, Telemetry, listener, lockout, log, seal,
+    storage, telemetry,
+};
 
 const PLACE: &str = "at the top level";
 /// The most that the caches may be given: a tebibyte, to catch slips.
@@ -35,8 +38,12 @@ pub(super) const KEYS: &[&str] = &[
     "disable_cache",
     "group",
     "listener",
+    "log_file",
     "log_format",
     "log_level",
+    "log_rotate_bytes",
+    "log_rotate_duration",
+    "log_rotate_max_files",
     "max_lease_ttl",
     "max_queued_requests",
     "max_request_queue_duration",
@@ -44,6 +51,7 @@ pub(super) const KEYS: &[&str] = &[
     "pid_file",
     "seal",
     "storage",
+    "telemetry",
     "user",
     "user_lockout",
 ];
@@ -66,6 +74,8 @@ pub(super) struct Draft {
     disable_cache: bool,
     log_level: Option<LogLevel>,
     log_format: Option<LogFormat>,
+    log_file: log::Draft,
+    telemetry: Option<Telemetry>,
     pid_file: Option<PathBuf>,
     confinement: Confinement,
     user: Option<String>,
@@ -83,11 +93,14 @@ pub(super) fn label<'a>(block: &Block<'a>) -> &'a str {
 impl Draft {
     /// Adds a file.
     pub(super) fn add(&mut self, reader: &mut Reader<'_>, body: &Body) -> Result<(), ConfigError> {
-        if let Some(block) = one(reader, body, &["storage", "backend"])? {
+        if let Some(block) = one(reader, body, &["storage", "backend"], 1)? {
             self.storage = Some(storage::parse(reader, &block)?);
         }
-        if let Some(block) = one(reader, body, &["seal"])? {
+        if let Some(block) = one(reader, body, &["seal"], 1)? {
             self.seal = Some(seal::parse(reader, &block)?);
+        }
+        if let Some(block) = one(reader, body, &["telemetry"], 0)? {
+            self.telemetry = Some(telemetry::parse(reader, &block)?);
         }
         for block in body.blocks("listener", 1).map_err(|error| reader.text_error(error))? {
             self.listener(reader, &block)?;
@@ -115,7 +128,7 @@ impl Draft {
 
     fn attribute(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<(), ConfigError> {
         match item.name() {
-            "storage" | "backend" | "seal" | "listener" | "user_lockout" => {}
+            "storage" | "backend" | "seal" | "listener" | "telemetry" | "user_lockout" => {}
             "api_addr" => self.api_addr = some(api_addr(reader, item)?),
             "api_version" => self.api_version = some(api_version(reader, item)?),
             "allow_audit_log_prefixing" => self.allow_audit_log_prefixing = reader.flag(item)?,
@@ -136,6 +149,7 @@ impl Draft {
             "group" => self.group = some(reader.text(item)?),
             "audit_dirs" => self.audit_dirs = folders(reader, item)?,
             "confinement_read_dirs" => self.readable_dirs = folders(reader, item)?,
+            _ if self.log_file.take(reader, item)? => {}
             _ => reader.foreign(item, PLACE, KEYS, TOP_IGNORED, TOP_REFUSED)?,
         }
         Ok(())
@@ -169,6 +183,8 @@ impl Draft {
             disable_cache: self.disable_cache,
             log_level: self.log_level,
             log_format: self.log_format,
+            log_file: self.log_file.finish(),
+            telemetry: self.telemetry.unwrap_or_default(),
             pid_file: self.pid_file,
             confinement: self.confinement,
             user: self.user,
@@ -188,10 +204,15 @@ fn set<T>(into: &mut T, value: Option<T>) {
 }
 
 /// The stanza of which a file may have one.
-fn one<'a>(reader: &Reader<'_>, body: &'a Body, names: &[&'static str]) -> Result<Option<Block<'a>>, ConfigError> {
+fn one<'a>(
+    reader: &Reader<'_>,
+    body: &'a Body,
+    names: &[&'static str],
+    labels: usize,
+) -> Result<Option<Block<'a>>, ConfigError> {
     let mut found = None;
     for name in names {
-        for block in body.blocks(name, 1).map_err(|error| reader.text_error(error))? {
+        for block in body.blocks(name, labels).map_err(|error| reader.text_error(error))? {
             if found.is_some() {
                 return Err(reader.error(block.position.line, Problem::SecondStanza(name)));
             }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use framework::Openings;
 use http_api::{AdmissionLimits, ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion, UnixEndpoint};
 
 use server_core::LockoutSettings;
@@ -69,6 +70,9 @@ fn a_full_file_becomes_a_configuration() {
         disable_cache              = "f"
         log_level                  = "Warn"
         log_format                 = "json"
+        log_file                   = "/var/log/strongroom/"
+        log_rotate_bytes           = 1048576
+        log_rotate_max_files       = "-1"
         pid_file                   = "/run/strongroom.pid"
         confinement                = "require"
         user                       = "strongroom"
@@ -124,6 +128,13 @@ fn a_full_file_becomes_a_configuration() {
     assert_eq!((config.default_lease_ttl, config.max_lease_ttl), (secs(3600), secs(86400)));
     assert_eq!((config.cache_size_bytes, config.disable_cache), (Some(4096), false));
     assert_eq!((config.log_level, config.log_format), (Some(LogLevel::Warn), Some(LogFormat::Json)));
+    let file = LogFile {
+        path: "/var/log/strongroom/".into(),
+        rotate_bytes: Some(1 << 20),
+        rotate_after: secs(24 * 3600),
+        old_files_max: Some(0),
+    };
+    assert_eq!(config.log_file, Some(file));
     assert_eq!(config.pid_file, Some("/run/strongroom.pid".into()));
     assert_eq!(config.confinement, Confinement::Require);
     assert_eq!((config.user.as_deref(), config.group.as_deref()), (Some("strongroom"), Some("990")));
@@ -198,16 +209,16 @@ fn addresses_are_read_as_operators_write_them() {
 #[test]
 fn keys_without_effect_are_warned_about() {
     let loaded = load_text(
-        "storage \"memory\" {}\ncluster_addr = \"https://a:8201\"\ndisable_mlock = true\ncache_size = 5\ntelemetry {\n x = 1\n}\nlistener \"tcp\" {\n tls_disable = true\n purpose = \"api\"\n}",
+        "storage \"memory\" {}\ncluster_addr = \"https://a:8201\"\ndisable_mlock = true\ncache_size = 5\ntelemetry {\n statsd_address = \"a:1\"\n}\nlistener \"tcp\" {\n tls_disable = true\n purpose = \"api\"\n}",
     );
     assert_eq!(
         loaded.warnings,
         [
+            "a.hcl, line 6: key \"statsd_address\" in telemetry has no effect here: metrics are sent nowhere: read them from sys/metrics",
             "a.hcl, line 10: key \"purpose\" in listener \"tcp\" has no effect here",
             "a.hcl, line 2: key \"cluster_addr\" at the top level has no effect here: nodes meet in their storage",
             "a.hcl, line 3: key \"disable_mlock\" at the top level has no effect here: memory that holds keys is locked where the system allows it",
             "a.hcl, line 4: key \"cache_size\" at the top level has no effect here: it counts entries; cache_size_bytes bounds all caches together",
-            "a.hcl, line 5: key \"telemetry\" at the top level has no effect here",
         ]
     );
     let tls = "listener \"tcp\" { tls_cert_file = \"c\" tls_key_file = \"k\"\n tls_min_version = \"tls10\" }";
@@ -216,6 +227,40 @@ fn keys_without_effect_are_warned_about() {
         loaded.warnings,
         ["a.hcl, line 2: tls_min_version \"tls10\" is taken for \"tls12\": nothing older is spoken"]
     );
+}
+
+#[test]
+fn metrics_are_shown_as_the_files_say() {
+    let config = load_text(LEAST).config;
+    assert_eq!(config.telemetry, Telemetry::default());
+    assert_eq!(config.listeners[0].openings, Openings::default(), "nothing is open unless it is said so");
+    let config = load_text(
+        r#"
+        storage "memory" {}
+        telemetry { disable_hostname = "false" metrics_prefix = "" prometheus_retention_time = 0 }
+        listener "tcp" {
+            tls_disable = true
+            telemetry { unauthenticated_metrics_access = "true" }
+        }
+        listener "unix" {
+            address = "/s"
+            profiling { unauthenticated_in_flight_request_access = true unauthenticated_pprof_access = false }
+        }"#,
+    )
+    .config;
+    assert_eq!(config.telemetry, Telemetry { prefix: String::new(), shows_host: true, retention: None });
+    assert_eq!(config.listeners[0].openings, Openings { metrics: true, in_flight_requests: false });
+    assert_eq!(config.listeners[1].openings, Openings { metrics: false, in_flight_requests: true });
+    for (stanza, expected) in [
+        ("telemetry { metrics_prefix = \"9a\" }", "line 1: key \"metrics_prefix\" takes letters"),
+        ("telemetry { metric_prefix = \"a\" }", "line 1: unknown key \"metric_prefix\" in telemetry"),
+        ("telemetry {} telemetry {}", "line 1: "),
+        ("listener \"tcp\" { telemetry { disallow_metrics = true } }", "is not supported here: sys/metrics would be"),
+        ("listener \"tcp\" { telemetry { unauthenticated_metric_access = true } }", "in a listener's telemetry"),
+    ] {
+        let text = error(stanza);
+        assert!(text.contains(expected), "{stanza}: {text}");
+    }
 }
 
 #[test]
@@ -485,6 +530,10 @@ fn every_key_of_ours_is_handled_and_no_key_is_in_two_classes() {
     for (key, _) in keys::UNIX_IGNORED {
         let text = format!("{LEAST} listener \"unix\" {{ address = \"/s\" {key} = 1 }}");
         assert!(load_text(&text).warnings[0].contains("has no effect here"), "{key}");
+    }
+    for key in telemetry::KEYS {
+        assert!(!unknown(&format!("telemetry {{ {key} = [[]] }}")), "{key} is listed and not handled");
+        assert!(keys::TELEMETRY_IGNORED.iter().all(|(foreign, _)| foreign != key), "{key}");
     }
     for key in ["current_key", "current_key_id", "previous_key", "previous_key_id"] {
         assert!(!unknown(&format!("seal \"static\" {{ {key} = [[]] }}")), "{key} is listed and not handled");

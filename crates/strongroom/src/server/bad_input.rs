@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tracing_subscriber::filter::LevelFilter;
 
-use super::{Plan, bind, build_core, open_store};
+use super::{Plan, bind, build_core, open_store, telemetry};
 
 mod script;
 
@@ -80,7 +80,7 @@ impl Session {
         let (env, clock) = env::simulated::env(1);
         let plan = Plan::defaults();
         let store = open_store(&plan.storage, &env).await.unwrap();
-        let core = Arc::new(build_core(&plan, &store, &env, Arc::new(Silent)).unwrap());
+        let core = Arc::new(build_core(&plan, &store, &env, Arc::new(Silent), telemetry(&plan)).unwrap());
         let config = ListenerConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         let admission = Admission::new(plan.admission, &env, Arc::default());
         let listener = bind(&config, &core, &admission, &env).await.unwrap();

@@ -41,6 +41,7 @@ pub(super) fn plan(arguments: &Arguments) -> Result<Plan, Failure> {
             level: LogPlan::level(arguments.log_level.as_deref().unwrap_or("info"))
                 .ok_or_else(LogPlan::unknown_level)?,
             is_json: arguments.log_format.as_deref() == Some("json"),
+            file: None,
         },
         dev_tls,
         ..Plan::defaults()

@@ -7,10 +7,12 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
+use std::time::Duration;
 
 use rustix::fs::statvfs;
+use rustix::process::{Resource, getrlimit};
 use serde_json::{Map, Value, json};
-use server_core::Host;
+use server_core::{Host, Usage};
 
 /// The most of one file that is read, in bytes; `/proc/cpuinfo` has about two thousand for each processor.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -36,6 +38,33 @@ impl Host for Linux {
             ("memory", memory(&text("/proc/meminfo"))),
         ];
         described.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn usage(&self) -> Usage {
+        let (limit, ticks) = (getrlimit(Resource::Nofile).current, rustix::param::clock_ticks_per_second());
+        let page_bytes = rustix::param::page_size() as u64;
+        let booted = number(named(&text("/proc/stat"), ' ', "btime"));
+        let usage = usage(&text("/proc/self/stat"), ticks, page_bytes, booted);
+        // The file that is read to count them is one of them.
+        let open = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count().saturating_sub(1));
+        Usage { open_files: open as u64, open_files_max: limit.unwrap_or(u64::MAX), ..usage }
+    }
+}
+
+/// What `/proc/self/stat` says (proc_pid_stat(5)): numbers behind the program's name, which may hold anything and ends
+/// at the last parenthesis.
+fn usage(stat: &str, ticks_per_second: u64, page_bytes: u64, booted_secs: u64) -> Usage {
+    let fields: Vec<_> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    // The field of the manual's number; the third is the first behind the name.
+    let field = |number: usize| fields.get(number - 3).and_then(|word| word.parse::<u64>().ok()).unwrap_or_default();
+    let secs = |ticks: u64| if ticks_per_second == 0 { 0.0 } else { ticks as f64 / ticks_per_second as f64 };
+    Usage {
+        processor: Duration::from_secs_f64(secs(field(14).saturating_add(field(15)))),
+        started_secs: booted_secs as f64 + secs(field(22)),
+        resident_bytes: field(24).saturating_mul(page_bytes),
+        virtual_bytes: field(23),
+        threads: field(20),
+        ..Usage::default()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The server's log, on standard error. It never carries tokens, values or bodies of requests. A path stands in it only
+//! The server's log, on standard error and in a file if there is one. It never carries tokens, values or bodies of requests. A path stands in it only
 //! where a damaged entry is named by its storage key, which whoever runs the storage can read anyway.
 //!
 //! Levels can be changed while the server runs. Code of others is kept at `info` whatever is asked: below it, libraries
@@ -8,14 +8,23 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use env::Env;
 use server_core::LogLevels;
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt as _};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::failure::Failure;
+use super::failure::{self, Failure};
+use crate::config::LogFile;
+
+mod file;
+mod format;
+
+use file::Rotating;
+use format::Lines;
 
 /// The parts of the server that have a level of their own: its crates, by the names that log lines carry.
 const LOGGERS: [&str; 7] =
@@ -30,6 +39,8 @@ pub(super) struct LogPlan {
     pub(super) level: LevelFilter,
     /// One JSON object a line instead of text.
     pub(super) is_json: bool,
+    /// Where it is written beside standard error.
+    pub(super) file: Option<LogFile>,
 }
 
 impl LogPlan {
@@ -53,21 +64,36 @@ impl LogPlan {
 }
 
 /// Starts it, once for the process.
-pub(super) fn start(plan: &LogPlan) -> Arc<dyn LogLevels> {
+///
+/// # Errors
+/// When its file cannot be had.
+pub(super) fn start(plan: &LogPlan) -> Result<Arc<Log>, Failure> {
     let levels = Levels::new(plan.level);
     let (filter, handle) = reload::Layer::new(levels.targets());
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
-    let log = tracing_subscriber::registry().with(filter);
-    // Only a second call in one process fails, and then the first one's log goes on.
+    let file = match &plan.file {
+        Some(settings) => {
+            let refused = |source| Failure::File { action: "open", path: settings.path.clone(), source };
+            Some(Arc::new(Rotating::open(settings.clone(), Env::real()).map_err(refused)?))
+        }
+        None => None,
+    };
+    let writer = match &file {
+        Some(file) => BoxMakeWriter::new(io::stderr.and(Arc::clone(file))),
+        None => BoxMakeWriter::new(io::stderr),
+    };
+    let form = Lines { env: Env::real(), is_json: plan.is_json };
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false).event_format(form);
     std::panic::set_hook(Box::new(report_panic));
-    drop(if plan.is_json { log.with(lines.json()).try_init() } else { log.with(lines).try_init() });
-    Arc::new(Log { levels: Mutex::new(levels), handle })
+    // Only a second call in one process fails, and then the first one's log goes on.
+    drop(tracing_subscriber::registry().with(filter).with(lines).try_init());
+    Ok(Arc::new(Log { levels: Mutex::new(levels), handle, file }))
 }
 
 /// The running log.
-struct Log {
+pub(super) struct Log {
     levels: Mutex<Levels>,
     handle: reload::Handle<Targets, Registry>,
+    file: Option<Arc<Rotating>>,
 }
 
 /// What each part says.
@@ -105,6 +131,15 @@ impl Levels {
 }
 
 impl Log {
+    /// Opens its file anew: somebody else has moved the old one away.
+    pub(super) fn reopen(&self) {
+        let Some(file) = &self.file else { return };
+        if let Err(error) = file.reopen() {
+            let (error, path) = (failure::chain(&error), file.path().display());
+            tracing::error!(%error, %path, "the log's file could not be opened anew, the old one stays");
+        }
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Levels) -> T) -> T {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut levels);
@@ -138,36 +173,4 @@ fn report_panic(panic: &std::panic::PanicHookInfo<'_>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use tracing::Level;
-
-    use super::*;
-
-    #[test]
-    fn a_level_is_changed_for_all_or_for_one_and_goes_back_to_the_configured_one() {
-        let mut levels = Levels::new(LevelFilter::WARN);
-        levels.set_all(Some(LevelFilter::DEBUG));
-        assert!(levels.set("barrier", Some(LevelFilter::ERROR)));
-        assert!(!levels.set("hyper", Some(LevelFilter::TRACE)), "code of others has no level of its own");
-        assert_eq!(levels.by_logger()["barrier"], LevelFilter::ERROR);
-        assert_eq!(levels.by_logger()["http_api"], LevelFilter::DEBUG);
-        assert!(levels.set("barrier", None));
-        assert_eq!(levels.by_logger()["barrier"], LevelFilter::WARN);
-        levels.set_all(None);
-        assert!(levels.by_logger().values().all(|level| *level == LevelFilter::WARN));
-        assert_eq!(levels.by_logger().len(), LOGGERS.len());
-    }
-
-    #[test]
-    fn others_never_say_more_than_info() {
-        let mut levels = Levels::new(LevelFilter::TRACE);
-        assert!(levels.targets().would_enable("server_core::due", &Level::TRACE));
-        assert!(levels.targets().would_enable("h2::codec", &Level::INFO));
-        assert!(!levels.targets().would_enable("h2::codec", &Level::DEBUG));
-        levels.set_all(Some(LevelFilter::ERROR));
-        assert!(!levels.targets().would_enable("h2::codec", &Level::WARN));
-        assert!(levels.set("server_core", Some(LevelFilter::DEBUG)));
-        assert!(levels.targets().would_enable("server_core::due", &Level::DEBUG));
-        assert!(!levels.targets().would_enable("barrier", &Level::WARN));
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use super::arguments::Arguments;
 use super::dev::DevTls;
 use super::failure::Failure;
 use super::log::LogPlan;
-use crate::config::{self, Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage};
+use crate::config::{self, Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, Telemetry};
 
 /// What the barrier's cache of ciphertext may take unless told otherwise.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -36,6 +36,7 @@ pub(super) struct Plan {
     pub(super) default_lease_ttl: Duration,
     pub(super) max_lease_ttl: Duration,
     pub(super) log: LogPlan,
+    pub(super) telemetry: Telemetry,
     pub(super) pid_file: Option<PathBuf>,
     pub(super) confinement: Confinement,
     /// Whom to run as, names or numbers.
@@ -87,7 +88,8 @@ impl Plan {
             audit_rules: AuditRules::default(),
             default_lease_ttl: LEASE_TTL,
             max_lease_ttl: LEASE_TTL,
-            log: LogPlan { level: LevelFilter::INFO, is_json: false },
+            log: LogPlan { level: LevelFilter::INFO, is_json: false, file: None },
+            telemetry: Telemetry::default(),
             pid_file: None,
             confinement: Confinement::Off,
             user: None,
@@ -148,6 +150,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
         cluster_name: config.cluster_name,
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,
+        telemetry: config.telemetry,
         pid_file: config.pid_file,
         confinement: config.confinement,
         user: config.user,
@@ -198,7 +201,7 @@ fn log(config: &Config, arguments: &Arguments) -> Result<LogPlan, Failure> {
         Some(format) => format == "json",
         None => config.log_format == Some(LogFormat::Json),
     };
-    Ok(LogPlan { level, is_json })
+    Ok(LogPlan { level, is_json, file: config.log_file.clone() })
 }
 
 /// A file that holds the process's id while the server runs.

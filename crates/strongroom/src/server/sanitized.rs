@@ -5,6 +5,7 @@ use http_api::{Endpoint, ListenerConfig};
 use serde_json::{Map, Value, json};
 
 use super::plan::{Plan, SealPlan};
+use crate::config::Telemetry;
 
 /// What `plan` may show. `storage_type` is the name of the store.
 pub(super) fn config(plan: &Plan, storage_type: &str) -> Map<String, Value> {
@@ -21,14 +22,24 @@ pub(super) fn config(plan: &Plan, storage_type: &str) -> Map<String, Value> {
         ("disable_cache", json!(plan.cache_bytes == 0)),
         ("enable_ui", json!(false)),
         ("listeners", plan.listeners.iter().map(listener).collect()),
+        ("log_file", json!(plan.log.file.as_ref().map(|it| it.path.display().to_string()).unwrap_or_default())),
         ("log_format", json!(if plan.log.is_json { "json" } else { "standard" })),
         ("log_level", json!(plan.log.level.to_string())),
         ("max_lease_ttl", json!(plan.max_lease_ttl.as_secs())),
         ("pid_file", json!(plan.pid_file.as_deref().map(|path| path.display().to_string()).unwrap_or_default())),
         ("seals", json!([{ "type": seal_type, "disabled": false }])),
         ("storage", json!({ "type": storage_type })),
+        ("telemetry", telemetry(&plan.telemetry)),
     ];
     shown.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn telemetry(telemetry: &Telemetry) -> Value {
+    json!({
+        "disable_hostname": !telemetry.shows_host,
+        "metrics_prefix": telemetry.prefix,
+        "prometheus_retention_time": telemetry.retention.unwrap_or_default().as_secs(),
+    })
 }
 
 fn listener(listener: &ListenerConfig) -> Value {
@@ -84,8 +95,11 @@ mod tests {
                     "max_request_duration": 90, "socket_mode": "0600",
                 },
             }],
-            "log_format": "standard", "log_level": "info", "max_lease_ttl": 2_764_800, "pid_file": "",
+            "log_file": "", "log_format": "standard", "log_level": "info", "max_lease_ttl": 2_764_800, "pid_file": "",
             "seals": [{ "type": "static", "disabled": false }], "storage": { "type": "embedded" },
+            "telemetry": {
+                "disable_hostname": true, "metrics_prefix": "vault", "prometheus_retention_time": 86_400,
+            },
         });
         assert_eq!(Value::Object(config(&plan, "embedded")), expected);
     }

@@ -149,6 +149,9 @@ pub(super) fn rules(plan: &Plan) -> Vec<Rule> {
             rules.push((parent(&socket.path), SOCKET));
         }
     }
+    // Old ones are listed, renamed and removed there.
+    let log = plan.log.file.as_ref().map(crate::config::LogFile::whole_path);
+    rules.extend(log.map(|path| (parent(&path), ENTRY | AccessFs::ReadDir)));
     rules.extend(plan.pid_file.as_deref().map(|path| (parent(path), ENTRY)));
     rules
 }

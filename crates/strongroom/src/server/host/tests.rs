@@ -21,6 +21,23 @@ fn processors_are_read_block_by_block() {
 }
 
 #[test]
+fn what_a_process_takes_is_read_whatever_its_name_is() {
+    let stat = "42 (a) R 1) S 1 42 42 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 7 0 1200 4096000 25 18446744073709551615 1";
+    let expected = Usage {
+        processor: Duration::from_secs(3),
+        started_secs: 1_700_000_012.0,
+        resident_bytes: 25 * 4096,
+        virtual_bytes: 4_096_000,
+        threads: 7,
+        ..Usage::default()
+    };
+    assert_eq!(usage(stat, 100, 4096, 1_700_000_000), expected);
+    assert_eq!(usage("", 100, 4096, 0), Usage::default());
+    let own = Linux.usage();
+    assert!(own.resident_bytes > 0 && own.threads > 0 && own.open_files > 2 && own.open_files_max > 2, "{own:?}");
+}
+
+#[test]
 fn times_are_seconds_of_each_processor_and_not_of_all_together() {
     let stat = "cpu  300 0 0 0 0 0 0 0 0 0\ncpu0 150 1 2 3 4 5 6 7 8 9\ncpu1 200 0\nintr 1\nbtime 1700000000\n";
     let shown = processor_times(stat, 100);
