@@ -9,7 +9,7 @@ use crate::entry::OVERHEAD_BYTES;
 ///
 /// The rules are those of [`storage::Batch`]; [`fits`](Self::fits) tells whether one more write would break a bound,
 /// so that a sweep can fill its commits.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Changes {
     pub(crate) id: Option<CommitId>,
     pub(crate) expectations: Vec<Expectation>,
@@ -18,7 +18,7 @@ pub struct Changes {
 }
 
 /// One write of a commit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Change {
     Put(Key, SecretBytes),
     PutFresh(Key, SecretBytes),

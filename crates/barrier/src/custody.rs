@@ -3,14 +3,14 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use secret::{KEY_BYTES, LockedKey};
+use secret::{KEY_BYTES, LockedKey, SecretBytes};
 use storage::{Batch, CommitId, Entry, Expectation, Key, Revision, Write};
 
 use crate::entry::{self, Fault, Sealed};
 use crate::keyring::{self, Keyring, Purpose, TERMS_MAX};
-use crate::keyspace::{self, KEYRING};
+use crate::keyspace::{self, KEYRING, ROOT, SEAL};
 use crate::xaes::XaesKey;
-use crate::{Barrier, CommitError, Error, KeyStatus, RotateError, Subkey};
+use crate::{Barrier, Changes, CommitError, Error, KeyStatus, RotateError, Subkey};
 
 /// The number that stands for the root key where an entry names its term.
 const ROOT_TERM: u32 = 0;
@@ -20,7 +20,7 @@ const ROTATE_TRIES: usize = 3;
 /// What an unsealed barrier holds. Never changed, only replaced as a whole.
 pub(crate) struct Keys {
     pub root: Arc<LockedKey<KEY_BYTES>>,
-    pub keyring: Keyring,
+    pub keyring: Arc<Keyring>,
 }
 
 impl Barrier {
@@ -39,7 +39,7 @@ impl Barrier {
                 "key memory is not fully protected; raise the limit of locked memory (RLIMIT_MEMLOCK)"
             );
         }
-        self.0.keys.store(Some(Arc::new(Keys { root: Arc::new(root), keyring })));
+        self.0.keys.store(Some(Arc::new(Keys { root: Arc::new(root), keyring: Arc::new(keyring) })));
         Ok(())
     }
 
@@ -122,7 +122,7 @@ impl Barrier {
 
     async fn try_rotate(&self) -> Result<u32, RotateError> {
         let held = self.0.keys.load_full().ok_or(RotateError::Read(Error::Sealed))?;
-        let (current, revision) = self.load_keyring(&held.root).await.map_err(RotateError::Read)?;
+        let (root, current, revision) = self.current(&held).await.map_err(RotateError::Read)?;
         let next = current.with_fresh_term(&self.0.env).ok_or(RotateError::Full)?;
         let number = next.active().number;
         let handover_key = keyspace::term(number);
@@ -131,13 +131,106 @@ impl Barrier {
             id: CommitId(self.0.env.random()),
             expectations: vec![Expectation::At(KEYRING.clone(), revision), Expectation::Absent(handover_key.clone())],
             writes: vec![
-                Write::Put(KEYRING.clone(), self.seal_keyring(&held.root, &next)),
+                Write::Put(KEYRING.clone(), self.seal_keyring(&root, &next)),
                 Write::Put(handover_key, handover),
             ],
         };
         self.commit_sealed(batch).await.map_err(RotateError::Write)?;
-        self.replace(&held, Keys { root: held.root.clone(), keyring: next });
+        self.replace(&held, Keys { root, keyring: Arc::new(next) });
         Ok(number)
+    }
+
+    /// Puts a new root key in the place of the one that is held, in one commit: the keyring under it, the key itself
+    /// under the active term for the other nodes, what the caller writes in clear (the seal entry, expected at
+    /// `revision`), and what the caller changes besides.
+    ///
+    /// # Errors
+    /// [`RotateError`]; a conflict may be about the caller's own keys or about the barrier's.
+    pub(crate) async fn change_root(
+        &self,
+        new: LockedKey<KEY_BYTES>,
+        seal: (Revision, Vec<u8>),
+        with: Changes,
+    ) -> Result<(), RotateError> {
+        let held = self.0.keys.load_full().ok_or(RotateError::Read(Error::Sealed))?;
+        let (_, keyring, revision) = self.current(&held).await.map_err(RotateError::Read)?;
+        let handover = self.stored(&ROOT).await.map_err(RotateError::Read)?;
+        let mut batch = self.sealed(with, keyring.active());
+        let expected = match handover {
+            Some(entry) => Expectation::At(ROOT.clone(), entry.revision),
+            None => Expectation::Absent(ROOT.clone()),
+        };
+        let root = SecretBytes::from(new.expose().as_slice());
+        batch.expectations.extend([
+            Expectation::At(SEAL.clone(), seal.0),
+            Expectation::At(KEYRING.clone(), revision),
+            expected,
+        ]);
+        batch.writes.extend([
+            Write::Put(SEAL.clone(), seal.1.into()),
+            Write::Put(KEYRING.clone(), self.seal_keyring(&new, &keyring)),
+            Write::Put(ROOT.clone(), self.seal_value(keyring.active(), &ROOT, &root)),
+        ]);
+        self.commit_sealed(batch).await.map_err(RotateError::Write)?;
+        self.hold_root(&held, &Arc::new(new), &Arc::new(keyring));
+        Ok(())
+    }
+
+    /// Writes another seal entry in clear, expected at `revision`, with changes behind the barrier.
+    pub(crate) async fn change_seal(&self, seal: (Revision, Vec<u8>), with: Changes) -> Result<(), CommitError> {
+        let keys = self.0.keys.load_full().ok_or(CommitError::Sealed)?;
+        let mut batch = self.sealed(with, keys.keyring.active());
+        batch.expectations.push(Expectation::At(SEAL.clone(), seal.0));
+        batch.writes.push(Write::Put(SEAL.clone(), seal.1.into()));
+        self.commit_sealed(batch).await.map(drop)
+    }
+
+    /// Writes another seal entry in clear, expected at `revision`; a sealed barrier can do that, too.
+    pub(crate) async fn change_seal_alone(&self, seal: (Revision, Vec<u8>)) -> Result<(), CommitError> {
+        let batch = Batch::new(CommitId(self.0.env.random())).replace(SEAL.clone(), seal.0, seal.1);
+        self.commit_sealed(batch).await.map(drop)
+    }
+
+    /// Holds another root key from now on, unless somebody sealed meanwhile. A keyring that has grown meanwhile stays.
+    fn hold_root(&self, held: &Arc<Keys>, root: &Arc<LockedKey<KEY_BYTES>>, keyring: &Arc<Keyring>) {
+        let mut expected = held.clone();
+        loop {
+            let is_newer = expected.keyring.active().number > keyring.active().number;
+            let keyring = if is_newer { expected.keyring.clone() } else { keyring.clone() };
+            let new = Arc::new(Keys { root: root.clone(), keyring });
+            match self.0.keys.compare_and_swap(&Some(expected.clone()), Some(new)).as_ref() {
+                Some(found) if !Arc::ptr_eq(found, &expected) => expected = found.clone(),
+                _ => return,
+            }
+        }
+    }
+
+    /// The keyring as it is stored now, the root key that it is under, and the revision to expect. The root key is the
+    /// one that is held, or one that another node put in its place.
+    async fn current(&self, held: &Arc<Keys>) -> Result<(Arc<LockedKey<KEY_BYTES>>, Keyring, Revision), Error> {
+        match self.load_keyring(&held.root).await {
+            Ok((keyring, revision)) => Ok((held.root.clone(), keyring, revision)),
+            Err(corrupt @ Error::Corrupt { .. }) => {
+                let known = self.follow_terms(held.clone(), None).await?;
+                let Some(root) = self.handed_over_root(&known.keyring).await? else { return Err(corrupt) };
+                let (keyring, revision) = self.load_keyring(&root).await?;
+                Ok((Arc::new(root), keyring, revision))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The root key that another node put in the place of the one that is held; `None` when there is none.
+    async fn handed_over_root(&self, keyring: &Keyring) -> Result<Option<LockedKey<KEY_BYTES>>, Error> {
+        let Some(entry) = self.stored(&ROOT).await? else { return Ok(None) };
+        let opened = Sealed::parse(&entry.value)
+            .and_then(|sealed| match keyring.term(sealed.term) {
+                Some(term) => sealed.open(&term.cipher, &ROOT),
+                None => Err(Fault::Corrupt),
+            })
+            .map_err(|fault| corrupt(&ROOT, fault))?;
+        let key = opened.expose().as_slice().try_into().map_err(|_| Error::Corrupt { key: ROOT.clone() })?;
+        Ok(Some(LockedKey::copy_of(key)))
     }
 
     /// The keyring as it is stored under the root key.
@@ -151,27 +244,34 @@ impl Barrier {
     /// First the new terms that are stored under the ones before them, because they can be read whatever has become
     /// of the root key; then the keyring itself.
     pub(crate) async fn follow(&self, term: u32) -> Result<Arc<Keys>, Error> {
-        let mut held = self.0.keys.load_full().ok_or(Error::Sealed)?;
-        for _ in 0..TERMS_MAX {
-            if held.keyring.term(term).is_some() {
-                return Ok(held);
-            }
-            let Some(keyring) = self.handed_over(&held.keyring).await? else { break };
-            held = self.replace(&held, Keys { root: held.root.clone(), keyring }).ok_or(Error::Sealed)?;
-        }
+        let held = self.0.keys.load_full().ok_or(Error::Sealed)?;
+        let held = self.follow_terms(held, Some(term)).await?;
         if held.keyring.term(term).is_some() {
             return Ok(held);
         }
-        match self.load_keyring(&held.root).await {
-            Ok((keyring, _))
+        match self.current(&held).await {
+            Ok((root, keyring, _))
                 if keyring.term(term).is_some() || keyring.active().number > held.keyring.active().number =>
             {
-                self.replace(&held, Keys { root: held.root.clone(), keyring }).ok_or(Error::Sealed)
+                self.replace(&held, Keys { root, keyring: Arc::new(keyring) }).ok_or(Error::Sealed)
             }
             // The entry that asked for the term is what is corrupt, not the keyring.
             Ok(_) => Ok(held),
             Err(error) => Err(error),
         }
+    }
+
+    /// The keys with the new terms that are stored under the ones before them: up to one, or all.
+    async fn follow_terms(&self, mut held: Arc<Keys>, up_to: Option<u32>) -> Result<Arc<Keys>, Error> {
+        for _ in 0..TERMS_MAX {
+            if up_to.is_some_and(|term| held.keyring.term(term).is_some()) {
+                break;
+            }
+            let Some(keyring) = self.handed_over(&held.keyring).await? else { break };
+            let new = Keys { root: held.root.clone(), keyring: Arc::new(keyring) };
+            held = self.replace(&held, new).ok_or(Error::Sealed)?;
+        }
+        Ok(held)
     }
 
     /// The keyring with the term that another node put behind its last one; `None` when there is none.

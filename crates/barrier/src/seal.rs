@@ -8,13 +8,16 @@
 use secret::{KEY_BYTES, LockedKey, SecretBytes};
 
 mod control;
+mod recovery;
+mod rekey;
 mod shamir;
 mod share;
 mod stored;
 
 pub use control::SealControl;
+pub use rekey::{Authority, NewKey, ReplaceError, Target};
 pub use shamir::{CombineError, SplitError, combine, split};
-pub use share::{SHARE_BYTES_MAX, SHARE_BYTES_MIN, ShareError, decode_share};
+pub use share::{SHARE_BYTES_MAX, SHARE_BYTES_MIN, ShareError, check_share, decode_share};
 pub use stored::{SealEntry, SealEntryError, Split, open_root_key};
 
 use crate::{CommitError, Error};
@@ -173,6 +176,17 @@ pub enum UnsealError {
     /// The keyring could not be read or opened.
     #[error("keyring could not be opened")]
     Barrier(#[source] Error),
+}
+
+/// What a number of shares prove.
+#[derive(Debug)]
+pub enum Proof<T> {
+    /// They are the key's.
+    Enough(T),
+    /// More are needed to tell.
+    TooFew,
+    /// They do not belong together or to this store.
+    Wrong,
 }
 
 /// Why shares could not be checked.

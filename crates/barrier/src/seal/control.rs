@@ -5,31 +5,30 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use secret::{KEY_BYTES, LockedBytes, LockedKey, SecretBytes, hmac_sha256, is_equal};
-use serde::{Deserialize, Serialize};
+use secret::{KEY_BYTES, LockedBytes, LockedKey, SecretBytes, is_equal};
 use storage::{Batch, CommitId, Expectation, Key, Write};
 use tokio::sync::Mutex;
 
-use super::share::check_length;
+use super::share::check_share;
+use super::stored::Opened;
 use super::{
-    Device, InitError, InitOptions, InitReply, Kind, SealEntry, SealEntryError, SealStatus, Split, UnsealError,
-    VerifyError, combine, split,
+    Device, InitError, InitOptions, InitReply, Kind, Proof, SealEntry, SealEntryError, SealStatus, Split, UnsealError,
+    combine, recovery, split,
 };
 use crate::keyring::Keyring;
 use crate::keyspace::{KEYRING, RECOVERY, SEAL};
 use crate::{Barrier, CommitError, Error};
 
-/// What the recovery key is hashed with to make its verifier. Part of the stored format.
-const RECOVERY_CONTEXT: &[u8] = b"strongroom recovery key 1";
-
 /// A barrier with the seal over it, on one node.
 #[derive(Debug)]
 pub struct SealControl {
-    barrier: Barrier,
-    device: Device,
+    pub(super) barrier: Barrier,
+    pub(super) device: Device,
     attempt: Mutex<Attempt>,
     /// Once true for ever true: a store is initialized once.
     is_initialized: AtomicBool,
+    /// Whether this process has replaced a key whose former shares still count; see [`SealControl::settle`].
+    pub(super) has_replaced: AtomicBool,
 }
 
 /// The shares entered so far.
@@ -40,21 +39,17 @@ struct Attempt {
     shares: Vec<LockedBytes>,
 }
 
-/// `core/recovery`, behind the barrier.
-#[derive(Serialize, Deserialize)]
-struct StoredVerifier {
-    version: u32,
-    #[serde(flatten)]
-    split: Split,
-    /// Keyed hash of the recovery key, in hex.
-    verifier: String,
-}
-
 impl SealControl {
     /// Puts a configured seal over a barrier.
     #[must_use]
     pub fn new(barrier: Barrier, device: Device) -> Self {
-        Self { barrier, device, attempt: Mutex::default(), is_initialized: AtomicBool::new(false) }
+        Self {
+            barrier,
+            device,
+            attempt: Mutex::default(),
+            is_initialized: AtomicBool::new(false),
+            has_replaced: AtomicBool::new(false),
+        }
     }
 
     /// The barrier under the seal.
@@ -104,7 +99,7 @@ impl SealControl {
         let mut entries = initial;
         if let Some(split) = recovery_split {
             let recovery_key = fresh_key();
-            entries.push((RECOVERY.clone(), verifier_of(&recovery_key, split)));
+            entries.push((RECOVERY.clone(), recovery::encode(&recovery_key, split, None)));
             reply.recovery_shares = self.handed_out(&recovery_key, split);
         }
         for (key, value) in entries {
@@ -146,8 +141,8 @@ impl SealControl {
             return Ok(self.status_of(&attempt, Some(&entry)));
         }
         self.check_kind(&entry)?;
-        let split = entry.split.ok_or(UnsealError::NotApplicable(entry.kind))?;
-        check_length(&share).map_err(UnsealError::Share)?;
+        entry.split.ok_or(UnsealError::NotApplicable(entry.kind))?;
+        check_share(&share).map_err(UnsealError::Share)?;
         if attempt.shares.is_empty() {
             attempt.nonce = self.barrier.0.env.uuid();
         }
@@ -155,22 +150,26 @@ impl SealControl {
             attempt.shares.push(LockedBytes::copy_of(share.expose()));
         }
         drop(share);
-        if attempt.shares.len() >= usize::from(split.threshold) {
-            let shares: Vec<_> = attempt.shares.iter().map(LockedBytes::expose).collect();
-            match opened(&entry, &shares) {
-                // The store may be gone just now: the last share is given back, not all progress.
-                Some(root) => self.barrier.unseal(root).await.map_err(|error| {
+        let shares: Vec<_> = attempt.shares.iter().map(LockedBytes::expose).collect();
+        match opened(&entry, &shares) {
+            Proof::TooFew => return Ok(self.status_of(&attempt, Some(&entry))),
+            Proof::Wrong => {
+                *attempt = Attempt::default();
+                return Err(UnsealError::WrongKey);
+            }
+            // The store may be gone just now: the last share is given back, not all progress.
+            Proof::Enough((by, _, root)) => {
+                self.barrier.unseal(root).await.map_err(|error| {
                     attempt.shares.pop();
                     forget_if_empty(&mut attempt);
                     UnsealError::Barrier(error)
-                })?,
-                None => {
-                    *attempt = Attempt::default();
-                    return Err(UnsealError::WrongKey);
+                })?;
+                if entry.previous.is_some() {
+                    self.settle_by(by).await;
                 }
             }
-            *attempt = Attempt::default();
         }
+        *attempt = Attempt::default();
         Ok(self.status_of(&attempt, Some(&entry)))
     }
 
@@ -212,35 +211,13 @@ impl SealControl {
         self.barrier.seal();
     }
 
-    /// Whether these shares are enough to authorize what asks for them (root token generation, rekey): shares of the
-    /// seal key, or with a static seal of the recovery key.
-    ///
-    /// # Errors
-    /// See [`VerifyError`]; the recovery key can be checked on an unsealed node only.
-    pub async fn verify(&self, shares: &[SecretBytes]) -> Result<bool, VerifyError> {
-        let entry = self.barrier.stored(&SEAL).await.map_err(VerifyError::Read)?.ok_or(VerifyError::NotInitialized)?;
-        let entry = SealEntry::decode(&entry.value).map_err(VerifyError::Entry)?;
-        let shares: Vec<_> = shares.iter().map(|share| share.expose().as_slice()).collect();
-        if let Some(split) = entry.split {
-            return Ok(shares.len() >= usize::from(split.threshold) && opened(&entry, &shares).is_some());
-        }
-        let split = entry.recovery.ok_or(VerifyError::NoRecoveryKey)?;
-        let stored = self.barrier.read_one(&RECOVERY).await.map_err(VerifyError::Read)?;
-        let stored = stored.ok_or(VerifyError::NoRecoveryKey)?;
-        let corrupt = |_| VerifyError::Read(Error::Corrupt { key: RECOVERY.clone() });
-        let verifier: StoredVerifier = serde_json::from_slice(stored.value.expose()).map_err(corrupt)?;
-        let is_enough = shares.len() >= usize::from(split.threshold);
-        let key = put_together(&shares, split);
-        Ok(is_enough && key.is_some_and(|key| is_equal(verifier_text(key.expose()), &verifier.verifier)))
-    }
-
     /// The seal entry, if there is one.
-    async fn entry(&self) -> Result<Option<SealEntry>, UnsealError> {
+    pub(super) async fn entry(&self) -> Result<Option<SealEntry>, UnsealError> {
         let Some(entry) = self.barrier.stored(&SEAL).await.map_err(UnsealError::Barrier)? else { return Ok(None) };
         SealEntry::decode(&entry.value).map(Some).map_err(UnsealError::Entry)
     }
 
-    fn check_kind(&self, entry: &SealEntry) -> Result<(), UnsealError> {
+    pub(super) fn check_kind(&self, entry: &SealEntry) -> Result<(), UnsealError> {
         let configured = self.device.kind();
         let is_same = entry.kind == configured;
         if is_same { Ok(()) } else { Err(UnsealError::OtherKind { stored: entry.kind, configured }) }
@@ -262,7 +239,7 @@ impl SealControl {
     }
 
     /// The shares of a key; a single one is the key itself.
-    fn handed_out(&self, key: &LockedKey<KEY_BYTES>, into: Split) -> Vec<SecretBytes> {
+    pub(super) fn handed_out(&self, key: &LockedKey<KEY_BYTES>, into: Split) -> Vec<SecretBytes> {
         if into.shares == 1 {
             return vec![SecretBytes::from(key.expose().as_slice())];
         }
@@ -276,29 +253,50 @@ fn forget_if_empty(attempt: &mut Attempt) {
     }
 }
 
-/// The root key, if these shares make the seal key of the entry. What the ciphers leave on the stack is wiped.
-fn opened(entry: &SealEntry, shares: &[&[u8]]) -> Option<LockedKey<KEY_BYTES>> {
-    let root = entry.split.and_then(|split| put_together(shares, split)).and_then(|key| entry.open(key.expose()).ok());
+/// The root key, if these shares make the seal key of the entry, or the one before it where that counts as well; with
+/// the seal key itself. What the ciphers leave on the stack is wiped.
+pub(super) fn opened(
+    entry: &SealEntry,
+    shares: &[&[u8]],
+) -> Proof<(Opened, LockedKey<KEY_BYTES>, LockedKey<KEY_BYTES>)> {
+    let previous = entry.previous.as_ref().map(|previous| previous.split);
+    let sets = [(Opened::ByCurrent, entry.split), (Opened::ByPrevious, previous)];
+    let sets = sets.into_iter().filter_map(|(by, split)| Some((by, split?)));
+    let proof = proven(sets, shares, |by, key| {
+        let root = match by {
+            Opened::ByCurrent => entry.open(key.expose()),
+            Opened::ByPrevious => entry.open_previous(key.expose()),
+        };
+        root.ok().map(|root| (by, key, root))
+    });
     secret::wipe_stack();
-    root
+    proof
+}
+
+/// Tries the sets of shares that may count, each once there are enough for it.
+pub(super) fn proven<T>(
+    sets: impl Iterator<Item = (Opened, Split)>,
+    shares: &[&[u8]],
+    test: impl Fn(Opened, LockedKey<KEY_BYTES>) -> Option<T>,
+) -> Proof<T> {
+    let mut may_need_more = false;
+    for (by, split) in sets {
+        if shares.len() < usize::from(split.threshold) {
+            may_need_more = true;
+        } else if let Some(found) = put_together(shares, split).and_then(|key| test(by, key)) {
+            return Proof::Enough(found);
+        }
+    }
+    if may_need_more { Proof::TooFew } else { Proof::Wrong }
 }
 
 /// The key that these shares make; `None` if they do not go together. It never lies on the stack.
-fn put_together(shares: &[&[u8]], split: Split) -> Option<LockedKey<KEY_BYTES>> {
+pub(super) fn put_together(shares: &[&[u8]], split: Split) -> Option<LockedKey<KEY_BYTES>> {
     let key = match shares {
         [share] if split.shares == 1 => SecretBytes::from(*share),
         shares => combine(shares).ok()?,
     };
     key.expose().as_slice().try_into().ok().map(LockedKey::copy_of)
-}
-
-fn verifier_of(key: &LockedKey<KEY_BYTES>, split: Split) -> SecretBytes {
-    let stored = StoredVerifier { version: 1, split, verifier: verifier_text(key.expose()) };
-    SecretBytes::new(serde_json::to_vec(&stored).expect("numbers and texts make JSON"))
-}
-
-fn verifier_text(key: &[u8; KEY_BYTES]) -> String {
-    data_encoding::HEXLOWER.encode(&hmac_sha256(key, &[RECOVERY_CONTEXT]))
 }
 
 /// The splits that the options ask for: of the seal key and of the recovery key. The error is the reply's text.
@@ -321,7 +319,7 @@ fn checked(options: &InitOptions, kind: Kind) -> Result<(Option<Split>, Option<S
 }
 
 /// The published rules, with their texts.
-fn checked_split(shares: i64, threshold: i64) -> Result<Split, String> {
+pub(super) fn checked_split(shares: i64, threshold: i64) -> Result<Split, String> {
     let text = match (shares, threshold) {
         (..=0, _) => "shares must be at least one",
         (_, ..=0) => "threshold must be at least one",

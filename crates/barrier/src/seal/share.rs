@@ -31,7 +31,7 @@ pub fn decode_share(text: &str) -> Result<SecretBytes, ShareError> {
     let text = text.trim().as_bytes();
     let hex = HEXLOWER_PERMISSIVE.decode(text).map(SecretBytes::new);
     match hex {
-        Ok(share) if check_length(&share).is_ok() => Ok(share),
+        Ok(share) if check_share(&share).is_ok() => Ok(share),
         _ => BASE64.decode(text).map(SecretBytes::new).map_err(|_| ShareError::Encoding),
     }
 }
@@ -40,7 +40,7 @@ pub fn decode_share(text: &str) -> Result<SecretBytes, ShareError> {
 ///
 /// # Errors
 /// [`ShareError::TooShort`] or [`ShareError::TooLong`].
-pub(super) fn check_length(share: &SecretBytes) -> Result<(), ShareError> {
+pub fn check_share(share: &SecretBytes) -> Result<(), ShareError> {
     match share.expose().len() {
         length if length < SHARE_BYTES_MIN => Err(ShareError::TooShort),
         length if length > SHARE_BYTES_MAX => Err(ShareError::TooLong),

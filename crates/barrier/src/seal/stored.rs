@@ -34,6 +34,26 @@ pub struct SealEntry {
     pub recovery: Option<Split>,
     /// Nonce, ciphertext and tag.
     wrapped_root_key: Vec<u8>,
+    /// See [`Previous`].
+    pub(super) previous: Option<Previous>,
+}
+
+/// The same root key for the shares before a rekey. Here until those after it are known to have reached somebody: a
+/// process that dies in between must not leave a store that nobody can open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Previous {
+    /// How the seal key before was split.
+    pub split: Split,
+    wrapped_root_key: Vec<u8>,
+}
+
+/// Which shares opened the root key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opened {
+    /// Those of today.
+    ByCurrent,
+    /// Those before the last rekey.
+    ByPrevious,
 }
 
 /// Why a seal entry cannot be used.
@@ -60,6 +80,14 @@ struct Stored {
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery: Option<Split>,
     wrapped_root_key: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    previous: Option<StoredPrevious>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredPrevious {
+    split: Split,
+    wrapped_root_key: String,
 }
 
 /// Read first and alone: a later version may have any other fields.
@@ -78,11 +106,33 @@ impl SealEntry {
         root: &LockedKey<KEY_BYTES>,
         env: &Env,
     ) -> Self {
-        let nonce: [u8; NONCE_BYTES] = env.random();
-        let mut wrapped_root_key = nonce.to_vec();
-        let associated = associated_data(kind, split, recovery);
-        XaesKey::new(seal_key).seal(&nonce, &associated, root.expose(), &mut wrapped_root_key);
-        Self { kind, split, recovery, wrapped_root_key }
+        let wrapped_root_key = wrapped(kind, split, recovery, seal_key, root, env);
+        Self { kind, split, recovery, wrapped_root_key, previous: None }
+    }
+
+    /// Lets the shares before a rekey open the root key as well.
+    pub(super) fn keep_previous(
+        &mut self,
+        split: Split,
+        seal_key: &[u8; KEY_BYTES],
+        root: &LockedKey<KEY_BYTES>,
+        env: &Env,
+    ) {
+        let wrapped_root_key = wrapped(self.kind, Some(split), self.recovery, seal_key, root, env);
+        self.previous = Some(Previous { split, wrapped_root_key });
+    }
+
+    /// The entry with one set of shares alone: those of today, or those before the rekey.
+    pub(super) fn settled(self, by: Opened) -> Self {
+        match (by, self.previous) {
+            (Opened::ByPrevious, Some(previous)) => Self {
+                split: Some(previous.split),
+                wrapped_root_key: previous.wrapped_root_key,
+                previous: None,
+                ..self
+            },
+            (_, _) => Self { previous: None, ..self },
+        }
     }
 
     /// Reads the stored form.
@@ -96,14 +146,22 @@ impl SealEntry {
             return Err(SealEntryError::NewerVersion(versioned.version));
         }
         let stored: Stored = serde_json::from_slice(entry).map_err(malformed)?;
-        let wrapped_root_key =
-            BASE64.decode(stored.wrapped_root_key.as_bytes()).map_err(|_| SealEntryError::Malformed)?;
+        let decode = |text: &str| BASE64.decode(text.as_bytes()).map_err(|_| SealEntryError::Malformed);
         let has_split = stored.kind == Kind::Shamir;
+        let previous = stored.previous.as_ref().map(|previous| previous.split);
         let is_sound = |split: Split| (1..=split.shares).contains(&split.threshold);
-        if stored.split.is_some() != has_split || ![stored.split, stored.recovery].into_iter().flatten().all(is_sound) {
+        if stored.split.is_some() != has_split
+            || (previous.is_some() && !has_split)
+            || ![stored.split, stored.recovery, previous].into_iter().flatten().all(is_sound)
+        {
             return Err(SealEntryError::Malformed);
         }
-        Ok(Self { kind: stored.kind, split: stored.split, recovery: stored.recovery, wrapped_root_key })
+        let previous = match stored.previous {
+            Some(it) => Some(Previous { split: it.split, wrapped_root_key: decode(&it.wrapped_root_key)? }),
+            None => None,
+        };
+        let wrapped_root_key = decode(&stored.wrapped_root_key)?;
+        Ok(Self { kind: stored.kind, split: stored.split, recovery: stored.recovery, wrapped_root_key, previous })
     }
 
     /// The stored form.
@@ -117,6 +175,10 @@ impl SealEntry {
             split: self.split,
             recovery: self.recovery,
             wrapped_root_key: BASE64.encode(&self.wrapped_root_key),
+            previous: self.previous.as_ref().map(|previous| StoredPrevious {
+                split: previous.split,
+                wrapped_root_key: BASE64.encode(&previous.wrapped_root_key),
+            }),
         };
         serde_json::to_vec(&stored).expect("numbers and texts make JSON")
     }
@@ -126,8 +188,26 @@ impl SealEntry {
     /// # Errors
     /// [`SealEntryError::WrongKey`].
     pub fn open(&self, seal_key: &[u8; KEY_BYTES]) -> Result<LockedKey<KEY_BYTES>, SealEntryError> {
-        let (nonce, sealed) = self.wrapped_root_key.split_first_chunk().ok_or(SealEntryError::Malformed)?;
-        let associated = associated_data(self.kind, self.split, self.recovery);
+        self.unwrapped(&self.wrapped_root_key, self.split, seal_key)
+    }
+
+    /// Unwraps the root key with the seal key before a rekey, as long as that counts.
+    ///
+    /// # Errors
+    /// [`SealEntryError::WrongKey`].
+    pub(super) fn open_previous(&self, seal_key: &[u8; KEY_BYTES]) -> Result<LockedKey<KEY_BYTES>, SealEntryError> {
+        let previous = self.previous.as_ref().ok_or(SealEntryError::WrongKey)?;
+        self.unwrapped(&previous.wrapped_root_key, Some(previous.split), seal_key)
+    }
+
+    fn unwrapped(
+        &self,
+        wrapped_root_key: &[u8],
+        split: Option<Split>,
+        seal_key: &[u8; KEY_BYTES],
+    ) -> Result<LockedKey<KEY_BYTES>, SealEntryError> {
+        let (nonce, sealed) = wrapped_root_key.split_first_chunk().ok_or(SealEntryError::Malformed)?;
+        let associated = associated_data(self.kind, split, self.recovery);
         let root = XaesKey::new(seal_key).open(nonce, &associated, sealed).map_err(|_| SealEntryError::WrongKey)?;
         let root = root.expose().first_chunk().filter(|_| root.expose().len() == KEY_BYTES);
         root.map(LockedKey::copy_of).ok_or(SealEntryError::Malformed)
@@ -145,7 +225,23 @@ impl SealEntry {
 /// # Errors
 /// See [`SealEntryError`].
 pub fn open_root_key(entry: &[u8], seal_key: &[u8; KEY_BYTES]) -> Result<LockedKey<KEY_BYTES>, SealEntryError> {
-    SealEntry::decode(entry)?.open(seal_key)
+    let entry = SealEntry::decode(entry)?;
+    entry.open(seal_key).or_else(|error| entry.open_previous(seal_key).map_err(|_| error))
+}
+
+fn wrapped(
+    kind: Kind,
+    split: Option<Split>,
+    recovery: Option<Split>,
+    seal_key: &[u8; KEY_BYTES],
+    root: &LockedKey<KEY_BYTES>,
+    env: &Env,
+) -> Vec<u8> {
+    let nonce: [u8; NONCE_BYTES] = env.random();
+    let mut wrapped_root_key = nonce.to_vec();
+    let associated = associated_data(kind, split, recovery);
+    XaesKey::new(seal_key).seal(&nonce, &associated, root.expose(), &mut wrapped_root_key);
+    wrapped_root_key
 }
 
 /// Everything in the entry but the key. A split that is not there counts as 0 of 0, which no real one is.

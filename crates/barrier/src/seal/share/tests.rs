@@ -2,7 +2,7 @@
 
 use data_encoding::{BASE64, HEXLOWER, HEXUPPER};
 
-use super::{ShareError, check_length, decode_share};
+use super::{ShareError, check_share, decode_share};
 use secret::SecretBytes;
 
 fn check(text: &str, expected: &[u8]) {
@@ -35,13 +35,13 @@ fn what_is_neither_is_refused_without_showing_it() {
     for text in ["not a share!", "abc", "====", "QUJD\u{e9}"] {
         assert_eq!(decode_share(text).err(), Some(ShareError::Encoding), "{text}");
     }
-    assert_eq!(check_length(&decode_share("").unwrap()), Err(ShareError::TooShort), "as in the published API");
+    assert_eq!(check_share(&decode_share("").unwrap()), Err(ShareError::TooShort), "as in the published API");
     assert_eq!(ShareError::Encoding.to_string(), "'key' must be a valid hex or base64 string");
 }
 
 #[test]
 fn lengths_have_bounds() {
-    let check = |length| check_length(&SecretBytes::new(vec![0; length]));
+    let check = |length| check_share(&SecretBytes::new(vec![0; length]));
     assert_eq!(check(15), Err(ShareError::TooShort));
     assert_eq!(check(16), Ok(()));
     assert_eq!(check(33), Ok(()));
