@@ -60,6 +60,8 @@ pub struct Access {
     pub makes_leases: bool,
     /// Answered even when the node refuses other requests for want of room. For what is short and never waits.
     pub is_urgent: bool,
+    /// The body of a `DELETE` is read, which otherwise is ignored: a few clients put a field there.
+    pub reads_delete_body: bool,
     /// Needs no token, and is answered while sealed, where the listener's configuration says so.
     pub opening: Option<Opening>,
 }
@@ -255,6 +257,13 @@ impl<S: Send + Sync + 'static> Path<S> {
     #[must_use]
     pub fn opened_by(mut self, opening: Opening) -> Self {
         self.spec.access.opening = Some(opening);
+        self
+    }
+
+    /// Reads the body of a `DELETE`, too.
+    #[must_use]
+    pub fn with_delete_body(mut self) -> Self {
+        self.spec.access.reads_delete_body = true;
         self
     }
 

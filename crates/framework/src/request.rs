@@ -156,6 +156,12 @@ pub trait Service: Send + Sync + 'static {
         false
     }
 
+    /// Whether the body of a request is read. That of a `DELETE` is, where a word on the path says so.
+    fn reads_body(&self, operation: Operation, path: &str) -> bool {
+        let _ = path;
+        operation.has_body()
+    }
+
     /// The cluster's settings that concern browsers, as of now. Asked for requests that come from one, so it should
     /// cost nothing once known.
     ///

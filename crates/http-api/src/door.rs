@@ -155,10 +155,11 @@ impl Door {
         };
         let head = head::read(parts, path)?;
         let tenant = self.admission.tenant(&head.namespace, &head.path);
-        if head.operation.has_body() {
+        let reads_body = self.service.reads_body(head.operation, &head.path);
+        if reads_body {
             self.admission.look(tenant, || self.service.is_urgent(head.operation, &head.path))?;
         }
-        let body = if head.operation.has_body() {
+        let body = if reads_body {
             tokio::select! {
                 biased;
                 body = self.bodies.read(body, connection.remote, head.token.is_some()) => Some(body?),
@@ -213,10 +214,11 @@ impl Door {
         head: Head,
         body: Option<&Body>,
     ) -> Result<Request, Refusal> {
-        let data = match body {
-            Some(body) => body::parse(head::media_type(&parts.headers), &body.bytes, &self.json)?,
-            None => head.data,
-        };
+        // Both may hold a field only for a `DELETE` whose body is read; then the body's counts.
+        let mut data = head.data;
+        if let Some(body) = body {
+            data.extend(body::parse(head::media_type(&parts.headers), &body.bytes, &self.json)?);
+        }
         Ok(Request {
             id: self.env.uuid(),
             operation: head.operation,

@@ -46,6 +46,10 @@ impl Service for Scripted {
         path == "urgent"
     }
 
+    fn reads_body(&self, operation: Operation, path: &str) -> bool {
+        operation.has_body() || path == "attempt"
+    }
+
     async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {
         self.settings_asked.fetch_add(1, Ordering::Relaxed);
         let settings = self.settings.lock().unwrap().clone();

@@ -222,6 +222,16 @@ async fn queries_are_data_and_a_deletes_body_is_ignored() {
 }
 
 #[tokio::test]
+async fn a_deletes_body_is_read_where_the_path_says_so() {
+    let rig = empty().await;
+    rig.ask("DELETE", "/v1/attempt?x=1&nonce=a", &[], "{\"nonce\": \"b\"}").await;
+    assert_eq!(Value::Object(rig.last().data), json!({"x": "1", "nonce": "b"}));
+    rig.ask("DELETE", "/v1/attempt?x=1", &[], "").await;
+    assert_eq!(Value::Object(rig.last().data), json!({"x": "1"}));
+    assert_eq!(rig.ask("DELETE", "/v1/attempt", &[], "{\"nonce\": ").await.status, 400);
+}
+
+#[tokio::test]
 async fn help_has_no_envelope() {
     let rig = Rig::new(|_| Ok(Reply::data(json!({"help": "text"})).bare())).await;
     for (method, target) in [("GET", "/v1/a?help=1"), ("HELP", "/v1/a")] {
