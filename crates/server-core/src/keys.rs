@@ -21,6 +21,11 @@ pub(crate) static QUOTAS: Key = Key::constant("core/quotas");
 /// The key that signs wrapping tokens in the form of JSON Web Tokens.
 pub(crate) const WRAPPING_KEY: Key = Key::constant("core/wrapping-key");
 
+/// A running attempt of a kind; see [`crate::attempts`].
+pub(crate) fn attempt(kind: &str) -> Result<Key, Error> {
+    key(&["core/attempt/", kind])
+}
+
 /// The id of the root namespace.
 pub const ROOT_NAMESPACE: &str = "root";
 

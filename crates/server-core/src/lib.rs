@@ -8,13 +8,14 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use barrier::seal::{Device, InitOptions, SealControl, SealStatus};
+use barrier::seal::{Device, InitOptions, SealControl, SealStatus, Target};
 use barrier::{Barrier, CacheUse};
 use env::Env;
 use framework::router::TableError;
 use framework::{Answer, BrowserSettings, Error, Mounted, Operation, Request, Service};
 use secret::{Secret, SecretBytes};
 
+mod attempts;
 mod audit_log;
 mod browser;
 mod cidr;
@@ -52,6 +53,7 @@ pub use process::{Host, LogLevels, Process, Usage};
 pub use seals::Initialized;
 pub use tokens::Limits;
 
+use attempts::Attempts;
 use audit_log::AuditLog;
 use browser::Browser;
 use cluster::Identity;
@@ -71,7 +73,7 @@ use seals::Seals;
 use store::Store;
 use sys::{
     ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LockoutPart, LoggersPart, MountsPart, NamespacesPart,
-    QuotasPart, SealPart, Sys,
+    Openness, QuotasPart, RekeyPart, SealPart, Sys,
 };
 use tokens::Tokens;
 use wrapping::Wrapping;
@@ -98,6 +100,8 @@ pub struct Parts {
     pub cluster_name: Option<String>,
     /// What audit devices may do on this machine.
     pub audit_rules: AuditRules,
+    /// Whether shares alone rekey and generate a root token; otherwise a token is asked for as well.
+    pub enable_unauthenticated_access: bool,
     /// The engines that can be enabled. One of the type `cubbyhole` must be among them.
     pub engines: Vec<EngineType>,
 }
@@ -141,7 +145,7 @@ impl Core {
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
         let Parts { barrier, device, env, node, process, telemetry, limits, user_lockout, cluster_name, .. } = parts;
-        let (audit_rules, engines) = (parts.audit_rules, parts.engines);
+        let Parts { audit_rules, enable_unauthenticated_access, engines, .. } = parts;
         let metrics = Arc::new(Metrics::new(env.clone(), telemetry));
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
@@ -171,8 +175,13 @@ impl Core {
         let lockout = Arc::new(Lockout::new(store.clone(), env.clone(), user_lockout));
         let quotas = Arc::new(Quotas::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
+        let control = Arc::new(SealControl::new(barrier, device));
+        let address = node.api_address.clone();
+        let attempts = Attempts::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&control), address);
+        let attempts = Arc::new(attempts);
         let seals = Arc::new(Seals {
-            control: SealControl::new(barrier, device),
+            control,
+            attempts: Arc::clone(&attempts),
             store: store.clone(),
             env: env.clone(),
             identity: identity.clone(),
@@ -219,6 +228,10 @@ impl Core {
             cluster: ClusterPart { node, host: process.host, mounts: Arc::clone(&mounts) },
             loggers: LoggersPart(process.logs),
             config: ConfigPart(process.config),
+            rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Barrier },
+            recovery_rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Recovery },
+            attempts,
+            openness: if enable_unauthenticated_access { Openness::Open } else { Openness::Token },
         })?;
         let identity = identity::paths::engine(identities)?;
         mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
@@ -321,7 +334,12 @@ impl Service for Core {
     }
 
     fn is_urgent(&self, operation: Operation, path: &str) -> bool {
-        self.pipeline.is_urgent(operation, path)
+        self.pipeline.access(operation, path).is_some_and(|access| access.is_urgent)
+    }
+
+    fn reads_body(&self, operation: Operation, path: &str) -> bool {
+        let is_said = || self.pipeline.access(operation, path).is_some_and(|access| access.reads_delete_body);
+        operation.has_body() || (operation == Operation::Delete && is_said())
     }
 
     async fn browser_settings(&self) -> Result<Arc<BrowserSettings>, Error> {

@@ -9,6 +9,7 @@ use framework::Error;
 use secret::{Secret, SecretBytes};
 use storage::Key;
 
+use crate::attempts::Attempts;
 use crate::audit_log::AuditLog;
 use crate::cluster::{ClusterEntry, Identity};
 use crate::due::{Owner, Worker};
@@ -35,7 +36,8 @@ use crate::versions;
 
 /// The seal with everything that opens and closes with it.
 pub(crate) struct Seals {
-    pub(crate) control: SealControl,
+    pub(crate) control: Arc<SealControl>,
+    pub(crate) attempts: Arc<Attempts>,
     pub(crate) store: Store,
     pub(crate) env: Env,
     pub(crate) node: Arc<Node>,
@@ -155,8 +157,10 @@ impl Seals {
         self.quotas.forget();
         self.lockout.forget();
         self.audit.forget();
+        self.attempts.forget().await;
         self.worker.stop().await;
         self.leases.stop();
+        self.control.settle().await;
     }
 
     /// What follows a successful unseal. If it fails, the node is sealed again: half open is not a state.
@@ -176,6 +180,7 @@ impl Seals {
         if let Err(error) = self.quotas.state(Kind::RateLimit).await {
             tracing::warn!(%error, "the quotas could not be read yet");
         }
+        self.control.settle().await;
         self.audit.start();
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());
         Ok(())

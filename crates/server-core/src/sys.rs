@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use framework::router::TableError;
-use framework::{Engine, Mounted};
+use framework::{Engine, Mounted, Path};
 
+use crate::attempts::Attempts;
 use crate::audit_log::AuditLog;
 use crate::browser::Browser;
 use crate::metrics::MetricsPart;
@@ -24,6 +25,7 @@ mod cluster;
 mod config;
 mod config_state;
 mod decode_token;
+mod generate_root;
 mod health;
 mod host;
 mod internal;
@@ -36,6 +38,7 @@ mod mounts;
 mod namespaces;
 mod policies;
 mod quotas;
+mod rekey;
 mod remount;
 mod seal;
 mod tools;
@@ -50,6 +53,7 @@ pub(crate) use locked_users::LockoutPart;
 pub(crate) use loggers::LoggersPart;
 pub(crate) use namespaces::NamespacesPart;
 pub(crate) use quotas::QuotasPart;
+pub(crate) use rekey::RekeyPart;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
 
@@ -73,6 +77,32 @@ pub(crate) struct Sys {
     pub(crate) loggers: LoggersPart,
     pub(crate) config: ConfigPart,
     pub(crate) metrics: Arc<MetricsPart>,
+    pub(crate) attempts: Arc<Attempts>,
+    pub(crate) rekey: RekeyPart,
+    pub(crate) recovery_rekey: RekeyPart,
+    /// Of what shares authorize.
+    pub(crate) openness: Openness,
+}
+
+/// What is asked for beside shares, where shares authorize.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Openness {
+    /// Nothing.
+    Open,
+    /// A token.
+    Token,
+    /// A token with `sudo`.
+    Sudo,
+}
+
+impl Openness {
+    fn apply<S: Send + Sync + 'static>(self, path: Path<S>) -> Path<S> {
+        match self {
+            Self::Open => path.unauthenticated(),
+            Self::Token => path,
+            Self::Sudo => path.sudo(),
+        }
+    }
 }
 
 /// For what explains why a request is allowed or refused.
@@ -102,6 +132,9 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(health::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
         .paths(decode_token::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
         .paths(keyring::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
+        .paths(generate_root::paths(sys.openness).into_iter().map(|path| path.within(|sys: &Sys| &sys.attempts)))
+        .paths(rekey::barrier_paths(sys.openness).into_iter().map(|path| path.within(|sys: &Sys| &sys.rekey)))
+        .paths(rekey::recovery_paths(sys.openness).into_iter().map(|path| path.within(|sys: &Sys| &sys.recovery_rekey)))
         .paths(mounts::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(internal::resultant_acl::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))

@@ -75,34 +75,40 @@ impl Bench {
 
     /// The same with another seal.
     pub(crate) fn fresh_with(storage: Arc<dyn Storage>, cache: CacheMode, device: Device) -> Self {
-        Self::configured(storage, cache, device, LockoutDefaults::default())
+        Self::fresh_as(storage, cache, device, 1, |_| ())
     }
 
     /// Initialized and unsealed over a fresh store in memory, with rules for locking users out.
     pub(crate) async fn locking(defaults: LockoutDefaults) -> Self {
-        let storage = Arc::new(Memory::new());
-        let mut bench = Self::configured(storage, CacheMode::SoleWriter, Device::Shamir, defaults);
+        let (storage, seed) = (Arc::new(Memory::new()), 1);
+        let mut bench = Self::fresh_as(storage, CacheMode::SoleWriter, Device::Shamir, seed, |parts| {
+            parts.user_lockout = defaults;
+        });
         bench.init().await;
         bench
     }
 
-    fn configured(storage: Arc<dyn Storage>, cache: CacheMode, device: Device, lockout: LockoutDefaults) -> Self {
-        let (env, clock) = env::simulated::env(1);
-        let core = core(Arc::clone(&storage), &env, cache, device, lockout);
+    /// The same with a seed of its own, so that it draws no bytes that another node has drawn, and other settings.
+    pub(crate) fn fresh_as(
+        storage: Arc<dyn Storage>,
+        cache: CacheMode,
+        device: Device,
+        seed: u64,
+        change: impl FnOnce(&mut Parts),
+    ) -> Self {
+        let (env, clock) = env::simulated::env(seed);
+        let mut parts = parts(Arc::clone(&storage), &env, cache, device);
+        change(&mut parts);
+        let core = Core::new(parts).expect("the tables are sound");
         Self { core, env, clock, storage, root: String::new(), share: SecretBytes::new(Vec::new()), cache }
     }
 
     /// Initialized and unsealed, with other settings of its metrics.
     pub(crate) async fn with_telemetry(telemetry: Telemetry) -> Self {
-        let mut bench = Self::fresh(Arc::new(Memory::new()), CacheMode::SoleWriter);
-        bench.core = core_with(
-            Arc::clone(&bench.storage),
-            &bench.env,
-            bench.cache,
-            Device::Shamir,
-            LockoutDefaults::default(),
-            telemetry,
-        );
+        let (storage, seed) = (Arc::new(Memory::new()), 1);
+        let mut bench = Self::fresh_as(storage, CacheMode::SoleWriter, Device::Shamir, seed, |parts| {
+            parts.telemetry = telemetry;
+        });
         bench.init().await;
         bench
     }
@@ -144,7 +150,8 @@ impl Bench {
         let random = Arc::new(env::simulated::SeededRandom::new(u64::from_le_bytes(self.env.random())));
         let env = Env::new(Arc::clone(&self.clock) as _, random);
         let next = Self {
-            core: core(Arc::clone(&storage), &env, self.cache, Device::Shamir, LockoutDefaults::default()),
+            core: Core::new(parts(Arc::clone(&storage), &env, self.cache, Device::Shamir))
+                .expect("the tables are sound"),
             env,
             clock: Arc::clone(&self.clock),
             storage,
@@ -225,19 +232,8 @@ impl Bench {
     }
 }
 
-fn core(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device, user_lockout: LockoutDefaults) -> Core {
-    core_with(storage, env, cache, device, user_lockout, Telemetry::default())
-}
-
-fn core_with(
-    storage: Arc<dyn Storage>,
-    env: &Env,
-    cache: CacheMode,
-    device: Device,
-    user_lockout: LockoutDefaults,
-    telemetry: Telemetry,
-) -> Core {
-    let parts = Parts {
+fn parts(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device) -> Parts {
+    Parts {
         barrier: Barrier::new(storage, env.clone(), barrier::Options { cache_bytes: CACHE_BYTES, cache }),
         device,
         env: env.clone(),
@@ -253,11 +249,12 @@ fn core_with(
             host: Arc::new(Machine),
             logs: Arc::new(Logs::default()),
         },
-        telemetry,
+        telemetry: Telemetry::default(),
         limits: LIMITS,
-        user_lockout,
+        user_lockout: LockoutDefaults::default(),
         cluster_name: None,
         audit_rules: AuditRules::default(),
+        enable_unauthenticated_access: true,
         engines: vec![
             EngineType { name: "kv", kind: Kind::Secrets, make: secrets },
             EngineType { name: "lender", kind: Kind::Secrets, make: outside::lender },
@@ -267,8 +264,7 @@ fn core_with(
             // The same under the name of a method whose users are locked out.
             EngineType { name: "userpass", kind: Kind::Auth, make: club::make },
         ],
-    };
-    Core::new(parts).expect("the tables are sound")
+    }
 }
 
 /// A machine that never changes.

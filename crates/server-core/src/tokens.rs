@@ -63,6 +63,9 @@ pub(crate) const SERVICE_PREFIX: &str = "hvs.";
 /// The characters behind the prefix, and of an accessor.
 pub(crate) const RANDOM_CHARACTERS: usize = 24;
 
+/// Characters of a token of the root namespace.
+pub(crate) const ROOT_TOKEN_CHARACTERS: usize = SERVICE_PREFIX.len() + RANDOM_CHARACTERS;
+
 /// All tokens of all namespaces.
 pub(crate) struct Tokens {
     store: Store,

@@ -137,6 +137,7 @@ fn core() -> Core {
         user_lockout: server_core::LockoutDefaults::default(),
         cluster_name: None,
         audit_rules: server_core::AuditRules::default(),
+        enable_unauthenticated_access: true,
         engines: engines.map(|it| EngineType { name: it.type_name, kind: it.kind, make: it.make }).collect(),
     };
     Core::new(parts).expect("the tables are sound")

@@ -54,6 +54,8 @@ pub struct Config {
     pub cluster_name: Option<String>,
     /// Whether audit devices may put a text in front of each record.
     pub allow_audit_log_prefixing: bool,
+    /// Whether shares alone rekey and generate a root token; otherwise a token is asked for as well.
+    pub enable_unauthenticated_access: bool,
     /// What tokens and leases get when nothing is asked.
     pub default_lease_ttl: Duration,
     /// The most that they can get. Never below `default_lease_ttl`.

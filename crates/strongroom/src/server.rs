@@ -213,6 +213,7 @@ fn build_core(
         user_lockout: plan.user_lockout.clone(),
         cluster_name: plan.cluster_name.clone(),
         audit_rules: plan.audit_rules.clone(),
+        enable_unauthenticated_access: plan.enable_unauthenticated_access,
         engines: crate::builtin::engines(),
     };
     Core::new(parts).map_err(Failure::Build)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use framework::engine::Route;
-use framework::{Error, Operation, Request, View};
+use framework::{Access, Error, Operation, Request, View};
 
 use super::{Destination, Pipeline, Target};
 use crate::keys;
@@ -112,10 +112,10 @@ impl Pipeline {
         Ok(Destination { place, path, target })
     }
 
-    /// Whether the row of `sys/` that a path leads to says so. Looks at nothing but that table.
-    pub(crate) fn is_urgent(&self, operation: Operation, path: &str) -> bool {
-        let Some((path, engine)) = path.strip_prefix(SYSTEM).zip(self.mounts.fixed("system")) else { return false };
-        engine.route(operation, path).is_ok_and(|route| route.access.is_urgent)
+    /// What the row of `sys/` that a path leads to says. Looks at nothing but that table.
+    pub(crate) fn access(&self, operation: Operation, path: &str) -> Option<Access> {
+        let (path, engine) = path.strip_prefix(SYSTEM).zip(self.mounts.fixed("system"))?;
+        engine.route(operation, path).ok().map(|route| route.access)
     }
 
     /// The storage that the engine gets: the mount's own, or for a cubbyhole the caller's token's, which lives and

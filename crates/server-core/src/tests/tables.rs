@@ -68,6 +68,8 @@ async fn the_front_door_is_told_which_rows_are_urgent() {
     let bench = Bench::new().await;
     for (path, operation, access) in rows().await {
         assert_eq!(bench.core.is_urgent(operation, &path), access.is_urgent, "{operation} {path}");
+        let reads_body = operation.has_body() || (operation == Operation::Delete && access.reads_delete_body);
+        assert_eq!(bench.core.reads_body(operation, &path), reads_body, "{operation} {path}");
     }
     for path in ["", "sys/", "kv/health", "auth/health", "sys/nothing", "ns/sys/health"] {
         assert!(!bench.core.is_urgent(Operation::Read, path), "{path}");

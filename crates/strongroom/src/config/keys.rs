@@ -21,7 +21,6 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("enable_post_unseal_trace", ""),
     ("enable_response_header_hostname", ""),
     ("enable_response_header_raft_node_id", ""),
-    ("enable_unauthenticated_access", "rekeying and generating a root token are not available in this release"),
     ("experiments", ""),
     ("ha_storage", "every node serves reads and writes from its one storage"),
     ("imprecise_lease_role_tracking", ""),

@@ -33,6 +33,7 @@ pub(super) struct Plan {
     pub(super) cluster_name: Option<String>,
     /// What audit devices may do on this machine.
     pub(super) audit_rules: AuditRules,
+    pub(super) enable_unauthenticated_access: bool,
     pub(super) default_lease_ttl: Duration,
     pub(super) max_lease_ttl: Duration,
     pub(super) log: LogPlan,
@@ -86,6 +87,7 @@ impl Plan {
             api_address: String::new(),
             cluster_name: None,
             audit_rules: AuditRules::default(),
+            enable_unauthenticated_access: true,
             default_lease_ttl: LEASE_TTL,
             max_lease_ttl: LEASE_TTL,
             log: LogPlan { level: LevelFilter::INFO, is_json: false, file: None },
@@ -148,6 +150,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
         api_version: config.api_version.unwrap_or(defaults.api_version),
         api_address: config.api_addr.unwrap_or_default(),
         cluster_name: config.cluster_name,
+        enable_unauthenticated_access: config.enable_unauthenticated_access,
         default_lease_ttl: config.default_lease_ttl,
         max_lease_ttl: config.max_lease_ttl,
         telemetry: config.telemetry,
