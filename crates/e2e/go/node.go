@@ -2,6 +2,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"regexp"
 	"strings"
 
@@ -11,6 +12,8 @@ import (
 var nodeBehaviors = []behavior{
 	{"initialize_and_unseal", initializeAndUnseal},
 	{"sealed_is_down", sealedIsDown},
+	{"generate_root", generateRoot},
+	{"rekey", rekey},
 	{"tls_with_own_authority", tlsWithOwnAuthority},
 	{"health", health},
 	{"seal_status", sealStatus},
@@ -59,6 +62,64 @@ func sealedIsDown(s *server) {
 	refusal[*api.Secret](503, "Vault is sealed")(client.Logical().Read("kept/one"))
 	must(sys.Unseal(made.KeysB64[0]))
 	check(same(read(client, "kept/one").Data, values{"a": "b"}), "what was kept is gone")
+}
+
+// unsealed gives a client of a new server, without a token, and the unseal keys.
+func unsealed(s *server, shares, threshold int) (*api.Client, []string) {
+	client := s.client("")
+	made := must(client.Sys().Init(&api.InitRequest{SecretShares: shares, SecretThreshold: threshold}))
+	for _, key := range made.Keys[:threshold] {
+		must(client.Sys().Unseal(key))
+	}
+	return client, made.Keys
+}
+
+func generateRoot(s *server) {
+	client, keys := unsealed(s, 3, 2)
+	sys := client.Sys()
+	check(!must(sys.GenerateRootStatus()).Started, "begun already")
+	begun := must(sys.GenerateRootInit("", ""))
+	check(begun.Started && len(begun.OTP) == 28 && begun.OTPLength == 28 && begun.Required == 2, "%+v", begun)
+	refusal[*api.GenerateRootStatusResponse](400, "already in progress")(sys.GenerateRootInit("", ""))
+	refusal[*api.GenerateRootStatusResponse](400, "incorrect nonce")(sys.GenerateRootUpdate(keys[0], "other"))
+	check(must(sys.GenerateRootUpdate(keys[0], begun.Nonce)).Progress == 1, "a key does not count")
+	last := must(sys.GenerateRootUpdate(keys[2], begun.Nonce))
+	check(last.Complete && last.EncodedRootToken == last.EncodedToken, "%+v", last)
+	encoded := must(base64.RawStdEncoding.DecodeString(last.EncodedToken))
+	check(len(encoded) == len(begun.OTP), "%d bytes", len(encoded))
+	for at := range encoded {
+		encoded[at] ^= begun.OTP[at]
+	}
+	client.SetToken(string(encoded))
+	own := must(client.Auth().Token().LookupSelf())
+	check(same(must(own.TokenPolicies()), []string{"root"}), "%v", own.Data)
+	must(sys.GenerateRootInit("", ""))
+	done(sys.GenerateRootCancel())
+	check(!must(sys.GenerateRootStatus()).Started, "not canceled")
+}
+
+func rekey(s *server) {
+	client, old := unsealed(s, 3, 2)
+	sys := client.Sys()
+	config := &api.RekeyInitRequest{SecretShares: 3, SecretThreshold: 2, RequireVerification: true}
+	begun := must(sys.RekeyInit(config))
+	check(begun.N == 3 && begun.T == 2 && begun.Required == 2 && begun.VerificationRequired, "%+v", begun)
+	must(sys.RekeyUpdate(old[0], begun.Nonce))
+	check(must(sys.RekeyStatus()).Progress == 1, "a key does not count")
+	made := must(sys.RekeyUpdate(old[1], begun.Nonce))
+	check(made.Complete && len(made.Keys) == 3 && len(made.KeysB64) == 3, "%+v", made)
+	nonce := made.VerificationNonce
+	check(must(sys.RekeyVerificationStatus()).Nonce == nonce, "another nonce")
+	refusal[*api.RekeyVerificationUpdateResponse](400, "incorrect nonce")(sys.RekeyVerificationUpdate(old[0], "other"))
+	check(!must(sys.RekeyVerificationUpdate(made.Keys[0], nonce)).Complete, "with one key")
+	check(must(sys.RekeyVerificationUpdate(made.Keys[2], nonce)).Complete, "not verified")
+	begun = must(sys.RekeyInit(&api.RekeyInitRequest{SecretShares: 1, SecretThreshold: 1}))
+	must(sys.RekeyUpdate(made.Keys[0], begun.Nonce))
+	last := must(sys.RekeyUpdate(made.KeysB64[1], begun.Nonce))
+	check(last.Complete && len(last.Keys) == 1, "%+v", last)
+	root := must(sys.GenerateRootInit("", "")).Nonce
+	refusal[*api.GenerateRootStatusResponse](400, "")(sys.GenerateRootUpdate(made.Keys[0], root))
+	check(must(sys.GenerateRootUpdate(last.KeysB64[0], root)).Complete, "the new key does not count")
 }
 
 func tlsWithOwnAuthority(s *server) {

@@ -41,6 +41,26 @@ export async function sealed_is_down(server) {
   assert.deepEqual((await client.read('kept/one')).data, { a: 'b' });
 }
 
+export async function generate_root(server) {
+  const client = server.trusting();
+  const { keys } = await client.init({ secret_shares: 3, secret_threshold: 2 });
+  await client.unseal({ key: keys[0] });
+  await client.unseal({ key: keys[1] });
+  const begun = await client.generateRootInit({});
+  assert.deepEqual([begun.started, begun.required, begun.otp_length, begun.otp.length], [true, 2, 28, 28]);
+  await refused(400, client.generateRootInit({}), 'already in progress');
+  await refused(400, client.generateRootUpdate({ key: keys[0], nonce: 'other' }), 'incorrect nonce');
+  assert.equal((await client.generateRootUpdate({ key: keys[0], nonce: begun.nonce })).progress, 1);
+  const last = await client.generateRootUpdate({ key: keys[2], nonce: begun.nonce });
+  assert.deepEqual([last.complete, last.encoded_root_token], [true, last.encoded_token]);
+  const encoded = Buffer.from(last.encoded_token, 'base64');
+  client.token = String.fromCharCode(...encoded.map((byte, at) => byte ^ begun.otp.charCodeAt(at)));
+  assert.deepEqual((await client.tokenLookupSelf()).data.policies, ['root']);
+  await client.generateRootInit({});
+  await client.generateRootCancel();
+  assert.equal((await client.generateRootStatus()).started, false);
+}
+
 export async function tls_with_own_authority(server) {
   assert.ok(server.url.startsWith('https:'));
   assert.deepEqual(await server.trusting().initialized(), { initialized: false });

@@ -1,5 +1,7 @@
 """Starting, sealing, and what a node says about itself."""
 
+import base64
+
 import requests
 from hvac import exceptions
 from server import Server, behavior, refused
@@ -45,6 +47,53 @@ def sealed_is_down(server):
     refused(exceptions.VaultDown, client.secrets.kv.v1.read_secret, "one", mount_point="kept")
     client.sys.submit_unseal_key(key=made["keys_base64"][0])
     assert client.secrets.kv.v1.read_secret("one", mount_point="kept")["data"] == {"a": "b"}
+
+
+def unsealed(server, shares, threshold):
+    client, made = initialize(server, shares, threshold)
+    client.sys.submit_unseal_keys(made["keys"][:threshold])
+    return client, made["keys"]
+
+
+@behavior
+def generate_root(server):
+    client, keys = unsealed(server, 3, 2)
+    assert client.sys.read_root_generation_progress()["started"] is False
+    begun = client.sys.start_root_token_generation()
+    assert begun["started"] is True and len(begun["otp"]) == begun["otp_length"] == 28 and begun["required"] == 2
+    refused(exceptions.InvalidRequest, client.sys.start_root_token_generation, contains="already in progress")
+    refused(exceptions.InvalidRequest, client.sys.generate_root, keys[0], "other", contains="incorrect nonce")
+    assert client.sys.generate_root(keys[0], begun["nonce"])["progress"] == 1
+    done = client.sys.generate_root(keys[2], begun["nonce"])
+    assert done["complete"] is True and done["encoded_root_token"] == done["encoded_token"]
+    encoded = base64.b64decode(done["encoded_token"] + "=" * (-len(done["encoded_token"]) % 4))
+    client.token = "".join(chr(a ^ b) for a, b in zip(encoded, begun["otp"].encode(), strict=True))
+    assert client.lookup_token()["data"]["policies"] == ["root"]
+    client.sys.start_root_token_generation()
+    client.sys.cancel_root_generation()
+    assert client.sys.read_root_generation_progress()["started"] is False
+
+
+@behavior
+def rekey(server):
+    client, old = unsealed(server, 3, 2)
+    begun = client.sys.start_rekey(secret_shares=3, secret_threshold=2, require_verification=True)
+    assert (begun["n"], begun["t"], begun["required"], begun["verification_required"]) == (3, 2, 2, True)
+    assert client.sys.rekey(old[0], begun["nonce"])["progress"] == 1
+    assert client.sys.read_rekey_progress()["progress"] == 1
+    made = client.sys.rekey(old[1], begun["nonce"])
+    assert made["complete"] is True and len(made["keys"]) == len(made["keys_base64"]) == 3
+    nonce = made["verification_nonce"]
+    assert client.sys.read_rekey_verify_progress()["nonce"] == nonce
+    refused(exceptions.InvalidRequest, client.sys.rekey_verify, old[0], "other", contains="incorrect nonce")
+    assert client.sys.rekey_verify(made["keys"][0], nonce)["progress"] == 1
+    assert client.sys.rekey_verify(made["keys"][2], nonce)["complete"] is True
+    begun = client.sys.start_rekey(secret_shares=1, secret_threshold=1)
+    last = client.sys.rekey_multi(made["keys"][:2], nonce=begun["nonce"])
+    assert last["complete"] is True and len(last["keys"]) == 1
+    root = client.sys.start_root_token_generation()["nonce"]
+    refused(exceptions.InvalidRequest, client.sys.generate_root, made["keys"][0], root)
+    assert client.sys.generate_root(last["keys_base64"][0], root)["complete"] is True
 
 
 @behavior

@@ -21,7 +21,7 @@ mod page;
 use faults::FAULTS;
 
 /// Behaviors that begin with a server of their own, which nobody has initialized.
-const OF_A_NEW_SERVER: &[&str] = &["initialize_and_unseal", "sealed_is_down", OF_TLS];
+const OF_A_NEW_SERVER: &[&str] = &["initialize_and_unseal", "sealed_is_down", "generate_root", "rekey", OF_TLS];
 /// The one whose fault is a server that the client has no reason to trust.
 const OF_TLS: &str = "tls_with_own_authority";
 
