@@ -30,8 +30,8 @@ impl Pipeline {
     pub(super) async fn judge(&self, attempt: &Attempt, result: &Result<Reply, Error>) {
         let noted = match result {
             Err(Error::BadCredentials(_)) => self.lockout.failed(attempt).await,
-            Ok(reply) if reply.auth.is_some() => self.lockout.succeeded(attempt).await,
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => self.lockout.succeeded(attempt).await,
+            Err(_) => Ok(()),
         };
         if let Err(error) = noted {
             // The login has ended as it has, and what this node has counted holds.

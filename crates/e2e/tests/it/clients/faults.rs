@@ -67,7 +67,7 @@ pub(super) const FAULTS: &[Known] = &[
     all("auth_methods", "sys/auth", Damage::Drop("accessor")),
     some("policies", "sys/policy", Damage::Drop("rules"), &[Hvac, NodeVault, Vaultrs]),
     some("policies", "sys/policies/acl", Damage::Drop("policy"), &[Hvac, NodeVault, Go]),
-    all("rate_limits", "sys/quotas/rate-limit/", Damage::Set("rate", "2.0")),
+    all("rate_limits", "sys/quotas/rate-limit/", Damage::Set("rate", "3.0")),
     all("rate_limits", "", Damage::Status(429, 503)),
     all("capabilities", "sys/capabilities", Damage::Swap("\"deny\"", "\"none\"")),
     all("path_help", "", Damage::Drop("openapi")),
