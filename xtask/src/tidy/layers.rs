@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("hcl", 0),
     ("secret", 0),
     ("telemetry", 0),
+    ("backup", 1),
     ("client", 1),
     ("password", 1),
     ("policy", 1),
