@@ -19,6 +19,12 @@ pub enum Error {
     /// Another process has the store open, or this one has it open already.
     #[error("the storage folder {} is in use by another process", .0.display())]
     InUse(PathBuf),
+    /// A new store was to be made where one is.
+    #[error("there is a store in {} already", .0.display())]
+    Exists(PathBuf),
+    /// A restore into the folder has ended half way, and no other store is there.
+    #[error("a restore into {} was not finished: restore again, or empty the folder to begin anew", .0.display())]
+    Unfinished(PathBuf),
     /// The store was written by a later version of the program.
     #[error("the store has format {found}, this version reads up to {known}")]
     TooNew {

@@ -5,7 +5,7 @@
 //! forever.
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use storage::{CommitId, Entry, Key, Position, Revision};
 
 use crate::error::{Error, Trouble};
@@ -25,7 +25,7 @@ pub(crate) const META: TableDefinition<&str, u64> = TableDefinition::new("meta")
 /// Under it the format.
 const FORMAT_KEY: &str = "format";
 /// Under it the position: how many commits the store has seen. It never goes back, so that no revision ever returns.
-pub(crate) const POSITION_KEY: &str = "position";
+const POSITION_KEY: &str = "position";
 
 /// A stored entry, not yet copied.
 pub(crate) struct Record<'a> {
@@ -73,6 +73,12 @@ pub(crate) fn create(database: &Database) -> Result<(), Trouble> {
         meta.insert(POSITION_KEY, 0)?;
     }
     transaction.commit()?;
+    Ok(())
+}
+
+/// Has a store that is being made stand at a position.
+pub(crate) fn set_position(transaction: &WriteTransaction, position: Position) -> Result<(), Trouble> {
+    transaction.open_table(META)?.insert(POSITION_KEY, position.0)?;
     Ok(())
 }
 

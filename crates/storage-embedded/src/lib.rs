@@ -28,6 +28,7 @@ mod format;
 mod log;
 mod medium;
 mod recent;
+mod restore;
 mod takeover;
 mod view;
 mod writer;
@@ -36,6 +37,7 @@ mod writer;
 mod power;
 
 pub use error::Error;
+pub use restore::{Replaces, Restore};
 
 /// The pages kept in memory unless told otherwise, in bytes. The kernel caches the file as well.
 pub const CACHE_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
@@ -61,6 +63,14 @@ impl Default for Options {
     fn default() -> Self {
         Self { cache_bytes: CACHE_BYTES_DEFAULT, history_commits: HISTORY_COMMITS_MAX, checks_whole_file: false }
     }
+}
+
+/// Whether there is a store in a folder, or one that a restore has finished. Opens nothing.
+///
+/// # Errors
+/// When the folder cannot be looked into.
+pub fn is_there(folder: &Path) -> Result<bool, Error> {
+    medium::is_there(folder)
 }
 
 /// An open store. When it is dropped the writer finishes what was asked and closes the file by itself;

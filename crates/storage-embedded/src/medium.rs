@@ -1,8 +1,9 @@
 //! Where the file lives: a folder on disk, behind a seam at which tests cut the power.
 //!
 //! The folder holds `store.log`, `store-2.log` and `store.redb`, the latter made under another name and renamed when all
-//! are whole, so that a store that is there is a store; `lock`, held while the store is open; and `unsynced`, there while
-//! a failed sync has not been mended.
+//! are whole, so that a store that is there is a store; `store.redb.restoring` and `store.redb.restored`, what a restore
+//! makes, half made and whole; `lock`, held while the store is open; and `unsynced`, there while a failed sync has not
+//! been mended.
 
 use std::fmt::Debug;
 use std::fs::{DirBuilder, File as Handle, OpenOptions, TryLockError};
@@ -23,6 +24,9 @@ use crate::{format, log};
 const DATABASE: &str = "store.redb";
 const LOGS: [&str; 2] = ["store.log", "store-2.log"];
 const DATABASE_IN_MAKING: &str = "store.redb.new";
+const RESTORING: &str = "store.redb.restoring";
+const RESTORED: &str = "store.redb.restored";
+const LOG_IN_MAKING: &str = "store.log.new";
 const LOCK: &str = "lock";
 const UNSYNCED: &str = "unsynced";
 const FOLDER_MODE: u32 = 0o700;
@@ -79,8 +83,25 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// The folder, made and filled with an empty store if there is none.
+    /// The folder, made and filled with an empty store if there is none. Of a restore that was not finished nothing is
+    /// left, unless it is all that there is.
     pub(crate) fn prepare(path: &Path, env: &Env) -> Result<Self, Error> {
+        let folder = Self::occupy(path, env)?;
+        if folder.has(DATABASE)? {
+            folder.forget_restore();
+        } else if folder.has(RESTORING)? {
+            return Err(Error::Unfinished(folder.path));
+        } else {
+            folder.check_nothing_lost()?;
+            folder.create(env)?;
+        }
+        folder.complete(env)?;
+        folder.is_unsynced.store(folder.has(UNSYNCED)?, Ordering::SeqCst);
+        Ok(folder)
+    }
+
+    /// The folder, made if it is not there, and locked. A restore that counts already is finished.
+    pub(crate) fn occupy(path: &Path, env: &Env) -> Result<Self, Error> {
         let fault = |path: &Path| {
             let path = path.to_owned();
             move |source| Error::Folder { path, source }
@@ -92,14 +113,64 @@ impl Folder {
         }
         let lock = lock(path)?;
         let folder = Self { path: path.to_owned(), is_unsynced: AtomicBool::new(false), _lock: lock };
-        let file = path.join(DATABASE);
-        if !file.try_exists().map_err(fault(&file))? {
-            folder.check_nothing_lost()?;
-            folder.create(env)?;
+        if folder.has(RESTORED)? {
+            folder.take_over_restored(env)?;
         }
-        folder.complete(env)?;
-        folder.is_unsynced.store(path.join(UNSYNCED).exists(), Ordering::SeqCst);
         Ok(folder)
+    }
+
+    fn has(&self, name: &str) -> Result<bool, Error> {
+        let path = self.path.join(name);
+        path.try_exists().map_err(|source| Error::Folder { path, source })
+    }
+
+    /// There is no store, nor what is left of one.
+    pub(crate) fn check_is_empty(&self) -> Result<(), Error> {
+        if self.has(DATABASE)? {
+            return Err(Error::Exists(self.path.clone()));
+        }
+        self.check_nothing_lost()
+    }
+
+    /// An empty database that does not count yet.
+    pub(crate) fn begin_restore(&self) -> Result<Database, Error> {
+        let path = self.path.join(RESTORING);
+        let backend = make(&path).map_err(|source| Error::Folder { path, source })?;
+        Ok(Database::builder().create_with_backend(backend).map_err(Trouble::from)?)
+    }
+
+    /// What was made for a restore counts from here on.
+    pub(crate) fn finish_restore(&self, env: &Env) -> Result<(), Error> {
+        let path = self.path.join(RESTORING);
+        let fault = |source| Error::Folder { path: path.clone(), source };
+        Handle::open(&path).and_then(|file| file.sync_all()).map_err(fault)?;
+        std::fs::rename(&path, self.path.join(RESTORED)).map_err(fault)?;
+        self.sync().map_err(fault)?;
+        self.take_over_restored(env)
+    }
+
+    /// Puts the restored store in the place of whatever is there. The old logs go first, and each in one step: with the
+    /// new database they would be another store's. Until the last rename, all of this is done again after a crash.
+    fn take_over_restored(&self, env: &Env) -> Result<(), Error> {
+        let path = self.path.join(RESTORED);
+        let fault = |source| Error::Folder { path: path.clone(), source };
+        for name in LOGS {
+            self.create_log(LOG_IN_MAKING, env)?;
+            std::fs::rename(self.path.join(LOG_IN_MAKING), self.path.join(name)).map_err(fault)?;
+        }
+        self.sync().map_err(fault)?;
+        std::fs::rename(&path, self.path.join(DATABASE)).map_err(fault)?;
+        self.sync().map_err(fault)
+    }
+
+    /// Takes away what a restore has left that does not count.
+    pub(crate) fn forget_restore(&self) {
+        let path = self.path.join(RESTORING);
+        match std::fs::remove_file(&path) {
+            Ok(()) => tracing::warn!(path = %path.display(), "a restore was not finished: what it had made is removed"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => tracing::warn!(path = %path.display(), %error, "what a restore had made cannot be removed"),
+        }
     }
 
     /// A store that was cut off while it was made has blank logs, if any; one that is used has commits in them, and only
@@ -173,6 +244,18 @@ impl Folder {
     }
 }
 
+/// Whether there is a store in a folder, also one that only has to be given its name.
+pub(crate) fn is_there(folder: &Path) -> Result<bool, Error> {
+    for name in [DATABASE, RESTORED] {
+        let path = folder.join(name);
+        if path.try_exists().map_err(|source| Error::Folder { path, source })? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// An empty file in place of whatever was there.
 fn make(path: &Path) -> io::Result<FileBackend> {
     let mut options = OpenOptions::new();
     let file = options.read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;

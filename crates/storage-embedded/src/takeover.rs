@@ -11,7 +11,7 @@ use redb::{Database, Table};
 use storage::{Key, Position, Revision};
 
 use crate::error::Trouble;
-use crate::format::{ENTRIES, META, POSITION_KEY, Record};
+use crate::format::{self, ENTRIES, Record};
 use crate::recent::{Recent, Version};
 
 /// After so many entries the thread lets others run: some 50 µs. Requests may be waiting for this very core.
@@ -45,7 +45,7 @@ impl Takeover {
         {
             let mut entries = transaction.open_table(ENTRIES)?;
             self.layers.iter().try_for_each(|layer| copy(layer, &mut entries))?;
-            transaction.open_table(META)?.insert(POSITION_KEY, self.position.0)?;
+            format::set_position(&transaction, self.position)?;
         }
         transaction.commit()?;
         Ok(())
