@@ -19,6 +19,7 @@ pub mod path;
 pub mod reply;
 pub mod request;
 pub mod router;
+pub mod stream;
 pub mod testing;
 pub mod view;
 
@@ -36,6 +37,7 @@ pub use load::Load;
 pub use path::{Access, Path, Segment};
 pub use reply::{Auth, Data, Header, Lease, RawBody, Reply, Shape, Status, WrapInfo};
 pub use request::{Answer, HeaderSource, Operation, Request, Service, WrapFormat};
+pub use stream::{BodyStream, Chunks};
 pub use view::{Due, Stored, View};
 
 /// A future that is boxed so that handlers of different types fit into one table.

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::lease::Grant;
 use crate::request::Operation;
+use crate::stream::{BodyStream, Chunks};
 
 /// A successful answer, before a front door gives it its wire form.
 #[derive(Debug, Default)]
@@ -32,6 +33,8 @@ pub struct Reply {
     pub wrap_info: Option<WrapInfo>,
     /// In place of the data and its envelope: bytes of any type.
     pub body: Option<RawBody>,
+    /// In place of everything else: bytes that are made while they are sent. Cannot be wrapped.
+    pub stream: Option<BodyStream>,
     /// The reply's own headers, such as `Location`; one name may come several times. Of a mounted engine only those
     /// leave that the mount's `allowed_response_headers` names, and `Cache-Control` of a raw body.
     pub headers: Vec<Header>,
@@ -181,6 +184,13 @@ impl Reply {
         Self { body: Some(body), ..Self::default() }
     }
 
+    /// Bytes without an envelope that are made while they are sent.
+    #[must_use]
+    pub fn stream(content_type: impl Into<Cow<'static, str>>, chunks: Box<dyn Chunks>) -> Self {
+        let stream = BodyStream { content_type: content_type.into(), chunks };
+        Self { stream: Some(stream), ..Self::default() }
+    }
+
     /// A list of names: `{"keys": […]}`. An empty one is answered 404 by the front door.
     #[must_use]
     pub fn list(keys: Vec<String>) -> Self {
@@ -240,8 +250,14 @@ impl Reply {
     /// Whether there is anything to write into a body.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let has_body = self.data.is_some() || self.body.is_some() || self.lease.is_some();
+        let has_body = self.data.is_some() || self.has_raw_body() || self.lease.is_some();
         !has_body && self.warnings.is_empty() && self.auth.is_none() && self.wrap_info.is_none()
+    }
+
+    /// Whether it is bytes without an envelope.
+    #[must_use]
+    pub fn has_raw_body(&self) -> bool {
+        self.body.is_some() || self.stream.is_some()
     }
 
     /// Whether this answers what was asked: a read that found nothing and a list without names do not, and are told as
@@ -263,7 +279,7 @@ impl Reply {
             #[serde(default)]
             keys: Option<Vec<IgnoredAny>>,
         }
-        if self.body.is_some() || !self.warnings.is_empty() || self.wrap_info.is_some() || self.auth.is_some() {
+        if self.has_raw_body() || !self.warnings.is_empty() || self.wrap_info.is_some() || self.auth.is_some() {
             return false;
         }
         if self.shape == Shape::Bare {

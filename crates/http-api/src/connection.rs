@@ -117,11 +117,11 @@ async fn speak(
     let remote = connection.remote;
     let service = service_fn(|request: http::Request<Incoming>| {
         let running = pulse.begin(request.version() == Version::HTTP_2);
-        let (door, connection) = (Arc::clone(&door), Arc::clone(&connection));
+        let (door, connection, pulse) = (Arc::clone(&door), Arc::clone(&connection), Arc::clone(&pulse));
         async move {
             let answered = door.respond(&connection, request).await;
             drop(running);
-            Ok::<_, Infallible>(answered)
+            Ok::<_, Infallible>(answered.map(|body| body.watched(&pulse)))
         }
     });
     let mut http = pin!(builder.serve_connection(stream, service));

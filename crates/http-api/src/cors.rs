@@ -7,8 +7,8 @@
 use framework::Cors;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
-use http_body_util::Full;
 
+use crate::outgoing::Outgoing;
 use crate::response::Answered;
 use crate::status::Refusal;
 
@@ -46,7 +46,7 @@ pub(crate) fn judge(
     if !METHODS.iter().any(|method| asked == Some(method.as_bytes())) {
         return Err(Refusal::Method);
     }
-    let mut response = Response::new(Full::default());
+    let mut response = Response::new(Outgoing::default());
     *response.status_mut() = StatusCode::OK;
     let own = response.headers_mut();
     // The names were checked when they were set; what cannot be sent is left out rather than refused to everybody.

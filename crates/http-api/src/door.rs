@@ -18,6 +18,7 @@ use crate::admission::{Admission, Admitted, Place};
 use crate::body::{self, Body, Reader};
 use crate::config::{ForwardedFor, Limits, ListenerConfig, ProxyProtocol, Timeouts};
 use crate::cors::{self, Crossing};
+use crate::error::chain;
 use crate::forwarded;
 use crate::head::{self, Head};
 use crate::page;
@@ -272,18 +273,6 @@ fn encode(operation: Operation, answer: Answer, has_token: bool) -> Result<Answe
         tracing::error!(request_id = %id, error = %chain(&error), "reply cannot be encoded");
         Refusal::Internal { request_id: id }
     })
-}
-
-/// The error and its causes, outermost first.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut link = error.source();
-    while let Some(cause) = link {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        link = cause.source();
-    }
-    text
 }
 
 /// The future's output, or `None` if it panicked. Whatever it left half done is dropped with it, and nothing that

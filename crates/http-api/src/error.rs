@@ -104,3 +104,15 @@ pub enum Error {
         least: usize,
     },
 }
+
+/// The error and its causes, outermost first.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut link = error.source();
+    while let Some(cause) = link {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        link = cause.source();
+    }
+    text
+}

@@ -16,6 +16,7 @@ mod form;
 mod forwarded;
 mod head;
 mod listener;
+mod outgoing;
 mod page;
 mod path;
 mod proxy;

@@ -4,17 +4,17 @@
 //! for a reply that says so itself.
 
 use bytes::Bytes;
-use framework::{Header, Operation, RawBody, Reply, envelope};
+use framework::{BodyStream, Header, Operation, RawBody, Reply, envelope};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
-use http_body_util::Full;
 
 use crate::config::{CustomHeader, Statuses};
 use crate::error::Error;
+use crate::outgoing::Outgoing;
 use crate::status::{self, Outcome, Verdict};
 
 /// What every request gets.
-pub(crate) type Answered = Response<Full<Bytes>>;
+pub(crate) type Answered = Response<Outgoing>;
 
 /// Why a reply cannot be sent: a mistake of ours.
 #[derive(Debug, thiserror::Error)]
@@ -97,9 +97,11 @@ impl ExtraHeaders {
             headers.insert(HeaderName::from_static(api::header::NAMESPACE), namespace);
         }
         if *method == Method::HEAD {
-            let length = hyper::body::Body::size_hint(response.body()).lower();
-            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-            *response.body_mut() = Full::default();
+            // Of what is made while it is sent, nobody knows it.
+            if let Some(length) = hyper::body::Body::size_hint(response.body()).exact() {
+                response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            }
+            *response.body_mut() = Outgoing::default();
         }
         response
     }
@@ -125,19 +127,20 @@ pub(crate) fn of_reply(
     operation: Operation,
     request_id: &str,
     mount_type: &str,
-    reply: Reply,
+    mut reply: Reply,
     index: Option<&str>,
 ) -> Result<Answered, EncodeError> {
     let mut response = match status::of_reply(operation, &reply) {
         Outcome::Nothing(verdict) => of_verdict(verdict),
         Outcome::Silence(status) => {
-            let mut response = Response::new(Full::default());
+            let mut response = Response::new(Outgoing::default());
             *response.status_mut() = status;
             response
         }
-        Outcome::Body(status) => match reply.body {
-            Some(body) => of_raw(status, body)?,
-            None => {
+        Outcome::Body(status) => match (reply.body.take(), reply.stream.take()) {
+            (Some(body), _) => of_raw(status, body)?,
+            (None, Some(stream)) => of_stream(status, request_id, stream)?,
+            (None, None) => {
                 let bytes = envelope::encode(request_id, mount_type, &reply).map_err(EncodeError::Envelope)?;
                 of_bytes(status, api::header::JSON, bytes)
             }
@@ -160,9 +163,17 @@ pub(crate) fn with_headers(mut response: Answered, headers: &[Header]) -> Result
     Ok(response)
 }
 
+fn of_stream(status: StatusCode, request_id: &str, stream: BodyStream) -> Result<Answered, EncodeError> {
+    let content_type = HeaderValue::try_from(stream.content_type.as_ref()).map_err(|_| EncodeError::ContentType)?;
+    let mut response = Response::new(Outgoing::streamed(request_id, stream));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    Ok(response)
+}
+
 fn of_raw(status: StatusCode, body: RawBody) -> Result<Answered, EncodeError> {
     let content_type = HeaderValue::try_from(body.content_type.as_ref()).map_err(|_| EncodeError::ContentType)?;
-    let mut response = Response::new(Full::new(Bytes::from(body.bytes)));
+    let mut response = Response::new(Outgoing::from(Bytes::from(body.bytes)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
     Ok(response)
@@ -184,7 +195,7 @@ fn add_own(headers: &mut HeaderMap, own: &[Header]) -> Result<(), EncodeError> {
 
 /// An answer of any type.
 pub(crate) fn of_bytes(status: StatusCode, content_type: &'static str, bytes: impl Into<Bytes>) -> Answered {
-    let mut response = Response::new(Full::new(bytes.into()));
+    let mut response = Response::new(Outgoing::from(bytes.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

@@ -160,7 +160,7 @@ pub(crate) fn of_reply(operation: Operation, reply: &Reply) -> Outcome {
         Status::Accepted => Some(StatusCode::ACCEPTED),
         Status::Code(code) => Some(chosen(code)),
     };
-    if reply.body.is_some() {
+    if reply.has_raw_body() {
         // Whatever is in it, it is what was asked for; an empty one is empty on purpose.
         return match status {
             Some(StatusCode::NO_CONTENT) => Outcome::Silence(StatusCode::NO_CONTENT),

@@ -60,6 +60,14 @@ impl Pulse {
         }
     }
 
+    /// The client has taken some of an answer that is made while it is sent: it is not idle.
+    pub(crate) fn moved(&self) {
+        let mut state = self.state();
+        if state.running == 0 && state.waiting == Waiting::Idle {
+            state.since = self.env.monotonic();
+        }
+    }
+
     /// A request's headers are complete.
     pub(crate) fn begin(self: &Arc<Self>, is_multiplexed: bool) -> Running {
         let mut state = self.state();

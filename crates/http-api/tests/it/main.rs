@@ -8,6 +8,7 @@ mod http2;
 mod overload;
 mod proxies;
 mod rig;
+mod streams;
 mod tls;
 mod unix;
 mod wire;
