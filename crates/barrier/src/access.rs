@@ -96,6 +96,23 @@ impl Barrier {
         Ok(Page { items, next: page.next, position: page.position })
     }
 
+    /// One entry as it is in the store, unopened and past the cache: for the few that stand in clear, and for what names
+    /// the cluster. Asks also while sealed. Cancel-safe.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn sealed_entry(&self, key: &Key) -> Result<Option<storage::Entry>, Error> {
+        self.stored(key).await
+    }
+
+    /// A consistent copy of the store as of now, every value as it is stored. Asks also while sealed.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn export(&self) -> Result<Box<dyn storage::Export>, Error> {
+        self.0.storage.export().await.map_err(Error::Storage)
+    }
+
     /// The newest position that this node has written or been told: everything up to it can be read here. Makes no call.
     #[must_use]
     pub fn seen(&self) -> Position {

@@ -7,15 +7,19 @@ use arc_swap::ArcSwapOption;
 use data_encoding::BASE64;
 use env::Env;
 use framework::Error;
-use secret::{MacKey, Secret};
+use secret::{MacKey, Secret, derive_key};
 use serde::{Deserialize, Serialize};
 
 use crate::keys;
-use crate::store::Store;
+use crate::restored::EpochEntry;
+use crate::store::{Store, decode};
 
 const KEY_BYTES: usize = 32;
+/// Tells the key of a token epoch from the others.
+const EPOCH_INFO: &[u8] = b"strongroom token epoch 1\0";
 
-/// What is stored under `core/cluster`.
+/// What is stored under `core/cluster`. Written by init and never again: the id of that commit names the cluster to those
+/// who hold no keys (see [`crate::backups`]).
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ClusterEntry {
     v: u32,
@@ -34,6 +38,8 @@ pub(crate) struct Cluster {
     pub(crate) id: String,
     /// Shown by `sys/health`.
     pub(crate) name: String,
+    /// What tokens of today were made in; empty before the first restore. See [`crate::restored`].
+    pub(crate) token_epoch: String,
     token_key: MacKey,
     accessor_key: MacKey,
     index_key: Option<MacKey>,
@@ -58,21 +64,26 @@ impl ClusterEntry {
         }
     }
 
-    /// The usable form.
-    pub(crate) fn open(&self) -> Result<Cluster, Error> {
+    /// The usable form, in a token epoch.
+    pub(crate) fn open(&self, token_epoch: String) -> Result<Cluster, Error> {
         if self.v != 1 {
             return Err(Error::world("open the cluster entry", "its format is newer than this release"));
         }
-        let key = |text: &str| {
-            BASE64
-                .decode(text.as_bytes())
-                .map(|key| MacKey::new(Secret::new(key).expose()))
-                .map_err(|source| Error::world("decode a key of the cluster entry", source))
+        let bytes = |text: &str| {
+            let bytes = BASE64.decode(text.as_bytes()).map(Secret::new);
+            bytes.map_err(|source| Error::world("decode a key of the cluster entry", source))
+        };
+        let key = |text: &str| bytes(text).map(|key| MacKey::new(key.expose()));
+        let token_key = bytes(&self.token_key)?;
+        let token_key = match token_epoch.as_str() {
+            "" => MacKey::new(token_key.expose()),
+            epoch => MacKey::new(derive_key(token_key.expose(), &[EPOCH_INFO, epoch.as_bytes()]).expose()),
         };
         Ok(Cluster {
             id: self.id.clone(),
             name: self.name.clone(),
-            token_key: key(&self.token_key)?,
+            token_epoch,
+            token_key,
             accessor_key: key(&self.accessor_key)?,
             index_key: self.index_key.as_deref().map(key).transpose()?,
         })
@@ -109,9 +120,12 @@ impl Identity {
 
     /// Reads it through the freshly opened barrier.
     pub(crate) async fn load(&self, store: &Store) -> Result<(), Error> {
-        let found = store.get::<ClusterEntry>(&keys::CLUSTER).await?;
-        let found = found.ok_or_else(|| Error::world("open the cluster", "the entry core/cluster is missing"))?;
-        self.0.store(Some(Arc::new(found.value.open()?)));
+        let [cluster, epoch] = store.get_all([keys::CLUSTER, keys::TOKEN_EPOCH]).await?;
+        let cluster = cluster.ok_or_else(|| Error::world("open the cluster", "the entry core/cluster is missing"))?;
+        let cluster: ClusterEntry = decode(&keys::CLUSTER, &cluster)?.value;
+        let epoch = epoch.map(|epoch| decode::<EpochEntry>(&keys::TOKEN_EPOCH, &epoch)).transpose()?;
+        let epoch = epoch.map(|found| found.value.open()).transpose()?.unwrap_or_default();
+        self.0.store(Some(Arc::new(cluster.open(epoch)?)));
         Ok(())
     }
 

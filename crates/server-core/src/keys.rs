@@ -17,6 +17,10 @@ pub(crate) static UI_HEADERS: Key = Key::constant("core/ui-headers");
 
 /// How quotas are applied, and how many there are; see [`crate::quotas`].
 pub(crate) static QUOTAS: Key = Key::constant("core/quotas");
+/// What a restore leaves for the next unseal; in clear. See [`crate::restored`].
+pub(crate) const RESTORED: Key = Key::constant("core/restored");
+/// What the tokens of before a restore lack.
+pub(crate) const TOKEN_EPOCH: Key = Key::constant("core/token-epoch");
 
 /// The key that signs wrapping tokens in the form of JSON Web Tokens.
 pub(crate) const WRAPPING_KEY: Key = Key::constant("core/wrapping-key");

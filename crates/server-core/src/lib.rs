@@ -17,6 +17,7 @@ use secret::{Secret, SecretBytes};
 
 mod attempts;
 mod audit_log;
+pub mod backups;
 mod browser;
 mod cidr;
 mod cluster;
@@ -36,6 +37,7 @@ mod policies;
 mod process;
 mod quotas;
 mod request;
+pub mod restored;
 mod seals;
 mod store;
 mod sys;
@@ -55,6 +57,7 @@ pub use tokens::Limits;
 
 use attempts::Attempts;
 use audit_log::AuditLog;
+use backups::Backups;
 use browser::Browser;
 use cluster::Identity;
 use identity::Identities;
@@ -198,7 +201,7 @@ impl Core {
             turning: tokio::sync::Mutex::default(),
             cluster_name,
         });
-        let index = Index::new(store.barrier().clone(), env.clone(), identity);
+        let index = Index::new(store.barrier().clone(), env.clone(), identity.clone());
         let browser = Arc::new(Browser::new(store.clone()));
         let sys = sys::engine(Sys {
             seal: SealPart { seals: Arc::clone(&seals), node: Arc::clone(&node) },
@@ -225,8 +228,9 @@ impl Core {
                 Arc::clone(&process.host),
             )),
             host: HostPart::new(Arc::clone(&process.host), Arc::clone(&in_flight), store.clone()),
-            cluster: ClusterPart { node, host: process.host, mounts: Arc::clone(&mounts) },
+            cluster: ClusterPart { node: Arc::clone(&node), host: process.host, mounts: Arc::clone(&mounts) },
             loggers: LoggersPart(process.logs),
+            backups: Backups::new(store.clone(), env.clone(), identity, node.version),
             config: ConfigPart(process.config),
             rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Barrier },
             recovery_rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Recovery },

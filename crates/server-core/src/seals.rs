@@ -29,6 +29,7 @@ use crate::namespaces::sweep::Sweeper;
 use crate::node::Node;
 use crate::policies::Policies;
 use crate::quotas::{Kind, Quotas};
+use crate::restored;
 use crate::store::{Store, encode};
 use crate::tokens::logins::Logins;
 use crate::tokens::{Tokens, create};
@@ -74,7 +75,7 @@ impl Seals {
         root_token: Option<Secret<String>>,
     ) -> Result<Initialized, Error> {
         let cluster_entry = ClusterEntry::generate(&self.env, self.cluster_name.as_deref());
-        let root = create::root(&self.env, &cluster_entry.open()?, root_token)?;
+        let root = create::root(&self.env, &cluster_entry.open(String::new())?, root_token)?;
         let mut entries = vec![
             (keys::CLUSTER, encode(&cluster_entry)?),
             (keys::namespace_live(ROOT_NAMESPACE)?, encode(&LiveEntry::at(""))?),
@@ -165,7 +166,7 @@ impl Seals {
 
     /// What follows a successful unseal. If it fails, the node is sealed again: half open is not a state.
     async fn open(&self) -> Result<(), Error> {
-        if let Err(error) = self.identity.load(&self.store).await {
+        if let Err(error) = self.open_identity().await {
             self.lock_away().await;
             return Err(error);
         }
@@ -184,6 +185,12 @@ impl Seals {
         self.audit.start();
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());
         Ok(())
+    }
+
+    /// What a restore has left decides which tokens are known.
+    async fn open_identity(&self) -> Result<(), Error> {
+        restored::settle(&self.store, &self.env).await?;
+        self.identity.load(&self.store).await
     }
 
     /// Whoever has lines in the due index.

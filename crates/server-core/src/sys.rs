@@ -8,6 +8,7 @@ use framework::{Engine, Mounted, Path};
 
 use crate::attempts::Attempts;
 use crate::audit_log::AuditLog;
+use crate::backups::Backups;
 use crate::browser::Browser;
 use crate::metrics::MetricsPart;
 use crate::mounts::Mounts;
@@ -41,6 +42,7 @@ mod quotas;
 mod rekey;
 mod remount;
 mod seal;
+mod storage;
 mod tools;
 mod tuning;
 mod wrapping;
@@ -82,6 +84,7 @@ pub(crate) struct Sys {
     pub(crate) recovery_rekey: RekeyPart,
     /// Of what shares authorize.
     pub(crate) openness: Openness,
+    pub(crate) backups: Backups,
 }
 
 /// What is asked for beside shares, where shares authorize.
@@ -156,6 +159,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))
         .paths(metrics::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.metrics)))
         .paths(config_state::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.config)))
+        .paths(storage::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.backups)))
         .paths(tools::paths().into_iter().map(|path| path.within(|_: &Sys| &())))
         .mount(sys)
 }

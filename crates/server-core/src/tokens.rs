@@ -271,6 +271,8 @@ impl Tokens {
 
     async fn resolve_anew(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
         let stored = self.stored(namespace, hash).await?.filter(|it| it.entry.value.state == State::Live);
+        let epoch = &self.identity.cluster()?.token_epoch;
+        let stored = stored.filter(|it| it.entry.value.epoch == *epoch);
         let Some(Stored { entry, state }) = stored else {
             self.resolved.remove(hash);
             return Err(Error::Denied);
@@ -419,7 +421,8 @@ impl Tokens {
         let now = self.now_nanos();
         let stored = self.stored(namespace, hash).await?;
         let stored = stored.filter(|it| it.entry.value.state == State::Live && !it.state.value.is_expired(now));
-        let Some(stored) = stored else { return Ok(None) };
+        let epoch = &self.identity.cluster()?.token_epoch;
+        let Some(stored) = stored.filter(|it| it.entry.value.epoch == *epoch) else { return Ok(None) };
         let is_live = self.comes_from(namespace, &stored.entry.value.mount, &mut Sources::default()).await?;
         Ok(is_live.then_some(stored))
     }

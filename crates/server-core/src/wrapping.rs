@@ -103,6 +103,9 @@ impl Wrapping {
         if reply.wrap_info.is_some() || reply.is_empty() || !reply.says_something_to(request.operation) {
             return Ok(reply);
         }
+        if reply.stream.is_some() {
+            return Err(Error::invalid("what is made while it is sent cannot be wrapped"));
+        }
         let about = About {
             path: path.to_owned(),
             ttl: whole_seconds(ttl),

@@ -172,7 +172,7 @@ pub trait Watch: Send {
 
 /// A consistent copy of the whole store, page by page.
 #[async_trait]
-pub trait Export: Send {
+pub trait Export: Send + Sync {
     /// The position that every page is as of.
     fn position(&self) -> Position;
 

@@ -169,7 +169,7 @@ proptest! {
     #[test]
     fn no_text_is_misread(text in "[A-Za-z0-9+/=:]{0,80}", state in "v1:[a-z0-9-]{0,12}:[0-9]{0,22}:0:[0-9a-f]{0,64}") {
         let env = env::simulated::env(1).0;
-        let cluster = crate::cluster::ClusterEntry::generate(&env, None).open().expect("it is ours");
+        let cluster = crate::cluster::ClusterEntry::generate(&env, None).open(String::new()).expect("it is ours");
         prop_assert_eq!(decode(&cluster, &text), None);
         prop_assert_eq!(decode(&cluster, &BASE64.encode(state.as_bytes())), None);
     }
@@ -177,7 +177,7 @@ proptest! {
     #[test]
     fn every_position_comes_back(position: u64) {
         let env = env::simulated::env(1).0;
-        let cluster = crate::cluster::ClusterEntry::generate(&env, None).open().expect("it is ours");
+        let cluster = crate::cluster::ClusterEntry::generate(&env, None).open(String::new()).expect("it is ours");
         let text = encode(&cluster, Position(position)).expect("it has a key");
         prop_assert_eq!(decode(&cluster, &text), Some(Position(position)));
     }

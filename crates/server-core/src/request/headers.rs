@@ -47,7 +47,7 @@ pub(super) fn let_out(reply: &mut Reply, settings: &Settings) {
         return;
     }
     let allowed = &settings.tuning.allowed_response_headers;
-    let has_body = reply.body.is_some();
+    let has_body = reply.has_raw_body();
     reply.headers.retain(|header| {
         let is_named = |name: &str| name.trim().eq_ignore_ascii_case(&header.name);
         allowed.iter().any(|name| is_named(name)) || (has_body && is_named(CACHE_CONTROL))

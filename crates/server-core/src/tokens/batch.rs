@@ -79,13 +79,23 @@ pub(crate) fn is_batch(token: &str) -> bool {
     token.starts_with(PREFIX)
 }
 
-/// The text of a batch token.
-pub(super) fn seal(key: &Subkey, nonce: &[u8; NONCE_BYTES], entry: &BatchEntry) -> Result<Secret<String>, Error> {
+/// The text of a batch token, bound to a token epoch.
+pub(super) fn seal(
+    key: &Subkey,
+    epoch: &str,
+    nonce: &[u8; NONCE_BYTES],
+    entry: &BatchEntry,
+) -> Result<Secret<String>, Error> {
     let plaintext = Secret::new(encode(entry)?);
     let mut head = [FORMAT; HEAD_BYTES];
     head[1..].copy_from_slice(&key.term.to_be_bytes());
     let mut sealed = [head.as_slice(), nonce].concat();
-    XaesKey::new(key.key.expose()).seal(nonce, &[LABEL, &head].concat(), plaintext.expose(), &mut sealed);
+    XaesKey::new(key.key.expose()).seal(
+        nonce,
+        &[LABEL, &head, epoch.as_bytes()].concat(),
+        plaintext.expose(),
+        &mut sealed,
+    );
     let text = with_namespace(&[PREFIX, &BASE64URL_NOPAD.encode(&sealed)].concat(), &entry.namespace);
     if text.len() > TEXT_BYTES_MAX {
         let length = text.len();
@@ -97,8 +107,8 @@ pub(super) fn seal(key: &Subkey, nonce: &[u8; NONCE_BYTES], entry: &BatchEntry) 
     Ok(Secret::new(text))
 }
 
-/// What is sealed in a text; `None` for whatever this cluster did not seal.
-pub(super) async fn open(barrier: &Barrier, token: &str) -> Result<Option<BatchEntry>, Error> {
+/// What is sealed in a text; `None` for whatever this cluster did not seal in this token epoch.
+pub(super) async fn open(barrier: &Barrier, epoch: &str, token: &str) -> Result<Option<BatchEntry>, Error> {
     let Some(text) = token.strip_prefix(PREFIX).filter(|_| token.len() <= TEXT_BYTES_MAX) else { return Ok(None) };
     // What is behind the dot is only where to look: what counts is the namespace within.
     let text = text.split_once('.').map_or(text, |(text, _)| text);
@@ -112,7 +122,8 @@ pub(super) async fn open(barrier: &Barrier, token: &str) -> Result<Option<BatchE
     let Some(key) = barrier.subkey_of(Purpose::BatchTokens, term).await.map_err(from_barrier)? else {
         return Ok(None);
     };
-    let opened = XaesKey::new(key.key.expose()).open(nonce, &[LABEL, head.as_slice()].concat(), sealed);
+    let opened =
+        XaesKey::new(key.key.expose()).open(nonce, &[LABEL, head.as_slice(), epoch.as_bytes()].concat(), sealed);
     let Ok(opened) = opened else { return Ok(None) };
     let entry = serde_json::from_slice(opened.expose());
     entry.map(Some).map_err(|source| Error::world("decode what a batch token holds", source))
@@ -144,6 +155,7 @@ impl BatchEntry {
             role: self.role,
             bound_cidrs: self.bound_cidrs,
             mount: self.mount,
+            epoch: String::new(),
         }
     }
 }
@@ -185,14 +197,16 @@ impl Tokens {
             mount: new.login.map(|login| login.mount).unwrap_or_default(),
         };
         let key = self.store.barrier().subkey(Purpose::BatchTokens).map_err(from_barrier)?;
-        let token = seal(&key, &self.env.random(), &entry)?;
+        let token = seal(&key, &self.identity.cluster()?.token_epoch, &self.env.random(), &entry)?;
         Ok(Created { token, kind: Kind::Batch, entry: entry.into_entry() })
     }
 
     /// The valid batch token of this text, or [`Error::Denied`].
     pub(super) async fn resolve_batch(&self, namespace: &str, token: &str) -> Result<Arc<Resolved>, Error> {
         let hash = self.hash(token)?;
-        let entry = open(self.store.barrier(), token).await?.filter(|entry| entry.namespace == namespace);
+        let entry = open(self.store.barrier(), &self.identity.cluster()?.token_epoch, token)
+            .await?
+            .filter(|entry| entry.namespace == namespace);
         let home = self.namespaces.home(namespace).await?;
         let anchor = match &entry {
             Some(entry) => self.anchor(namespace, entry).await?,

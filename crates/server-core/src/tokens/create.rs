@@ -162,6 +162,7 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
         role: new.role.map(|role| role.name).unwrap_or_default(),
         bound_cidrs: new.bound_cidrs,
         mount: new.login.map(|login| login.mount).unwrap_or_default(),
+        epoch: cluster.token_epoch.clone(),
     };
     let mut entries = vec![
         (keys::token(ns, &hash)?, encode(&entry)?),

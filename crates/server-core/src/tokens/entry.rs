@@ -45,6 +45,9 @@ pub(crate) struct TokenEntry {
     /// The UUID of the mount that it comes from by a login, and that it goes with; empty for no login.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) mount: String,
+    /// The token epoch that it was made in; in another one it is refused.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) epoch: String,
 }
 
 /// Whether a token may be used.

@@ -101,9 +101,10 @@ impl Tokens {
         Err(framework::view::contended())
     }
 
-    /// Whether a live token has come to its end by itself.
+    /// Whether a live token has come to its end by itself, or is of the time before a restore.
     async fn is_over(&self, namespace: &str, hash: &str, stored: &Stored) -> Result<bool, Error> {
-        if stored.state.value.is_expired(self.now_nanos()) {
+        let is_of_today = stored.entry.value.epoch == self.identity.cluster()?.token_epoch;
+        if !is_of_today || stored.state.value.is_expired(self.now_nanos()) {
             return Ok(true);
         }
         Ok(stored.entry.value.num_uses > 0 && self.uses_left(namespace, hash).await? == 0)

@@ -80,7 +80,7 @@ async fn write_tidy(tokens: &Arc<Tokens>, context: &Context, _: Nothing) -> Resu
 
 impl Tokens {
     /// One pass over all parts of all tokens of a namespace, a page at a time.
-    pub(super) async fn tidy(&self, namespace: &str) -> Result<Tally, Error> {
+    pub(crate) async fn tidy(&self, namespace: &str) -> Result<Tally, Error> {
         let mut tally = Tally::default();
         self.tidy_tokens(namespace, &mut tally).await?;
         self.tidy_children(namespace, "token-child", keys::token, &mut tally).await?;
@@ -113,7 +113,9 @@ impl Tokens {
     }
 
     async fn tidy_token(&self, namespace: &str, hash: &str, stored: &Stored) -> Result<Done, Error> {
-        if stored.entry.value.state == State::Live && !stored.state.value.is_expired(self.now_nanos()) {
+        let is_of_today = stored.entry.value.epoch == self.identity.cluster()?.token_epoch;
+        let is_live = stored.entry.value.state == State::Live && is_of_today;
+        if is_live && !stored.state.value.is_expired(self.now_nanos()) {
             // One that is used up may be serving its last request still; its line in the due index ends it.
             return Ok(Done::Nothing);
         }

@@ -38,7 +38,7 @@ const FIRST: &str = include_str!("../../golden/stored/batch-token-1.txt");
 
 #[test]
 fn a_token_of_the_first_release_is_what_is_made_today() {
-    let text = seal(&key(), &[9; 24], &entry()).expect("it is short");
+    let text = seal(&key(), "", &[9; 24], &entry()).expect("it is short");
     assert_eq!(text.expose(), FIRST.trim_end());
 }
 
@@ -47,28 +47,29 @@ async fn what_is_sealed_opens_and_what_is_touched_does_not() {
     let (env, _) = simulated::env(1);
     let barrier = barrier::testing::unsealed(&env).await;
     let subkey = barrier.subkey(Purpose::BatchTokens).expect("it is unsealed");
-    let text = seal(&subkey, &env.random(), &entry()).expect("it is short").expose().clone();
-    assert_eq!(open(&barrier, &text).await.expect("it can be read"), Some(entry()));
+    let text = seal(&subkey, "", &env.random(), &entry()).expect("it is short").expose().clone();
+    assert_eq!(open(&barrier, "", &text).await.expect("it can be read"), Some(entry()));
+    assert_eq!(open(&barrier, "a later epoch", &text).await.expect("no failure"), None);
     let bytes = BASE64URL_NOPAD.decode(&text.as_bytes()[PREFIX.len()..]).expect("it is base64");
     for at in 0..bytes.len() {
         let mut touched = bytes.clone();
         touched[at] ^= 1;
         let text = [PREFIX, &BASE64URL_NOPAD.encode(&touched)].concat();
-        assert_eq!(open(&barrier, &text).await.expect("no failure"), None, "byte {at}");
+        assert_eq!(open(&barrier, "", &text).await.expect("no failure"), None, "byte {at}");
     }
     for end in 0..text.len() {
-        assert_eq!(open(&barrier, &text[..end]).await.expect("no failure"), None, "cut at {end}");
+        assert_eq!(open(&barrier, "", &text[..end]).await.expect("no failure"), None, "cut at {end}");
     }
     for other in [format!("{text}A"), format!("{text}="), text.replace("hvb.", "hvs."), text.to_uppercase()] {
-        assert_eq!(open(&barrier, &other).await.expect("no failure"), None, "{other}");
+        assert_eq!(open(&barrier, "", &other).await.expect("no failure"), None, "{other}");
     }
     // Another cluster has other keys.
     let other = barrier::testing::unsealed(&simulated::env(2).0).await;
-    assert_eq!(open(&other, &text).await.expect("no failure"), None);
+    assert_eq!(open(&other, "", &text).await.expect("no failure"), None);
     barrier.rotate().await.expect("it is unsealed");
-    assert_eq!(open(&barrier, &text).await.expect("it can be read"), Some(entry()), "older terms stay");
+    assert_eq!(open(&barrier, "", &text).await.expect("it can be read"), Some(entry()), "older terms stay");
     barrier.seal();
-    assert!(matches!(open(&barrier, &text).await, Err(framework::Error::Sealed)));
+    assert!(matches!(open(&barrier, "", &text).await, Err(framework::Error::Sealed)));
 }
 
 #[test]
@@ -76,7 +77,7 @@ fn a_token_is_no_longer_than_what_a_listener_takes() {
     let with = |bytes: usize| {
         let mut entry = entry();
         entry.meta = Some(BTreeMap::from([("k".to_owned(), "v".repeat(bytes))]));
-        seal(&key(), &[9; 24], &entry).map(|text| text.expose().len())
+        seal(&key(), "", &[9; 24], &entry).map(|text| text.expose().len())
     };
     let longest = (0..8192).rev().find_map(|bytes| with(bytes).ok()).expect("some fit");
     assert!((8189..=8192).contains(&longest), "{longest}");
@@ -91,7 +92,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let opened = runtime.block_on(async {
             let barrier = barrier::testing::unsealed(&simulated::env(1).0).await;
-            open(&barrier, &text).await
+            open(&barrier, "", &text).await
         });
         prop_assert_eq!(opened.expect("no failure"), None);
     }
