@@ -7,6 +7,7 @@ use crate::terminal::Terminal;
 
 mod audit;
 mod auth_help;
+mod backup;
 mod explain;
 mod generate_root;
 mod history;
@@ -61,6 +62,7 @@ pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("lease", "Work with leases of dynamic secrets"),
     ("namespace", "Manage namespaces"),
     ("operator", "Initialize, unseal and look after the server"),
+    ("operator backup", "Save, check and restore backups of the server"),
     ("policy", "Manage policies"),
     ("print", "Print what commands work with"),
     ("secrets", "Manage secrets engines"),
@@ -88,6 +90,7 @@ static TABLES: &[&[Command]] = &[
     history::COMMANDS,
     initialize::COMMANDS,
     operator::COMMANDS,
+    backup::COMMANDS,
     rekey::COMMANDS,
     generate_root::COMMANDS,
     VERSION,

@@ -76,6 +76,11 @@ impl Connection {
         self.runtime.block_on(self.client.asking().call(request))
     }
 
+    /// Hands an answer of any length to `sink` as it comes.
+    pub fn receive<E>(&self, path: &str, sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<Result<(), E>, Error> {
+        self.runtime.block_on(self.client.receive(path, sink))
+    }
+
     pub fn send(&self, request: Request) -> Result<Reply, Error> {
         self.runtime.block_on(self.client.send(request))
     }

@@ -15,6 +15,7 @@ mod data;
 mod failure;
 pub mod flags;
 mod help;
+pub mod offline;
 mod output;
 mod scope;
 mod session;
@@ -43,12 +44,12 @@ pub struct OtherCommand {
 }
 
 /// Runs the command that `args` name. The first of them is how the program was called, as in `std::env::args_os`;
-/// help and hints use its last part.
+/// help and hints use its last part. `offline` does what is done on the files of a server that does not run.
 #[must_use]
-pub fn run(args: Vec<OsString>, others: &[OtherCommand]) -> ExitCode {
+pub fn run(args: Vec<OsString>, others: &[OtherCommand], offline: offline::Offline) -> ExitCode {
     let mut args = args.into_iter();
     let program = args.next().map(|path| program_name(&path)).unwrap_or_default();
-    let mut terminal = Terminal::real(program);
+    let mut terminal = Terminal::real(program, offline);
     let args: Result<Vec<_>, _> = args.map(OsString::into_string).collect();
     let code = match args {
         Ok(args) => dispatch(&mut terminal, &args, others),

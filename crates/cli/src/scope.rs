@@ -9,7 +9,7 @@ use crate::flags::{Flag, GLOBAL};
 use crate::session::Session;
 
 /// Commands that ask nobody.
-const LOCAL: &[&str] = &["policy fmt", "print token", "version"];
+const LOCAL: &[&str] = &["operator backup inspect", "operator backup restore", "policy fmt", "print token", "version"];
 
 /// The flags of every command that these take, as far as they apply.
 const LOCAL_FLAGS: &[&str] = &["format"];
@@ -34,6 +34,8 @@ const WITHOUT_FIELDS: &[&str] = &[
     "namespace delete",
     "namespace list",
     "namespace unlock",
+    "operator backup save",
+    "operator backup verify",
     "operator init",
     "operator key-status",
     "operator rotate",

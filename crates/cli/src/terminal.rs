@@ -6,6 +6,7 @@ use std::time::Duration;
 use secret::SecretString;
 
 use crate::failure::Failure;
+use crate::offline::Offline;
 
 /// The most that is read from standard input or a file, in bytes: the server takes no longer body.
 pub(crate) const INPUT_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -37,11 +38,12 @@ pub(crate) struct Terminal {
     pub letters: Letters,
     /// How long the server may take to tell a name that a line could go on with.
     pub patience: Duration,
+    pub offline: Offline,
 }
 
 impl Terminal {
     /// That of this process.
-    pub fn real(program: String) -> Self {
+    pub fn real(program: String, offline: Offline) -> Self {
         Self {
             program,
             env: Box::new(|name| std::env::var(name).ok()),
@@ -53,6 +55,7 @@ impl Terminal {
             pause: Box::new(pause),
             letters: Box::new(|count| env::Env::real().base62(count)),
             patience: PATIENCE,
+            offline,
         }
     }
 

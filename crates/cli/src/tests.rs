@@ -11,6 +11,7 @@ use client::testing::{Answer, Received, Server};
 use crate::flags::Flag;
 use crate::{OtherCommand, Terminal, dispatch};
 
+mod backups;
 mod goldens;
 mod logins;
 mod merges;
@@ -95,6 +96,7 @@ impl Stage {
             pause: Box::new(|_| {}),
             letters: Box::new(|count| "x".repeat(count)),
             patience: Duration::from_secs(60),
+            offline: backups::OFFLINE,
         };
         (terminal, output)
     }

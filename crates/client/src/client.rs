@@ -37,6 +37,9 @@ const ENVELOPE_FIELDS: [&str; 9] =
 /// nothing, and another node or the next moment is enough.
 const BEHIND_REPEATS: u32 = 2;
 
+/// What an answer may take that goes on and on.
+const LONG: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// A caller of one server. Cheap to clone; connections, the pace, and what was seen are shared.
 #[derive(Clone)]
 pub struct Client {
@@ -67,6 +70,8 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
     /// Only with a body.
     pub content_type: &'static str,
+    /// The answer may take as long as it likes, as long as it goes on: only silences are bounded by the time-out.
+    pub is_long: bool,
 }
 
 /// An answer with its status, whatever it is. No `Debug`: it holds secrets.
@@ -81,7 +86,14 @@ impl Request {
     /// A call without query and body.
     #[must_use]
     pub fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.to_owned(), query: Vec::new(), body: None, content_type: header::JSON }
+        Self {
+            method,
+            path: path.to_owned(),
+            query: Vec::new(),
+            body: None,
+            content_type: header::JSON,
+            is_long: false,
+        }
     }
 
     /// With one more query parameter.
@@ -111,6 +123,7 @@ impl Client {
             .tls_backend_preconfigured(tls::client_config(&config.tls)?)
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            .read_timeout(config.timeout)
             .timeout(config.timeout);
         if let Some(socket) = &address.socket {
             builder = builder.unix_socket(socket.as_path()).no_proxy();
@@ -239,6 +252,35 @@ impl Client {
         Err(Error::Api(Box::new(ApiError::new(method, url, self.namespace.clone(), &reply))))
     }
 
+    /// Reads what is too long to be held in memory, and hands it to `sink` as it comes. The answer is whole when this
+    /// returns, as far as HTTP can tell. What ends the sink comes back as the inner result, and ends the call.
+    ///
+    /// # Errors
+    /// When there is no answer, a refusal, or the answer breaks off; then the sink has had a part of it.
+    pub async fn receive<E>(
+        &self,
+        path: &str,
+        mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Result<(), E>, Error> {
+        let request = Request { is_long: true, ..Request::new(Method::GET, path) };
+        let (url, mut response) = self.respond(&request).await?;
+        let method = request.method;
+        if response.status() != StatusCode::OK {
+            let reply = read_body(&method, &url, response).await?;
+            return Err(Error::Api(Box::new(ApiError::new(method, url, self.namespace.clone(), &reply))));
+        }
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => match sink(&chunk) {
+                    Ok(()) => {}
+                    Err(error) => return Ok(Err(error)),
+                },
+                Ok(None) => return Ok(Ok(())),
+                Err(source) => return Err(Error::send(method, Box::new(url), source)),
+            }
+        }
+    }
+
     /// The rule of the usual clients: to a question, a 404 with data or warnings is an answer, and any other is “nothing
     /// there”. To what was to change something it is a refusal: nothing was changed.
     async fn logical(&self, request: Request) -> Result<Option<Envelope>, Error> {
@@ -259,21 +301,27 @@ impl Client {
 
     /// Sends, follows one redirect, and returns the answer whatever its status is.
     async fn send_anyway(&self, request: Request) -> Result<Reply, Error> {
-        let url = self.url(&request)?;
+        let (url, response) = self.respond(&request).await?;
+        read_body(&request.method, &url, response).await
+    }
+
+    /// The same without the body, and where it came from.
+    async fn respond(&self, request: &Request) -> Result<(Url, reqwest::Response), Error> {
+        let url = self.url(request)?;
         match &self.describe {
             Some(Description::Curl(token)) => {
                 return Err(Error::Described(
-                    curl::line(&request, &url, self.socket.as_deref(), &self.tls, &self.headers, token).into(),
+                    curl::line(request, &url, self.socket.as_deref(), &self.tls, &self.headers, token).into(),
                 ));
             }
             Some(Description::Policy) => {
-                return Err(Error::Described(rights::policy(std::slice::from_ref(&request)).into()));
+                return Err(Error::Described(rights::policy(std::slice::from_ref(request)).into()));
             }
             None => {}
         }
-        let response = self.repeat(&request, &url).await?;
+        let response = self.repeat(request, &url).await?;
         if !matches!(response.status().as_u16(), 301 | 302 | 307 | 308) {
-            return read_body(&request.method, &url, response).await;
+            return Ok((url, response));
         }
         if !self.follow_redirects {
             return Err(Error::RedirectOff { method: request.method.clone(), url: Box::new(url) });
@@ -282,8 +330,8 @@ impl Client {
         let target = target.and_then(|location| url.join(location).ok()).filter(|target| may_follow(&url, target));
         let refused = || Error::Redirect { method: request.method.clone(), url: Box::new(url.clone()) };
         let target = target.ok_or_else(refused)?;
-        let response = self.repeat(&request, &target).await?;
-        read_body(&request.method, &target, response).await
+        let response = self.repeat(request, &target).await?;
+        Ok((target, response))
     }
 
     /// Sends, and again as long as the answer is one that may get better.
@@ -314,6 +362,9 @@ impl Client {
         let mut builder = self.http.request(request.method.clone(), url.clone()).headers(self.headers.clone());
         for state in self.seen.states() {
             builder = builder.header(header::INDEX, state);
+        }
+        if request.is_long {
+            builder = builder.timeout(LONG);
         }
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, request.content_type).body(body.clone());

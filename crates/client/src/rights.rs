@@ -34,6 +34,8 @@ const SUDO: &[&str] = &[
     "sys/rotate/keyring",
     "sys/seal",
     "sys/step-down",
+    "sys/storage/backup",
+    "sys/storage/backup-verify",
 ];
 
 /// A policy that allows these calls and nothing else: one block for each path.

@@ -31,7 +31,7 @@ pub struct Answer {
     /// Further headers.
     pub headers: Vec<(String, String)>,
     /// The body.
-    pub body: String,
+    pub body: Vec<u8>,
 }
 
 /// The server. Stops when dropped.
@@ -61,7 +61,13 @@ impl Answer {
     /// A status with a body.
     #[must_use]
     pub fn new(status: u16, body: &str) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_owned() }
+        Self { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+    }
+
+    /// 200 with a body that is no text.
+    #[must_use]
+    pub fn bytes(body: &[u8]) -> Self {
+        Self { body: body.to_vec(), ..Self::new(200, "") }
     }
 
     /// With one more header.
@@ -136,7 +142,7 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Received>>, answer: &mut impl FnMut
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     let mut stream = stream;
-    stream.write_all(format!("{head}\r\n{}", answer.body).as_bytes()).unwrap();
+    stream.write_all(&[head.as_bytes(), b"\r\n", &answer.body].concat()).unwrap();
 }
 
 fn read(stream: &TcpStream) -> Option<Received> {

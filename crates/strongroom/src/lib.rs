@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 mod builtin;
 pub mod config;
+mod offline;
 mod server;
 
 /// Commands that are not the client's.
@@ -23,5 +24,5 @@ pub fn run(args: Vec<OsString>) -> ExitCode {
     if args.get(1).is_some_and(|word| word == "server") {
         return server::command(&args);
     }
-    cli::run(args, OWN_COMMANDS)
+    cli::run(args, OWN_COMMANDS, offline::OFFLINE)
 }

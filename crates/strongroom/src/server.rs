@@ -33,6 +33,8 @@ use arguments::Arguments;
 pub(crate) use arguments::FLAGS;
 use failure::Failure;
 use log::Log;
+#[cfg(test)]
+pub(crate) use failure::chain;
 use plan::{Plan, SealPlan, StoragePlan};
 use signals::Signals;
 
