@@ -32,9 +32,9 @@ mod signals;
 use arguments::Arguments;
 pub(crate) use arguments::FLAGS;
 use failure::Failure;
-use log::Log;
 #[cfg(test)]
 pub(crate) use failure::chain;
+use log::Log;
 use plan::{Plan, SealPlan, StoragePlan};
 use signals::Signals;
 
