@@ -10,6 +10,8 @@ pub(crate) const CLUSTER: Key = Key::constant("core/cluster");
 pub(crate) static AUDIT: Key = Key::constant("core/audit");
 /// The folder of the heads of audit chains.
 pub(crate) const AUDIT_HEADS: &str = "core/audit-head/";
+/// What configurations have put in force; see [`crate::bootstrap`].
+pub(crate) static BOOTSTRAP: Key = Key::constant("core/bootstrap");
 /// Which origins browsers may call from; see [`crate::browser`].
 pub(crate) static CORS: Key = Key::constant("core/cors");
 /// The headers of the web interface.

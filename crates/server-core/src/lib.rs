@@ -18,6 +18,7 @@ use secret::{Secret, SecretBytes};
 mod attempts;
 mod audit_log;
 pub mod backups;
+mod bootstrap;
 mod browser;
 mod cidr;
 mod cluster;
@@ -47,6 +48,7 @@ mod versions;
 mod wrapping;
 
 pub use audit::Rules as AuditRules;
+pub use bootstrap::{BootstrapState, Marks};
 pub use lockout::{LockoutDefaults, LockoutSettings};
 pub use metrics::Telemetry;
 pub use mounts::{EngineType, Make};
@@ -199,6 +201,8 @@ impl Core {
             lockout: Arc::clone(&lockout),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
+            unsealed: tokio::sync::watch::Sender::new(false),
+            bootstrap: bootstrap::SharedState::default(),
             cluster_name,
         });
         let index = Index::new(store.barrier().clone(), env.clone(), identity.clone());
@@ -299,6 +303,44 @@ impl Core {
     /// Has every audit device open its file or connection anew: for the rotation of logs.
     pub async fn reopen_audit_devices(&self) {
         self.pipeline.audit.reopen().await;
+    }
+
+    /// Whether the node is unsealed, for who has something to do then.
+    #[must_use]
+    pub fn unsealed(&self) -> tokio::sync::watch::Receiver<bool> {
+        self.seals.unsealed.subscribe()
+    }
+
+    /// A token with every right for what the node's own configuration declares. It is a batch token: stored nowhere,
+    /// and good for a few minutes. Must not leave the process.
+    ///
+    /// # Errors
+    /// While sealed.
+    pub async fn bootstrap_token(&self) -> Result<Secret<String>, Error> {
+        let created = self.seals.tokens.create(keys::ROOT_NAMESPACE, bootstrap::token()).await;
+        Ok(created.map_err(Error::from)?.token)
+    }
+
+    /// What nodes of this cluster have put in force by their configurations.
+    ///
+    /// # Errors
+    /// While sealed, and when the store gives no answer.
+    pub async fn bootstrap_marks(&self) -> Result<Marks, Error> {
+        bootstrap::marks(&self.seals.store).await
+    }
+
+    /// Notes that `content` was put in force under `name`; `declared` names all that is declared. Only keyed hashes are
+    /// kept of any of it.
+    ///
+    /// # Errors
+    /// While sealed, and when the store does not take it.
+    pub async fn bootstrap_mark(&self, name: &str, content: &str, declared: &[String]) -> Result<(), Error> {
+        bootstrap::mark(&self.seals.store, &self.seals.env, name, content, declared).await
+    }
+
+    /// Says how far the node is with what its configuration declares; `sys/health` shows it.
+    pub fn set_bootstrap_state(&self, state: BootstrapState) {
+        self.seals.bootstrap.set(state);
     }
 
     /// How the caches are used since the start.

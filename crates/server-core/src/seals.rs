@@ -11,6 +11,7 @@ use storage::Key;
 
 use crate::attempts::Attempts;
 use crate::audit_log::AuditLog;
+use crate::bootstrap::SharedState;
 use crate::cluster::{ClusterEntry, Identity};
 use crate::due::{Owner, Worker};
 use crate::identity::Identities;
@@ -55,6 +56,10 @@ pub(crate) struct Seals {
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
     pub(crate) cluster_name: Option<String>,
+    /// Tells who waits for it whether the node is open.
+    pub(crate) unsealed: tokio::sync::watch::Sender<bool>,
+    /// How far the node is with what its configuration declares.
+    pub(crate) bootstrap: SharedState,
 }
 
 /// What init hands out, once.
@@ -148,6 +153,7 @@ impl Seals {
     }
 
     async fn lock_away(&self) {
+        self.unsealed.send_replace(false);
         self.worker.tell_to_stop();
         self.control.seal().await;
         self.identity.forget();
@@ -184,6 +190,7 @@ impl Seals {
         self.control.settle().await;
         self.audit.start();
         self.worker.start(self.store.clone(), self.env.clone(), self.owners());
+        self.unsealed.send_replace(true);
         Ok(())
     }
 

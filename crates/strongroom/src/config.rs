@@ -13,6 +13,7 @@ use std::time::Duration;
 use http_api::{AdmissionLimits, ListenerConfig};
 use server_core::LockoutDefaults;
 
+mod bootstrap;
 mod error;
 mod keys;
 mod listener;
@@ -24,6 +25,7 @@ mod server;
 mod storage;
 mod telemetry;
 
+pub use bootstrap::{Bootstrap, Declaration, Declared, Fields, SourceError, Subject, resolve};
 pub use error::{ConfigError, Problem};
 pub use log::LogFile;
 pub use seal::{KeyError, KeySource, Seal, StaticKey};
@@ -74,6 +76,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// A file that holds the process id while the server runs.
     pub pid_file: Option<PathBuf>,
+    /// What is to be in force once the server is unsealed.
+    pub bootstrap: Bootstrap,
     /// How far the server locks itself in.
     pub confinement: Confinement,
     /// Whom to run as when started as root: a name or a number.

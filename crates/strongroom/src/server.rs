@@ -3,7 +3,7 @@
 //! The composition root: the only place that knows concrete stores, seals, engines and front doors all at once.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +20,7 @@ use storage_embedded::Embedded;
 use tokio::sync::watch;
 
 mod arguments;
+mod bootstrap;
 mod confinement;
 mod dev;
 mod failure;
@@ -77,6 +78,11 @@ fn report(failure: &Failure) -> ExitCode {
 
 fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     let plan = if arguments.is_dev { dev::plan(arguments)? } else { plan::from_files(arguments)? };
+    if arguments.is_plan {
+        cli::print(&bootstrap::listing(&plan.bootstrap));
+        plan.warnings.iter().for_each(|warning| cli::print_error(&format!("warning: {warning}")));
+        return Ok(());
+    }
     // Before the runtime: whatever confines a thread confines those that it starts. Before the log, whose file is to
     // belong to whom the server runs as.
     let confined = confinement::enter(&plan)?;
@@ -136,7 +142,12 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<Log>)
     } else {
         unseal_unattended(&core, &plan).await?;
     }
-    run_listeners(listeners, &core, &logs, signals).await;
+    let declared = Declared {
+        running: bootstrap::Running::start(&core, &env, plan.bootstrap.clone()),
+        paths: plan.config_paths.clone(),
+    };
+    run_listeners(listeners, &core, &declared, &logs, signals).await;
+    drop(declared);
     core.seal().await;
     if let Some(embedded) = store.embedded {
         embedded.close().await.map_err(Failure::CloseStore)?;
@@ -245,9 +256,31 @@ async fn unseal_unattended(core: &Core, plan: &Plan) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates anew
-/// and opens audit files and the log's anew.
-async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, logs: &Log, signals: Signals) {
+/// What the configuration declares, and where it stands.
+struct Declared {
+    running: bootstrap::Running,
+    paths: Vec<PathBuf>,
+}
+
+impl Declared {
+    /// Reads it again. If it is wrong, what was declared before stays.
+    fn reload(&self) {
+        if self.paths.is_empty() {
+            return;
+        }
+        match plan::declared(&self.paths) {
+            Ok(declared) => self.running.declare(declared),
+            Err(failure) => {
+                let error = failure.chain();
+                tracing::error!(%error, "bootstrap could not be reloaded, what was declared before stays");
+            }
+        }
+    }
+}
+
+/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates and
+/// declarations anew, and opens audit files and the log's anew.
+async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, declared: &Declared, logs: &Log, signals: Signals) {
     let (stop, stopped) = watch::channel(false);
     let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -262,6 +295,7 @@ async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, logs: &Log, s
         logs.reopen();
         let core = Arc::clone(core);
         tokio::spawn(async move { core.reopen_audit_devices().await });
+        declared.reload();
         for handle in &handles {
             if let Err(error) = handle.reload() {
                 let error = failure::chain(&error);

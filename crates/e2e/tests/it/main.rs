@@ -3,6 +3,7 @@
 //! A test whose client is missing says so in a line that begins with `SKIPPED`, and the gate counts it.
 
 mod backups;
+mod bootstrap;
 mod clients;
 mod command_line;
 mod confinement;

@@ -83,6 +83,10 @@ async fn read_health(part: &SealPart, context: &Context, input: Health) -> Resul
         "clock_skew_ms": 0,
         "replication_primary_canary_age_ms": 0,
     });
+    let declared = part.seals.bootstrap.get().word();
+    if let (Some(word), Some(body)) = (declared, body.as_object_mut()) {
+        body.insert("bootstrap".to_owned(), json!(word));
+    }
     if let (Ok(cluster), Some(body)) = (part.seals.identity.cluster(), body.as_object_mut()) {
         body.insert("cluster_name".to_owned(), json!(cluster.name));
         body.insert("cluster_id".to_owned(), json!(cluster.id));

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::FILES_MAX;
+use super::bootstrap::DECLARATIONS_MAX;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +122,36 @@ pub enum Problem {
     /// Two listeners in one place.
     #[error("a listener before this one has the same address {0}")]
     SameAddress(String),
+    /// A path that no request could have.
+    #[error("{0:?} is no path: give names with / between them")]
+    BadPath(String),
+    /// A name that is the server's own.
+    #[error("{name} cannot be declared: {why}")]
+    Reserved {
+        /// What was declared.
+        name: String,
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// One thing twice.
+    #[error("{name} is declared already, in {first}")]
+    DeclaredTwice {
+        /// What.
+        name: String,
+        /// Where it was declared first.
+        first: String,
+    },
+    /// More than anybody reads through.
+    #[error("there are more than {DECLARATIONS_MAX} declarations")]
+    TooManyDeclarations,
+    /// None or several of keys that exclude each other.
+    #[error("{place} needs one of the keys {keys}")]
+    OneOf {
+        /// The stanza.
+        place: &'static str,
+        /// The keys.
+        keys: &'static str,
+    },
     /// Lease times that exclude each other.
     #[error("default_lease_ttl is longer than max_lease_ttl")]
     LeaseTtl,

@@ -11,8 +11,8 @@ use super::error::{ConfigError, Problem};
 use super::keys::{TOP_IGNORED, TOP_REFUSED};
 use super::reader::Reader;
 use super::{
-    Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, Telemetry, listener, lockout, log, seal,
-    storage, telemetry,
+    Bootstrap, Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, Telemetry, listener, lockout, log,
+    seal, storage, telemetry,
 };
 
 const PLACE: &str = "at the top level";
@@ -29,6 +29,7 @@ pub(super) const KEYS: &[&str] = &[
     "api_version",
     "audit_dirs",
     "backend",
+    "bootstrap",
     "cache_size_bytes",
     "cluster_name",
     "confinement",
@@ -83,6 +84,7 @@ pub(super) struct Draft {
     user: Option<String>,
     group: Option<String>,
     audit_dirs: Vec<PathBuf>,
+    bootstrap: Bootstrap,
     readable_dirs: Vec<PathBuf>,
     api_version: Option<String>,
 }
@@ -110,6 +112,9 @@ impl Draft {
         for block in body.blocks("user_lockout", 1).map_err(|error| reader.text_error(error))? {
             lockout::parse(reader, &block, &mut self.user_lockout)?;
         }
+        for block in body.blocks("bootstrap", 0).map_err(|error| reader.text_error(error))? {
+            self.bootstrap.add(reader, &block)?;
+        }
         for item in &body.items {
             self.attribute(reader, item)?;
         }
@@ -130,7 +135,7 @@ impl Draft {
 
     fn attribute(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<(), ConfigError> {
         match item.name() {
-            "storage" | "backend" | "seal" | "listener" | "telemetry" | "user_lockout" => {}
+            "storage" | "backend" | "seal" | "listener" | "telemetry" | "user_lockout" | "bootstrap" => {}
             "api_addr" => self.api_addr = some(api_addr(reader, item)?),
             "api_version" => self.api_version = some(api_version(reader, item)?),
             "allow_audit_log_prefixing" => self.allow_audit_log_prefixing = reader.flag(item)?,
@@ -190,6 +195,7 @@ impl Draft {
             log_file: self.log_file.finish(),
             telemetry: self.telemetry.unwrap_or_default(),
             pid_file: self.pid_file,
+            bootstrap: self.bootstrap,
             confinement: self.confinement,
             user: self.user,
             group: self.group,

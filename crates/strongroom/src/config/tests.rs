@@ -620,3 +620,78 @@ fn the_corpus_does_not_panic() {
     }
     assert!(files >= 10, "the corpus has {files} files");
 }
+
+#[test]
+fn declarations_that_cannot_be_meant_so_are_named_with_their_line() {
+    for (stanza, expected) in [
+        ("secret \"kv\" {}", "a.hcl, line 3: unknown key \"secret\" in bootstrap; did you mean \"secrets\"?"),
+        ("secrets \"kv\" {}", "a.hcl, line 3: a mount of bootstrap needs the key \"type\""),
+        (
+            "secrets \"kv\" { type = \"kv\" optoins = {} }",
+            "a.hcl, line 3: unknown key \"optoins\" in a mount of bootstrap; did you mean \"options\"?",
+        ),
+        (
+            "secrets \"kv\" { type = \"kv\" options = \"canary\" }",
+            "a.hcl, line 3: key \"options\" takes an object, not a string",
+        ),
+        (
+            "secrets \"sys/x\" { type = \"kv\" }",
+            "a.hcl, line 3: secrets sys/x cannot be declared: the path belongs to the server itself",
+        ),
+        ("secrets \"a//b\" { type = \"kv\" }", "a.hcl, line 3: \"a//b\" is no path: give names with / between them"),
+        (
+            "secrets \"a/../b\" { type = \"kv\" }",
+            "a.hcl, line 3: \"a/../b\" is no path: give names with / between them",
+        ),
+        (
+            "auth \"token\" { type = \"token\" }",
+            "a.hcl, line 3: auth token cannot be declared: the path belongs to the server itself; leave auth/ out of it",
+        ),
+        (
+            "policy \"root\" { policy = \"\" }",
+            "a.hcl, line 3: policy root cannot be declared: the policy is part of the server and cannot be written",
+        ),
+        ("policy \"a\" {}", "a.hcl, line 3: policy of bootstrap needs one of the keys policy or file"),
+        (
+            "policy \"a\" { policy = \"\" file = \"/a\" }",
+            "a.hcl, line 3: policy of bootstrap needs one of the keys policy or file",
+        ),
+        ("namespace \"a/root\" {}", "a.hcl, line 3: namespace a/root cannot be declared: the name is reserved"),
+        (
+            "request \"kv/a\" { data = \"canary\" }",
+            "a.hcl, line 3: key \"data\" takes an object: the body of the request, not a string",
+        ),
+        (
+            "request \"sys/seal\" {}",
+            "a.hcl, line 3: request sys/seal cannot be declared: it turns the node itself, and would do so at each unseal",
+        ),
+        (
+            "request \"sys/audit/file\" {}",
+            "a.hcl, line 3: request sys/audit/file cannot be declared: audit devices are not declared by requests",
+        ),
+        (
+            "request \"kv/a\" {}\n request \"/kv/a/\" {}",
+            "a.hcl, line 4: request kv/a is declared already, in a.hcl, line 3",
+        ),
+        ("request {}", "a.hcl, line 3, column 13: block \"request\" takes 1 quoted label(s), found 0"),
+    ] {
+        assert_eq!(error(&format!("{LEAST}bootstrap {{ {stanza} }}")), expected, "{stanza}");
+    }
+    let twice = format!(
+        "{LEAST}bootstrap {{ policy \"a\" {{ policy = \"\" }} }}\nbootstrap {{ policy \"a\" {{ policy = \"\" namespace = \"b\" }} }}"
+    );
+    assert_eq!(load_text(&twice).config.bootstrap.declarations.len(), 2, "another namespace is another place");
+}
+
+#[test]
+fn declarations_in_json_are_the_same() {
+    let loaded = load_text(
+        r#"{"storage": {"inmem": {}}, "listener": [{"tcp": {"tls_disable": true}}],
+            "bootstrap": {"secrets": {"kv": {"type": "kv"}},
+                          "request": [{"kv/a": {"data": {"x": {"from_file": "/a"}, "y": [1, {"z": null}]}}}],
+                          "namespace": {"b/c": {}, "b": {}}}}"#,
+    );
+    let names: Vec<_> = loaded.config.bootstrap.declarations.iter().map(Declaration::name).collect();
+    assert_eq!(names, ["namespace b", "namespace b/c", "secrets kv", "request kv/a"]);
+    assert_eq!(loaded.config.bootstrap.files(), [PathBuf::from("/a")]);
+}

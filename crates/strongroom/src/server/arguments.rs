@@ -13,6 +13,8 @@ pub(super) struct Arguments {
     /// Files and folders, in the order given.
     pub(super) configs: Vec<PathBuf>,
     pub(super) is_dev: bool,
+    /// To read the configuration, tell what it declares, and end.
+    pub(super) is_plan: bool,
     pub(super) dev_root_token_id: Option<String>,
     pub(super) dev_listen_address: Option<String>,
     pub(super) dev_no_store_token: bool,
@@ -36,6 +38,7 @@ pub(crate) const FLAGS: &[Flag] = &[
         Kind::List,
         "Configuration file, or folder of .hcl and .json files. Can be given several times.",
     ),
+    Flag::switch("plan", "Check the configuration, show what its bootstrap stanza declares, and end."),
     Flag::switch("dev", "Start a development server: in memory, unsealed, with a root token."),
     Flag::text("dev-root-token-id", "The root token of the development server. Also VAULT_DEV_ROOT_TOKEN_ID."),
     Flag::text(
@@ -73,6 +76,9 @@ pub(super) fn parse(program: &str, args: &[OsString]) -> Result<Asked, Failure> 
             if is_dev_only { "the -dev-… flags need -dev" } else { "give -config with a file or folder, or -dev" };
         return Err(hint(text.to_owned()));
     }
+    if arguments.is_plan && arguments.is_dev {
+        return Err(hint("-plan is about a configuration, which -dev has not".to_owned()));
+    }
     Ok(Asked::Run(arguments))
 }
 
@@ -83,6 +89,7 @@ fn from_flags(parsed: &Args, variable: impl Fn(&str) -> Option<String>) -> Argum
         configs: parsed.list("config").iter().map(PathBuf::from).collect(),
         // As in Vault, asking for TLS is asking for a development server.
         is_dev: parsed.is_on("dev") || parsed.is_on("dev-tls"),
+        is_plan: parsed.is_on("plan"),
         dev_root_token_id: text("dev-root-token-id", "DEV_ROOT_TOKEN_ID"),
         dev_listen_address: text("dev-listen-address", "DEV_LISTEN_ADDRESS"),
         dev_no_store_token: parsed.is_on("dev-no-store-token"),

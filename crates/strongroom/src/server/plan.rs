@@ -14,7 +14,7 @@ use super::arguments::Arguments;
 use super::dev::DevTls;
 use super::failure::Failure;
 use super::log::LogPlan;
-use crate::config::{self, Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, Telemetry};
+use crate::config::{self, Bootstrap, Config, Confinement, LEASE_TTL, LogFormat, LogLevel, Seal, Storage, Telemetry};
 
 /// What the barrier's cache of ciphertext may take unless told otherwise.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -39,6 +39,8 @@ pub(super) struct Plan {
     pub(super) log: LogPlan,
     pub(super) telemetry: Telemetry,
     pub(super) pid_file: Option<PathBuf>,
+    /// What is to be in force once the server is unsealed.
+    pub(super) bootstrap: Bootstrap,
     pub(super) confinement: Confinement,
     /// Whom to run as, names or numbers.
     pub(super) user: Option<String>,
@@ -93,6 +95,7 @@ impl Plan {
             log: LogPlan { level: LevelFilter::INFO, is_json: false, file: None },
             telemetry: Telemetry::default(),
             pid_file: None,
+            bootstrap: Bootstrap::default(),
             confinement: Confinement::Off,
             user: None,
             group: None,
@@ -131,6 +134,7 @@ impl Plan {
 pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
     let loaded = config::load(&arguments.configs).map_err(|source| Failure::Config(Box::new(source)))?;
     let config = loaded.config;
+    config.bootstrap.check().map_err(|source| Failure::Config(Box::new(source)))?;
     let defaults = Plan::defaults();
     let cache_bytes = if config.disable_cache { 0 } else { config.cache_size_bytes.unwrap_or(defaults.cache_bytes) };
     Ok(Plan {
@@ -155,6 +159,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
         max_lease_ttl: config.max_lease_ttl,
         telemetry: config.telemetry,
         pid_file: config.pid_file,
+        bootstrap: config.bootstrap,
         confinement: config.confinement,
         user: config.user,
         group: config.group,
@@ -174,6 +179,13 @@ fn audit_rules(config: &Config) -> AuditRules {
         may_have_prefix: config.allow_audit_log_prefixing,
         file_folders: if is_free { None } else { Some(config.audit_dirs.clone()) },
     }
+}
+
+/// What the files declare now, for the hang-up signal. Nothing else of them counts before the next start.
+pub(super) fn declared(paths: &[PathBuf]) -> Result<Bootstrap, Failure> {
+    let loaded = config::load(paths).map_err(|source| Failure::Config(Box::new(source)))?;
+    loaded.config.bootstrap.check().map_err(|source| Failure::Config(Box::new(source)))?;
+    Ok(loaded.config.bootstrap)
 }
 
 fn seal(config: &Config) -> Result<SealPlan, Failure> {

@@ -141,7 +141,7 @@ pub(super) fn rules(plan: &Plan) -> Vec<Rule> {
     }
     rules.extend(plan.audit_dirs.iter().map(|folder| (folder.clone(), WRITE)));
     rules.extend(plan.readable_dirs.iter().map(|folder| (folder.clone(), READ)));
-    for path in plan.config_paths.iter().chain(&tls_files(plan)) {
+    for path in plan.config_paths.iter().chain(&tls_files(plan)).chain(&plan.bootstrap.files()) {
         rules.extend(replaceable(path).into_iter().map(|path| (path, READ)));
     }
     for listener in &plan.listeners {
