@@ -1,6 +1,6 @@
 //! What a node counts of its own work, under the names that dashboards for Vault know.
 //!
-//! A request costs four looks at the clock and a few additions in memory of its own thread; everything else is done by
+//! A request costs six looks at the clock, two more for each record of an audit device, and a few additions in memory of its own thread; everything else is done by
 //! whoever reads. What others count already (caches, admission, audit spools) is read from them. A series is never made
 //! from what a client chooses: labels are mounts, namespaces, types and ranges, and how many there can be is bounded.
 
