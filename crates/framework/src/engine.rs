@@ -11,10 +11,12 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::input::Input;
 use crate::lease::{Held, Limits, SecretKind};
+use crate::login::Renewing;
 use crate::path::{Access, Handler, OperationSpec, Path, PathSpec};
 use crate::reply::Reply;
 use crate::request::Operation;
 use crate::router::{Router, TableError};
+use crate::terms::TokenTerms;
 use crate::view::Due;
 
 /// Which of the pluggable kinds an engine is.
@@ -36,9 +38,12 @@ pub struct Engine<S> {
     on_due: Option<OnDue<S>>,
     on_upgrade: Option<(&'static str, OnUpgrade<S>)>,
     secrets: Vec<SecretKind<S>>,
+    on_renewal: Option<OnRenewal<S>>,
 }
 
 type OnUpgrade<S> = Box<dyn for<'a> Fn(&'a S, &'a Context) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync>;
+type OnRenewal<S> =
+    Box<dyn for<'a> Fn(&'a S, &'a Context, Renewing) -> BoxFuture<'a, Result<TokenTerms, Error>> + Send + Sync>;
 type OnDue<S> = Box<dyn for<'a> Fn(&'a S, &'a Context, Due) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
 
 /// Where a request leads within a mounted engine.
@@ -134,6 +139,14 @@ pub trait Mounted: Send + Sync {
     /// As the hook says, and when the engine has none.
     async fn upgrade(&self, context: &Context) -> Result<bool, Error>;
 
+    /// What a token of a login gets when it is renewed; see [`Engine::on_renewal`].
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has none.
+    async fn renew_login(&self, _: &Context, _: Renewing) -> Result<TokenTerms, Error> {
+        Err(no_logins())
+    }
+
     /// Takes a secret back; see [`SecretKind`].
     ///
     /// # Errors
@@ -186,6 +199,7 @@ impl<S: Send + Sync + 'static> Engine<S> {
             on_due: None,
             on_upgrade: None,
             secrets: Vec::new(),
+            on_renewal: None,
         }
     }
 
@@ -200,6 +214,7 @@ impl<S: Send + Sync + 'static> Engine<S> {
             on_due: None,
             on_upgrade: None,
             secrets: Vec::new(),
+            on_renewal: None,
         }
     }
 
@@ -218,6 +233,17 @@ impl<S: Send + Sync + 'static> Engine<S> {
     #[must_use]
     pub fn on_due(mut self, hook: impl for<'a> Handler<'a, S, Due, ()> + 'static) -> Self {
         self.on_due = Some(Box::new(move |state, context, due| Box::pin(hook.call(state, context, due))));
+        self
+    }
+
+    /// What a token of a login gets when it is renewed: its user or role as it is now. Whom the engine does not know any
+    /// more, or would give other policies, it refuses with [`Error::Invalid`]. Needed by every engine that answers with
+    /// a [`Login`](crate::Login) of renewable tokens.
+    ///
+    /// The context has the mount's view and nobody as its caller.
+    #[must_use]
+    pub fn on_renewal(mut self, hook: impl for<'a> Handler<'a, S, Renewing, TokenTerms> + 'static) -> Self {
+        self.on_renewal = Some(Box::new(move |state, context, it| Box::pin(hook.call(state, context, it))));
         self
     }
 
@@ -344,6 +370,13 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         }
     }
 
+    async fn renew_login(&self, context: &Context, renewing: Renewing) -> Result<TokenTerms, Error> {
+        match &self.engine.on_renewal {
+            Some(hook) => hook(&self.state, context, renewing).await,
+            None => Err(no_logins()),
+        }
+    }
+
     async fn revoke(&self, context: &Context, held: Held) -> Result<(), Error> {
         let kind = self.secret(&held)?;
         (kind.revoke)(&self.state, context, held).await
@@ -376,6 +409,10 @@ fn partial(route: &Route, data: &Map<String, Value>, fields: &[&'static str]) ->
     let names = fields.iter().filter(|name| !route.params.contains_key(*name));
     let values = names.filter_map(|name| Some(((*name).to_owned(), data.get(*name)?.clone()))).collect();
     Input::new(route.params.clone(), values)
+}
+
+fn no_logins() -> Error {
+    Error::world("renew a login", "the engine does not say how")
 }
 
 fn unknown_kind(held: &Held) -> Error {

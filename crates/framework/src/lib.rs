@@ -4,6 +4,7 @@
 //! knows nothing of the core, of HTTP or of any engine; `docs/adding-an-engine.md` walks through a new one.
 
 pub mod browser;
+pub mod cidr;
 pub mod conformance;
 pub mod context;
 pub mod engine;
@@ -14,12 +15,14 @@ pub mod help;
 pub mod input;
 pub mod lease;
 pub mod load;
+pub mod login;
 pub mod openapi;
 pub mod path;
 pub mod reply;
 pub mod request;
 pub mod router;
 pub mod stream;
+pub mod terms;
 pub mod testing;
 pub mod view;
 
@@ -34,6 +37,7 @@ pub use field::{Change, Coercion, Field, FieldKind, FieldValue};
 pub use input::{FieldSet, Input};
 pub use lease::{Grant, Held, Intent, Intents, Limits, SecretKind};
 pub use load::Load;
+pub use login::{Alias, Login, Renewing};
 pub use path::{Access, Path, Segment};
 pub use reply::{Auth, Data, Header, Lease, RawBody, Reply, Shape, Status, WrapInfo};
 pub use request::{Answer, HeaderSource, Operation, Request, Service, WrapFormat};

@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::lease::Grant;
+use crate::login::Login;
 use crate::request::Operation;
 use crate::stream::{BodyStream, Chunks};
 
@@ -29,6 +30,8 @@ pub struct Reply {
     pub lease: Option<Lease>,
     /// The secret in the data, if it is one that ends: the core makes the lease of it.
     pub grant: Option<Grant>,
+    /// Somebody has logged in: the core makes the token of it. Of an auth method's row without authentication alone.
+    pub login: Option<Login>,
     /// In place of everything else: where the answer can be fetched once.
     pub wrap_info: Option<WrapInfo>,
     /// In place of the data and its envelope: bytes of any type.
@@ -316,6 +319,12 @@ impl fmt::Debug for RawBody {
 impl fmt::Debug for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+impl From<Login> for Reply {
+    fn from(login: Login) -> Self {
+        Self { login: Some(login), ..Self::default() }
     }
 }
 

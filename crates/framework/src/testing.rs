@@ -413,6 +413,14 @@ fn show_reply(reply: Reply) -> Value {
         });
         shown.insert("auth".to_owned(), about);
     }
+    if let Some(login) = reply.login {
+        let note: Value = serde_json::from_str(login.note.get()).expect("a raw value is JSON");
+        let about = json!({
+            "alias": login.alias.map(|alias| alias.name), "display_name": login.display_name, "note": note,
+            "metadata": login.metadata, "terms": login.terms.show(), "expected": login.expected.len(),
+        });
+        shown.insert("login".to_owned(), about);
+    }
     if let Some(lease) = reply.lease {
         let lease = json!({ "id": lease.id, "renewable": lease.renewable, "duration_secs": lease.duration.as_secs() });
         shown.insert("lease".to_owned(), lease);

@@ -82,6 +82,11 @@ impl Identities {
         self.mounts.by_uuid(ns, uuid).await
     }
 
+    /// What the engine of a mount is given when nobody has asked it for anything.
+    pub(crate) async fn context_of(&self, ns: &str, mount: &LiveMount) -> Result<framework::Context, Error> {
+        self.mounts.work_context(ns, mount).await
+    }
+
     /// Changes that expect the namespace to live.
     async fn changes(&self, ns: &str) -> Result<Changes, Error> {
         let live_key = keys::namespace_live(ns)?;

@@ -269,6 +269,15 @@ impl Pipeline {
             Box::pin(self.judge(&attempt, &reply)).await;
         }
         let mut reply = reply?;
+        if let Some(login) = reply.login.take() {
+            // At a row that is open to everybody, of an auth method: no other may make tokens.
+            let is_login = route.access.is_unauthenticated && target.engine.kind() == framework::Kind::Auth;
+            let mount = target.mount.as_deref().filter(|_| is_login);
+            let mount = mount.ok_or_else(|| Error::world("log somebody in", "the row is none of a login"))?;
+            let path = target.folded.as_deref().unwrap_or(to.path);
+            // On the heap: no other request carries it along.
+            Box::pin(self.tokens.admit(&context, mount, path, login, &mut reply)).await?;
+        }
         if let Some(mount) = &target.mount {
             self.metrics.made(mount, &to.place.namespace, &context.path, &reply);
             headers::let_out(&mut reply, &mount.settings);

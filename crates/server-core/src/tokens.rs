@@ -24,6 +24,7 @@ use crate::namespaces::{Home, Namespaces};
 use crate::policies::Policies;
 use crate::store::{Found, Lost, Store, decode, encode};
 
+mod admit;
 pub(crate) mod batch;
 pub(crate) mod create;
 pub(crate) mod entry;

@@ -156,6 +156,7 @@ impl BatchEntry {
             bound_cidrs: self.bound_cidrs,
             mount: self.mount,
             epoch: String::new(),
+            note: None,
         }
     }
 }

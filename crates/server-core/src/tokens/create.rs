@@ -8,6 +8,7 @@ use env::Env;
 use framework::view::to_stored;
 use framework::{Auth, Error};
 use secret::Secret;
+use serde_json::value::RawValue;
 use storage::{Expectation, Key, Revision};
 
 use super::entry::{AccessorEntry, State, TokenEntry, TokenState, TokenUses};
@@ -62,6 +63,10 @@ pub(crate) struct Login {
     pub(crate) mount: String,
     /// The mount's liveness, as it was when the login was judged.
     pub(crate) liveness: (Key, Revision),
+    /// What the login was decided from; the commit expects it as it was read.
+    pub(crate) expected: Vec<(Key, Revision)>,
+    /// What the engine is told at a renewal.
+    pub(crate) note: Option<Box<RawValue>>,
 }
 
 /// The role that a token is made through, as it was read.
@@ -114,7 +119,7 @@ impl Tokens {
         if let Some(role) = &role {
             changes.expect(Expectation::At(role.key.clone(), role.revision));
         }
-        if let Some(Login { liveness: (key, revision), .. }) = &login {
+        for (key, revision) in login.iter().flat_map(|login| login.expected.iter().chain([&login.liveness])) {
             changes.expect(Expectation::At(key.clone(), *revision));
         }
         for (key, value) in parts.entries {
@@ -125,8 +130,12 @@ impl Tokens {
             // The caller's token was revoked meanwhile.
             Err(Lost::Race(keys)) if maker.is_some_and(|(key, _)| keys.contains(&key)) => Err(Error::Denied.into()),
             // The login's mount was disabled meanwhile.
-            Err(Lost::Race(keys)) if login.is_some_and(|login| keys.contains(&login.liveness.0)) => {
+            Err(Lost::Race(keys)) if login.as_ref().is_some_and(|login| keys.contains(&login.liveness.0)) => {
                 Err(Error::Denied.into())
+            }
+            // What the login was decided from was changed meanwhile: it has to be decided anew.
+            Err(Lost::Race(keys)) if login.is_some_and(|it| it.expected.iter().any(|(key, _)| keys.contains(key))) => {
+                Err(framework::view::contended().into())
             }
             Err(Lost::Race(keys)) if role.is_some_and(|role| keys.contains(&role.key)) => Err(Lost::Race(keys)),
             Err(Lost::Race(_)) if is_chosen => Err(Error::invalid("cannot create a token with a duplicate ID").into()),
@@ -161,6 +170,7 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
         entity_id: new.entity_id,
         role: new.role.map(|role| role.name).unwrap_or_default(),
         bound_cidrs: new.bound_cidrs,
+        note: new.login.as_ref().and_then(|login| login.note.clone()),
         mount: new.login.map(|login| login.mount).unwrap_or_default(),
         epoch: cluster.token_epoch.clone(),
     };

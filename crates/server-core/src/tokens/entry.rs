@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use policy::{Acl, CompileError, Policy};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::cidr::Cidr;
 use crate::policies::{RESPONSE_WRAPPING, ROOT, Source};
@@ -48,6 +49,9 @@ pub(crate) struct TokenEntry {
     /// The token epoch that it was made in; in another one it is refused.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) epoch: String,
+    /// What the login's engine is told when it is renewed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<Box<RawValue>>,
 }
 
 /// Whether a token may be used.

@@ -41,7 +41,8 @@ fn texts(entry: &TokenEntry) -> usize {
     let meta = entry.meta.iter().flatten().flat_map(|(name, value)| [name, value]);
     let lists = entry.policies.iter().chain(meta).map(|text| TEXT_OVERHEAD_BYTES + text.len());
     let networks = entry.bound_cidrs.len() * TEXT_OVERHEAD_BYTES;
-    lists.sum::<usize>() + networks + entry.path.len() + entry.display_name.len() + entry.role.len()
+    let note = entry.note.as_ref().map_or(0, |note| note.get().len());
+    lists.sum::<usize>() + networks + note + entry.path.len() + entry.display_name.len() + entry.role.len()
 }
 
 impl Kept {

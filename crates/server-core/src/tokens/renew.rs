@@ -8,6 +8,7 @@ use framework::{Auth, Error};
 use secret::Secret;
 use storage::Expectation;
 
+use super::admit::Renewal;
 use super::create::{Created, DUE_KIND, nanos};
 use super::entry::{TokenEntry, TokenState};
 use super::kind::Kind;
@@ -43,15 +44,18 @@ impl Tokens {
             }
             let identity_policies = self.identity_policies(namespace, &entry.entity_id).await?;
             let role = self.role_at_renewal(namespace, entry).await?;
+            let login = self.login_at_renewal(namespace, entry).await?;
+            let Renewal { usual, period, limits } =
+                login.unwrap_or(Renewal { usual: entry.ttl(), period: entry.period(), limits });
             let (period, explicit_max) = match &role {
-                None => (entry.period(), entry.explicit_max_ttl()),
+                None => (period, entry.explicit_max_ttl()),
                 // The role decides as it is now, but what the token was promised to end by stays.
                 Some(role) => (role.entry.period(), lesser(entry.explicit_max_ttl(), role.entry.explicit_max_ttl())),
             };
             let now = self.now_nanos();
             let granted = ttl::grant(Wish {
                 asked,
-                usual: entry.ttl(),
+                usual,
                 period,
                 explicit_max,
                 age: Duration::from_nanos(now.saturating_sub(entry.created).max(0).unsigned_abs()),

@@ -1,3 +1,4 @@
+mod admit;
 mod again;
 mod batch;
 mod cidr;

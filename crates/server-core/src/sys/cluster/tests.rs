@@ -31,9 +31,9 @@ async fn the_catalog_has_the_engines_that_can_be_mounted() {
     let catalog = root.read("sys/plugins/catalog").await["data"].take();
     assert_eq!(
         (&catalog["secret"], &catalog["auth"]),
-        (&json!(["kv", "lender"]), &json!(["club", "gate", "userpass"]))
+        (&json!(["kv", "lender"]), &json!(["club", "door", "gate", "userpass"]))
     );
-    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(5)));
+    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(6)));
     let kv = json!({
         "name": "kv", "type": "secret", "builtin": true, "version": "", "deprecation_status": "supported",
         "args": null, "command": "", "sha256": "",
@@ -41,7 +41,7 @@ async fn the_catalog_has_the_engines_that_can_be_mounted() {
     assert_eq!(root.read("sys/plugins/catalog/secret/kv").await, json!({ "data": kv }));
     assert_eq!(
         root.list("sys/plugins/catalog/auth").await,
-        json!({ "data": { "keys": ["club", "gate", "userpass"] } })
+        json!({ "data": { "keys": ["club", "door", "gate", "userpass"] } })
     );
     assert_eq!(root.list("sys/plugins/catalog/database").await, json!({ "data": { "keys": [] } }));
     let missing = refused("NotFound", "not found");

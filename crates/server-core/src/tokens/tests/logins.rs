@@ -42,7 +42,12 @@ async fn log_in(bench: &Bench, mount: &LiveMount, kind: Kind) -> Result<String, 
         display_name: "somebody".to_owned(),
         ttl: hours(1),
         is_renewable: kind == Kind::Service,
-        login: Some(Login { mount: mount.uuid.clone(), liveness: mount.liveness.clone() }),
+        login: Some(Login {
+            mount: mount.uuid.clone(),
+            liveness: mount.liveness.clone(),
+            expected: Vec::new(),
+            note: None,
+        }),
         ..NewToken::default()
     };
     let created = bench.core.seals.tokens.create("root", new).await?;

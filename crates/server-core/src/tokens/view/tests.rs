@@ -30,6 +30,7 @@ fn entry() -> TokenEntry {
         bound_cidrs: Vec::new(),
         mount: String::new(),
         epoch: String::new(),
+        note: None,
     }
 }
 

@@ -16,12 +16,12 @@ const MAPPED_BITS: u8 = 96;
 /// A network, or a single address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub(crate) struct Cidr(IpNet);
+pub struct Cidr(IpNet);
 
 /// Text that is neither a network nor an address.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is neither an IP address nor a network such as 10.0.0.0/8")]
-pub(crate) struct NotCidr(String);
+pub struct NotCidr(String);
 
 impl Cidr {
     fn contains(self, address: IpAddr) -> bool {
@@ -30,7 +30,8 @@ impl Cidr {
 }
 
 /// Whether somebody at this address may use what is bound to these networks; none of them binds nobody.
-pub(crate) fn admit(bound: &[Cidr], remote: Option<IpAddr>) -> bool {
+#[must_use]
+pub fn admit(bound: &[Cidr], remote: Option<IpAddr>) -> bool {
     bound.is_empty() || remote.is_some_and(|remote| bound.iter().any(|cidr| cidr.contains(remote)))
 }
 

@@ -1,0 +1,113 @@
+//! Logins: who an auth method has found somebody to be, and what token they are to get.
+//!
+//! A handler of a row without authentication answers with a [`Login`]; the core finds the entity behind it and makes the
+//! token before the reply leaves. When the token is renewed, the engine is asked again, with what it noted then. An
+//! engine never sees the token, and its note must not hold what somebody proved themselves with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use barrier::Opened;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use storage::{Key, Revision};
+
+use crate::error::Error;
+use crate::lease::note;
+use crate::terms::TokenTerms;
+use crate::view::View;
+
+/// Somebody who has proven who they are. `Debug` shows neither the note nor the metadata.
+pub struct Login {
+    /// The name by which the method knows them, and their entity is found; none for nobody in particular.
+    pub alias: Option<Alias>,
+    /// Shown by lookups and audit records, behind the mount's path.
+    pub display_name: String,
+    /// Kept with the token.
+    pub metadata: BTreeMap<String, String>,
+    /// What the token is given.
+    pub terms: TokenTerms,
+    /// What the engine is told at a renewal.
+    pub note: Box<RawValue>,
+    /// Entries that have to be as they were read when the token is stored: what the login was decided from.
+    pub expected: Vec<(Key, Revision)>,
+}
+
+/// A name at a mount.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Alias {
+    /// Compared without case.
+    pub name: String,
+    /// What the method says of them, for templates in policies; none leaves what is known.
+    pub metadata: Option<BTreeMap<String, String>>,
+}
+
+impl Login {
+    /// Somebody known by this name, whose token is as the terms say. `data` is what the engine needs at a renewal.
+    ///
+    /// # Errors
+    /// When the data does not encode, or is longer than [`LEASE_DATA_BYTES_MAX`](crate::lease::LEASE_DATA_BYTES_MAX).
+    pub fn new<T: Serialize>(name: &str, terms: TokenTerms, data: &T) -> Result<Self, Error> {
+        Ok(Self {
+            alias: Some(Alias { name: name.to_owned(), metadata: None }),
+            display_name: name.to_owned(),
+            metadata: BTreeMap::new(),
+            terms,
+            note: note(data)?,
+            expected: Vec::new(),
+        })
+    }
+
+    /// Keeps a text with the token.
+    #[must_use]
+    pub fn with_metadata(mut self, name: &str, value: &str) -> Self {
+        self.metadata.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The token is made only if this entry of the mount's is still as it was read: so nobody logs in with what was
+    /// changed or removed meanwhile.
+    ///
+    /// # Errors
+    /// When the name is too long.
+    pub fn decided_from(mut self, view: &View, name: &str, read: &Opened) -> Result<Self, Error> {
+        self.expected.push((view.key(name)?, read.revision));
+        Ok(self)
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("alias", &self.alias).field("terms", &self.terms).finish_non_exhaustive()
+    }
+}
+
+/// A token of a login that is to be renewed.
+pub struct Renewing {
+    note: Box<RawValue>,
+    /// The policies that the login gave it, `default` included if it was added.
+    pub policies: Vec<String>,
+}
+
+impl Renewing {
+    /// What was noted, and the token's own policies.
+    #[must_use]
+    pub fn new(note: Box<RawValue>, policies: Vec<String>) -> Self {
+        Self { note, policies }
+    }
+
+    /// What the engine noted at the login.
+    ///
+    /// # Errors
+    /// [`Error::World`] when it does not decode: it is damaged or newer than this release.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_str(self.note.get()).map_err(|source| Error::world("decode what is kept of a login", source))
+    }
+}
+
+impl fmt::Debug for Renewing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renewing").field("policies", &self.policies).finish_non_exhaustive()
+    }
+}
