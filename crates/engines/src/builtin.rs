@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{cubbyhole, kv};
+use crate::{cubbyhole, kv, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -44,6 +44,13 @@ pub const fn builtin() -> &'static [Builtin] {
             description: "Secrets as JSON objects under paths, with versions or without.",
             is_mountable: true,
             make: kv::make,
+        },
+        Builtin {
+            type_name: "userpass",
+            kind: Kind::Auth,
+            description: "Users with passwords.",
+            is_mountable: true,
+            make: userpass::make,
         },
     ]
 }

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use framework::Mounted;
 use framework::help::{engine_text, path_text};
 use framework::openapi::{MountPath, Section, document};
 use framework::testing::golden;
+use framework::{Kind, Mounted};
 
 /// Compares the help and the description of an engine with the files in `folder`, which lies below `src`.
 pub(crate) fn check(engine: &Arc<dyn Mounted>, prefix: &str, folder: &str) {
@@ -15,8 +15,12 @@ pub(crate) fn check(engine: &Arc<dyn Mounted>, prefix: &str, folder: &str) {
         help.push_str(&format!("\n----------------\n\n{}", path_text(spec, spec.template)));
     }
     golden(&file(folder, "help.txt"), &help);
-    let mount = format!("{prefix}/");
-    let section = Section { mount: MountPath::Fixed(&mount), prefix, tag: "secrets", specs: engine.specs() };
+    let (before, tag) = match engine.kind() {
+        Kind::Secrets => ("", "secrets"),
+        Kind::Auth => ("auth/", "auth"),
+    };
+    let mount = format!("{before}{prefix}/");
+    let section = Section { mount: MountPath::Fixed(&mount), prefix, tag, specs: engine.specs() };
     let text = api::json::to_string_pretty(&document([&section])).expect("JSON is JSON");
     golden(&file(folder, "openapi.json"), &text);
 }

@@ -1,4 +1,4 @@
-//! The secrets engines that are light enough to share a crate: one folder each, and one line each in [`mod@builtin`].
+//! The secrets engines and auth methods that are light enough to share a crate: one folder each, and one line each in [`mod@builtin`].
 //!
 //! An engine is a table of paths with handlers and knows neither the core, nor HTTP, nor another engine. What two of
 //! them share is a module of its own here.
@@ -8,6 +8,7 @@ pub mod cubbyhole;
 mod flat;
 pub mod kv;
 mod secrets;
+pub mod userpass;
 
 #[cfg(test)]
 mod golden;

@@ -1,0 +1,272 @@
+//! Users: made, shown, changed, removed, listed.
+
+use std::time::Duration;
+
+use framework::path::fold;
+use framework::terms::TokenFields;
+use framework::view::{Listing, encode};
+use framework::{Context, Error, Field, FieldSet, Input, Path, Reply, Segment, fields, retry};
+use secret::Secret;
+
+use super::Userpass;
+use super::entry::{FOLDER, OlderNames, UserEntry, find, place};
+use super::hashing;
+
+/// The longest name of a user, in bytes.
+const NAME_BYTES_MAX: usize = 512;
+
+fields! {
+    /// Names a user.
+    pub(super) struct Named {
+        /// Name of the user, in upper or lower case.
+        username: String,
+    }
+}
+
+fields! {
+    /// A part of the list.
+    struct Page {
+        /// Lists only the names after this one.
+        after: String = String::new(),
+        /// The most names to list; all when zero or less.
+        limit: i64 = 0,
+    }
+}
+
+fields! {
+    /// What a user has beside the settings of tokens.
+    struct Own {
+        /// Name of the user, in upper or lower case.
+        username: String,
+        /// Password of the user, of at most 72 bytes. A new user needs one, or its hash.
+        password: Option<Secret<String>> => secret,
+        /// The bcrypt hash of the password, in its place.
+        password_hash: Option<Secret<String>> => secret,
+        /// The older name of token_policies.
+        policies: Option<Vec<String>>,
+        /// The older name of token_ttl.
+        ttl: Option<Duration>,
+        /// The older name of token_max_ttl.
+        max_ttl: Option<Duration>,
+        /// The older name of token_bound_cidrs.
+        bound_cidrs: Option<Vec<String>>,
+    }
+}
+
+/// What is written of a user.
+struct WriteUser {
+    own: Own,
+    token: TokenFields,
+}
+
+impl FieldSet for WriteUser {
+    fn fields() -> Vec<Field> {
+        [Own::fields(), TokenFields::fields()].concat()
+    }
+
+    fn decode(input: &mut Input) -> Result<Self, Error> {
+        Ok(Self { own: Own::decode(input)?, token: TokenFields::decode(input)? })
+    }
+}
+
+fields! {
+    /// A new password.
+    struct WritePassword {
+        /// Name of the user, in upper or lower case.
+        username: String,
+        /// Password of the user, of at most 72 bytes.
+        password: Option<Secret<String>> => secret,
+        /// The bcrypt hash of the password, in its place.
+        password_hash: Option<Secret<String>> => secret,
+    }
+}
+
+fields! {
+    /// New policies.
+    struct WritePolicies {
+        /// Name of the user, in upper or lower case.
+        username: String,
+        /// Names of the policies.
+        token_policies: Option<Vec<String>>,
+        /// The older name of token_policies.
+        policies: Option<Vec<String>>,
+    }
+}
+
+fn at(template: &'static str, about: &'static str) -> Path<Userpass> {
+    Path::new(template, about).folded_param("username", Segment::Name, "Name of the user, in upper or lower case.")
+}
+
+pub(super) fn list() -> Path<Userpass> {
+    Path::new("users", "All users.").list(list_users, "List the names of users.")
+}
+
+pub(super) fn item() -> Path<Userpass> {
+    at("users/{username}", "One user.")
+        .exists(exists)
+        .read(read, "Show a user.")
+        .update(write, "Make or change a user.")
+        .delete(delete, "Remove a user; the user's tokens live on.")
+}
+
+pub(super) fn password() -> Path<Userpass> {
+    at("users/{username}/password", "The password of a user.").update(write_password, "Change the password.")
+}
+
+pub(super) fn policies() -> Path<Userpass> {
+    at("users/{username}/policies", "The policies of a user.").update(write_policies, "Change the policies.")
+}
+
+/// A user's name as it is stored, in lower case: letters, digits, `_`, and `-`, `.`, `@` and the like within.
+pub(super) fn check_name(name: &str) -> Result<String, Error> {
+    let name = fold(name);
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(Error::Invalid(format!("a username has 1 to {NAME_BYTES_MAX} bytes").into()));
+    }
+    if name.contains(|c: char| c.is_control() || c.is_whitespace() || c == '/') {
+        return Err(Error::invalid("a username must not hold white space, control characters or slashes"));
+    }
+    Ok(name)
+}
+
+async fn exists(_: &Userpass, context: &Context, input: Named) -> Result<bool, Error> {
+    Ok(context.view.get(&place(&check_name(&input.username)?)).await?.is_some())
+}
+
+async fn list_users(_: &Userpass, context: &Context, input: Page) -> Result<Reply, Error> {
+    let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
+    let listing = Listing { after: input.after, limit };
+    Ok(Reply::list(context.view.list(FOLDER, &listing).await?))
+}
+
+async fn read(_: &Userpass, context: &Context, input: Named) -> Result<Reply, Error> {
+    let (user, _) = find(&context.view, &check_name(&input.username)?).await?.ok_or(Error::NotFound)?;
+    let mut shown = user.terms.show();
+    let older = [
+        (user.older_names.policies, "policies"),
+        (user.older_names.ttl, "ttl"),
+        (user.older_names.max_ttl, "max_ttl"),
+        (user.older_names.bound_cidrs, "bound_cidrs"),
+    ];
+    for (_, name) in older.into_iter().filter(|(is_older, _)| *is_older) {
+        let value = shown.get(&["token_", name].concat()).cloned();
+        shown.insert(name.to_owned(), value.unwrap_or_default());
+    }
+    Ok(Reply::data(shown.into()))
+}
+
+async fn delete(_: &Userpass, context: &Context, input: Named) -> Result<Reply, Error> {
+    let place = place(&check_name(&input.username)?);
+    retry!(_ => {
+        let Some(stored) = context.view.get(&place).await? else { return Ok(Reply::empty()) };
+        context.view.changes().delete(&place, stored.revision()).commit().await?;
+        Ok(Reply::empty())
+    })
+}
+
+/// The hash that a request gives a user, if it gives one. Made before the entry is looked at: it takes a while.
+async fn new_hash(
+    method: &Userpass,
+    context: &Context,
+    password: Option<Secret<String>>,
+    hash: Option<Secret<String>>,
+) -> Result<Option<String>, Error> {
+    match (password, hash) {
+        (Some(_), Some(_)) => Err(Error::invalid("only one of password and password_hash can be given")),
+        (Some(password), None) => method.hashing.hash(&context.env, password).await.map(Some),
+        (None, Some(hash)) => hashing::given(&hash).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+async fn write(method: &Userpass, context: &Context, input: WriteUser) -> Result<Reply, Error> {
+    let WriteUser { own, token } = input;
+    let (username, hash) = (check_name(&own.username)?, (own.password, own.password_hash));
+    let hash = new_hash(method, context, hash.0, hash.1).await?;
+    let (token, older) = with_older(token, (own.policies, own.ttl, own.max_ttl, own.bound_cidrs));
+    let given = Given { hash, token, older };
+    retry!(_ => {
+        let (user, known) = match find(&context.view, &username).await? {
+            Some((user, stored)) => (Some(user), Some(stored.revision())),
+            None => (None, None),
+        };
+        let user = changed(user, &given)?;
+        context.view.changes().put(&place(&username), known, encode(&user)?).commit().await?;
+        Ok(Reply::empty())
+    })
+}
+
+/// What a write gives a user.
+struct Given {
+    hash: Option<String>,
+    token: TokenFields,
+    /// Which settings came by an older name, and which by the newer.
+    older: [Option<bool>; 4],
+}
+
+type Older = (Option<Vec<String>>, Option<Duration>, Option<Duration>, Option<Vec<String>>);
+
+/// The settings of tokens with those that came by their older names; the newer name wins.
+fn with_older(mut token: TokenFields, older: Older) -> (TokenFields, [Option<bool>; 4]) {
+    let (policies, ttl, max_ttl, bound_cidrs) = older;
+    let is_older = |newer: bool, older: bool| if newer { Some(false) } else { older.then_some(true) };
+    let names = [
+        is_older(token.token_policies.is_some(), policies.is_some()),
+        is_older(token.token_ttl.is_some(), ttl.is_some()),
+        is_older(token.token_max_ttl.is_some(), max_ttl.is_some()),
+        is_older(token.token_bound_cidrs.is_some(), bound_cidrs.is_some()),
+    ];
+    token.token_policies = token.token_policies.or(policies);
+    token.token_ttl = token.token_ttl.or(ttl);
+    token.token_max_ttl = token.token_max_ttl.or(max_ttl);
+    token.token_bound_cidrs = token.token_bound_cidrs.or(bound_cidrs);
+    (token, names)
+}
+
+fn changed(user: Option<UserEntry>, given: &Given) -> Result<UserEntry, Error> {
+    let mut user = match (user, &given.hash) {
+        (Some(user), None) => user,
+        (Some(user), Some(hash)) => UserEntry { hash: hash.clone(), ..user },
+        (None, Some(hash)) => UserEntry::new(hash.clone()),
+        (None, None) => return Err(Error::invalid("missing password")),
+    };
+    user.terms.apply(&given.token)?;
+    let [policies, ttl, max_ttl, bound_cidrs] = given.older;
+    let before = user.older_names;
+    user.older_names = OlderNames {
+        policies: policies.unwrap_or(before.policies),
+        ttl: ttl.unwrap_or(before.ttl),
+        max_ttl: max_ttl.unwrap_or(before.max_ttl),
+        bound_cidrs: bound_cidrs.unwrap_or(before.bound_cidrs),
+    };
+    Ok(user)
+}
+
+async fn write_password(method: &Userpass, context: &Context, input: WritePassword) -> Result<Reply, Error> {
+    let username = check_name(&input.username)?;
+    let hash = new_hash(method, context, input.password, input.password_hash).await?;
+    let hash = hash.ok_or_else(|| Error::invalid("missing password"))?;
+    let given = Given { hash: Some(hash), token: TokenFields::none(), older: [None; 4] };
+    change(context, &username, &given).await
+}
+
+async fn write_policies(_: &Userpass, context: &Context, input: WritePolicies) -> Result<Reply, Error> {
+    let username = check_name(&input.username)?;
+    if input.policies.is_none() && input.token_policies.is_none() {
+        return Err(Error::invalid("missing token_policies"));
+    }
+    let token = TokenFields { token_policies: input.token_policies, ..TokenFields::none() };
+    let (token, older) = with_older(token, (input.policies, None, None, None));
+    change(context, &username, &Given { hash: None, token, older }).await
+}
+
+/// Changes a user who is there.
+async fn change(context: &Context, username: &str, given: &Given) -> Result<Reply, Error> {
+    retry!(_ => {
+        let found = find(&context.view, username).await?;
+        let (user, stored) = found.ok_or_else(|| Error::invalid("username does not exist"))?;
+        let user = changed(Some(user), given)?;
+        context.view.changes().replace(&place(username), stored.revision(), encode(&user)?).commit().await?;
+        Ok(Reply::empty())
+    })
+}
