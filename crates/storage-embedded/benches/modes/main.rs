@@ -61,7 +61,7 @@ fn compare(root: &Path, keys: u64, rounds: u64) {
 fn shipped(root: &Path, keys: u64, rounds: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("threads");
     let folder = root.join("shipped");
-    let store = Arc::new(Embedded::open(&folder, Options::default(), &env::Env::real()).expect("the store opens"));
+    let store = Arc::new(Embedded::open(&folder, options(), &env::Env::real()).expect("the store opens"));
     runtime.block_on(async {
         for start in (0..keys).step_by(storage::WRITES_MAX) {
             commit(&store, start, start..(start + storage::WRITES_MAX as u64).min(keys)).await;
@@ -108,7 +108,7 @@ fn open_after_kill(runtime: &Runtime, root: &Path, folder: &Path) -> Duration {
         copy_durably(&folder.join(name), &copy.join(name));
     }
     let start = Instant::now();
-    let store = Embedded::open(&copy, Options::default(), &env::Env::real()).expect("the copy opens");
+    let store = Embedded::open(&copy, options(), &env::Env::real()).expect("the copy opens");
     let found = runtime.block_on(store.read(&[Key::new(key(0)).expect("short enough")])).expect("the store answers");
     assert!(found.entries[0].is_some());
     let opening = start.elapsed();
@@ -137,4 +137,9 @@ async fn commit(store: &Embedded, id: u64, numbers: std::ops::Range<u64>) {
     });
     let outcome = store.commit(&batch).await.expect("the store answers");
     assert!(matches!(outcome, Outcome::Committed(_)), "{outcome:?}");
+}
+
+/// The same pages in memory as the candidates have, so that they are compared alike.
+fn options() -> Options {
+    Options { cache_bytes: candidates::CACHE_BYTES, ..Options::default() }
 }
