@@ -1,13 +1,15 @@
 //! Reads a request's body within its bounds and turns it into request data.
 //!
 //! A body is bounded alone, and all bodies of a listener together: neither one client nor many can fill the memory.
-//! Nothing of a body is ever repeated in an error.
+//! It is bounded in time as well, and in how slowly it may come. Nothing of a body is ever repeated in an error.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use env::Env;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use serde_json::{Map, Value};
 
 use crate::config::Limits;
@@ -18,11 +20,20 @@ use crate::status::Refusal;
 /// How far a form is searched for JSON, in bytes: Vault's window.
 const PEEK_BYTES: usize = 512;
 
+/// How long a body may take before it matters how fast it comes.
+const PACE_GRACE: Duration = Duration::from_secs(20);
+/// The least that has to come on average behind that, in bytes a second. Both numbers are those that Apache's
+/// `mod_reqtimeout` has by default.
+const PACE_BYTES_MIN: u64 = 500;
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Reads the bodies of one listener.
 #[derive(Debug)]
 pub(crate) struct Reader {
+    env: Env,
+    /// How long one body may take.
+    time: Duration,
     room: Room,
     body_bytes_max: usize,
     anonymous_body_bytes_max: usize,
@@ -36,8 +47,10 @@ pub(crate) struct Body {
 }
 
 impl Reader {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(env: Env, time: Duration, limits: &Limits) -> Self {
         Self {
+            env,
+            time,
             room: Room::new(limits),
             body_bytes_max: limits.body_bytes,
             anonymous_body_bytes_max: limits.anonymous_body_bytes.min(limits.body_bytes),
@@ -47,7 +60,8 @@ impl Reader {
     /// Reads to the end. Cancel-safe in that nothing remains taken.
     ///
     /// # Errors
-    /// When the body is too long for a client with or without a token, breaks off, or finds no room beside the others.
+    /// When the body is too long for a client with or without a token, breaks off, is too slow, or finds no room beside
+    /// the others.
     pub(crate) async fn read(
         &self,
         mut body: Incoming,
@@ -65,7 +79,8 @@ impl Reader {
         }
         let mut room = self.room.hold(remote, announced);
         let mut bytes = BytesMut::new();
-        while let Some(frame) = body.frame().await {
+        let start = self.env.monotonic();
+        while let Some(frame) = self.frame(&mut body, start, bytes.len()).await? {
             let Ok(data) = frame.map_err(|_| Refusal::BodyCut)?.into_data() else { continue };
             let length = bytes.len().saturating_add(data.len());
             if length > max {
@@ -80,6 +95,30 @@ impl Reader {
         }
         Ok(Body { bytes: bytes.freeze(), _room: room })
     }
+
+    /// The next part, as long as the whole keeps its pace. A timer is made only for what has to be waited for.
+    async fn frame(
+        &self,
+        body: &mut Incoming,
+        start: Duration,
+        length: usize,
+    ) -> Result<Option<Result<Frame<Bytes>, hyper::Error>>, Refusal> {
+        let late = async {
+            let due = start.saturating_add(self.time.min(paced(length)));
+            self.env.sleep(due.saturating_sub(self.env.monotonic())).await;
+        };
+        tokio::select! {
+            biased;
+            frame = body.frame() => Ok(frame),
+            () = late => Err(Refusal::BodyTooSlow),
+        }
+    }
+}
+
+/// When the next byte has to be there, of a body of which so many have come; counted from its start.
+fn paced(length: usize) -> Duration {
+    let millis = u64::try_from(length).unwrap_or(u64::MAX).saturating_mul(1000) / PACE_BYTES_MIN;
+    PACE_GRACE.saturating_add(Duration::from_millis(millis))
 }
 
 /// The body as one object. No body is an empty object; JSON is taken for what it is whatever the media type says, as

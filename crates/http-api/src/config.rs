@@ -178,7 +178,13 @@ pub struct Timeouts {
     /// From the accept to the end of the first request's headers, TLS handshake included; later from the first byte of
     /// a request to the end of its headers. Past it the connection is closed.
     pub head: Duration,
-    /// Between two requests of a connection; so also what a client may take to read an answer.
+    /// From the end of the headers to the end of the body. Past it 408; earlier if the client sends so slowly that it
+    /// could not mean it, see `body.rs`.
+    pub read: Duration,
+    /// From the answer until the client has taken all of it from the socket. Past it the connection is closed. An answer
+    /// on HTTP/2 that the client lets no window for is bounded by `idle`.
+    pub write: Duration,
+    /// Between two requests of a connection. Past it the connection is closed.
     pub idle: Duration,
     /// From the end of the headers to the answer. Past it 408 while the body is not complete, else 503.
     pub request: Duration,
@@ -190,6 +196,8 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(10),
+            read: Duration::from_secs(30),
+            write: Duration::from_secs(300),
             idle: Duration::from_secs(300),
             request: Duration::from_secs(90),
             drain: Duration::from_secs(30),

@@ -142,6 +142,11 @@ async fn speak(
                     tracing::debug!(?remote, "connection closed: no complete request in time");
                     return;
                 }
+                Waiting::Listener => {
+                    door.admission.load().cut.add();
+                    tracing::debug!(?remote, "connection closed: the client did not take its answer in time");
+                    return;
+                }
                 Waiting::Idle => http.as_mut().graceful_shutdown(),
             },
             _ = draining.wait_for(|draining| *draining), if !is_draining => {

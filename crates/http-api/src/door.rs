@@ -53,7 +53,6 @@ impl Door {
         env: Env,
     ) -> Result<Self, crate::Error> {
         Ok(Self {
-            env,
             limits: config.limits,
             timeouts: config.timeouts,
             proxy_protocol: config.proxy_protocol.clone(),
@@ -62,7 +61,8 @@ impl Door {
             json: config.json,
             forwarded_for: config.forwarded_for.clone(),
             headers: ExtraHeaders::new(&config.headers)?,
-            bodies: Reader::new(&config.limits),
+            bodies: Reader::new(env.clone(), config.timeouts.read, &config.limits),
+            env,
             admission,
         })
     }

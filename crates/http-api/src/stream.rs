@@ -1,4 +1,4 @@
-//! The bytes of one connection, plain or TLS, with a finger on its pulse.
+//! The bytes of one connection, plain or TLS, with a finger on its pulse: what comes in, and what does not go out.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -27,12 +27,18 @@ impl Stream {
     pub(crate) fn new(transport: Transport, pulse: Arc<Pulse>) -> Self {
         Self { transport, pulse }
     }
+
+    /// Tells what became of a try to send.
+    fn sent<T>(&self, sent: Poll<T>) -> Poll<T> {
+        self.pulse.sent(sent.is_pending());
+        sent
+    }
 }
 
 /// Hands a call through to the transport, whichever it is.
 macro_rules! through {
-    ($self:ident, $name:ident($($argument:expr),*)) => {
-        match &mut $self.get_mut().transport {
+    ($self:expr, $name:ident($($argument:expr),*)) => {
+        match &mut $self.transport {
             Transport::Plain(transport) => Pin::new(transport).$name($($argument),*),
             Transport::Tls(transport) => Pin::new(transport.as_mut()).$name($($argument),*),
         }
@@ -40,16 +46,12 @@ macro_rules! through {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let stream = self.get_mut();
         let before = buffer.filled().len();
-        let stream = self.as_mut();
         let result = ready!(through!(stream, poll_read(context, buffer)));
         if buffer.filled().len() > before {
-            self.pulse.heard();
+            stream.pulse.heard();
         }
         Poll::Ready(result)
     }
@@ -57,7 +59,9 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        through!(self, poll_write(context, bytes))
+        let stream = self.get_mut();
+        let sent = through!(stream, poll_write(context, bytes));
+        stream.sent(sent)
     }
 
     fn poll_write_vectored(
@@ -65,7 +69,9 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        through!(self, poll_write_vectored(context, slices))
+        let stream = self.get_mut();
+        let sent = through!(stream, poll_write_vectored(context, slices));
+        stream.sent(sent)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -76,10 +82,14 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        through!(self, poll_flush(context))
+        let stream = self.get_mut();
+        let sent = through!(stream, poll_flush(context));
+        stream.sent(sent)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        through!(self, poll_shutdown(context))
+        let stream = self.get_mut();
+        let sent = through!(stream, poll_shutdown(context));
+        stream.sent(sent)
     }
 }

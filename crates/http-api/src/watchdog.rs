@@ -1,9 +1,10 @@
-//! Closes connections whose client takes too long to say what it wants.
+//! Closes connections whose client takes too long to say what it wants, or to listen to the answer.
 //!
 //! The HTTP library's own timer starts with the first byte only, so a client that sends nothing, or stalls in the TLS
-//! handshake, would be served for ever. A [`Pulse`] follows what a connection waits for; its [`Watchdog`] runs in the
+//! handshake, would be served for ever; and it has none for what a client does not read. A [`Pulse`] follows what a connection waits for; its [`Watchdog`] runs in the
 //! connection's task, so that a request which arrives and is answered at once moves no timer at all.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use crate::config::Timeouts;
 pub(crate) enum Waiting {
     /// The rest of a request's headers.
     Head,
+    /// The client, which has not taken all of its answer.
+    Listener,
     /// The next request.
     Idle,
 }
@@ -27,12 +30,16 @@ pub(crate) struct Pulse {
     env: Env,
     timeouts: Timeouts,
     state: Mutex<State>,
+    /// Whether there is something to send that the other side does not take. Asked and told by the connection's task
+    /// alone; beside the lock, because each write tells it.
+    is_blocked: AtomicBool,
 }
 
 #[derive(Debug)]
 struct State {
     /// Requests between the end of their headers and their answer.
     running: usize,
+    /// Never [`Waiting::Listener`]: that is being idle while something is blocked.
     waiting: Waiting,
     /// On the monotonic clock.
     since: Duration,
@@ -48,7 +55,7 @@ impl Pulse {
     /// Of a connection that was accepted at this time of the monotonic clock.
     pub(crate) fn new(env: Env, timeouts: Timeouts, accepted: Duration) -> Arc<Self> {
         let state = State { running: 0, waiting: Waiting::Head, since: accepted, is_multiplexed: false };
-        Arc::new(Self { env, timeouts, state: Mutex::new(state) })
+        Arc::new(Self { env, timeouts, state: Mutex::new(state), is_blocked: AtomicBool::new(false) })
     }
 
     /// Bytes came in.
@@ -68,6 +75,13 @@ impl Pulse {
         }
     }
 
+    /// Bytes were to go out; whether the other side would not take them. The time that it has for all of an answer runs
+    /// from the end of the request, however many of them it takes in between; see [`Self::moved`] for one that is made
+    /// while it is sent.
+    pub(crate) fn sent(&self, is_blocked: bool) {
+        self.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+
     /// A request's headers are complete.
     pub(crate) fn begin(self: &Arc<Self>, is_multiplexed: bool) -> Running {
         let mut state = self.state();
@@ -79,11 +93,14 @@ impl Pulse {
     /// When the present wait must be over; `None` while requests run, which have their own deadline.
     fn deadline(&self) -> Option<(Duration, Waiting)> {
         let state = self.state();
-        let limit = match state.waiting {
+        let is_blocked = self.is_blocked.load(Ordering::Relaxed);
+        let waiting = if is_blocked && state.waiting == Waiting::Idle { Waiting::Listener } else { state.waiting };
+        let limit = match waiting {
             Waiting::Head => self.timeouts.head,
+            Waiting::Listener => self.timeouts.write,
             Waiting::Idle => self.timeouts.idle,
         };
-        (state.running == 0).then(|| (state.since.saturating_add(limit), state.waiting))
+        (state.running == 0).then(|| (state.since.saturating_add(limit), waiting))
     }
 
     /// Nothing that holds this lock can leave the state half changed.

@@ -10,6 +10,8 @@ use crate::config::Timeouts;
 
 const TIMEOUTS: Timeouts = Timeouts {
     head: Duration::from_secs(10),
+    read: Duration::from_secs(30),
+    write: Duration::from_secs(60),
     idle: Duration::from_secs(300),
     request: Duration::from_secs(90),
     drain: Duration::from_secs(30),
@@ -92,4 +94,30 @@ fn an_idle_connection_is_warned_and_then_let_go() {
     assert_eq!(bench.after(10), None);
     drop(late);
     assert_eq!(bench.after(300), Some(Waiting::Head));
+}
+
+#[test]
+fn a_client_that_does_not_listen_is_let_go_after_the_write_timeout() {
+    let mut bench = Bench::new();
+    let running = bench.pulse.begin(false);
+    bench.pulse.sent(true);
+    assert_eq!(bench.after(1000), None, "a running request has a deadline of its own");
+    drop(running);
+    assert_eq!(bench.after(59), None);
+    // A byte now and then does not prolong the wait.
+    bench.pulse.sent(false);
+    assert_eq!(bench.poll(), None);
+    bench.pulse.sent(true);
+    assert_eq!(bench.after(1), Some(Waiting::Listener));
+}
+
+#[test]
+fn a_client_that_has_listened_is_only_idle() {
+    let mut bench = Bench::new();
+    drop(bench.pulse.begin(false));
+    bench.pulse.sent(true);
+    assert_eq!(bench.after(59), None);
+    bench.pulse.sent(false);
+    assert_eq!(bench.after(240), None);
+    assert_eq!(bench.after(1), Some(Waiting::Idle));
 }

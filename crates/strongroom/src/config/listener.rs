@@ -17,6 +17,8 @@ use super::reader::Reader;
 const PORT_DEFAULT: u16 = 8200;
 /// The largest body that may be configured, in bytes: it is read into memory.
 const REQUEST_BYTES_MAX: usize = 1 << 30;
+/// The most connections that may be configured for one listener: each is an open file, and the kernel has no more.
+const CONNECTIONS_MAX: usize = 1 << 20;
 /// The deepest JSON that may be configured: it is read by recursion.
 const JSON_DEPTH_MAX: usize = 1_000;
 /// The most of anything else in JSON that may be configured.
@@ -33,6 +35,9 @@ pub(super) const KEYS: &[&str] = &[
     "custom_response_headers",
     "http_idle_timeout",
     "http_read_header_timeout",
+    "http_read_timeout",
+    "http_write_timeout",
+    "max_connections",
     "max_json_array_element_count",
     "max_json_depth",
     "max_json_object_entry_count",
@@ -63,6 +68,9 @@ pub(super) const UNIX_KEYS: &[&str] = &[
     "custom_response_headers",
     "http_idle_timeout",
     "http_read_header_timeout",
+    "http_read_timeout",
+    "http_write_timeout",
+    "max_connections",
     "max_json_array_element_count",
     "max_json_depth",
     "max_json_object_entry_count",
@@ -196,6 +204,9 @@ impl Draft {
         match item.name() {
             "http_idle_timeout" => set(&mut config.timeouts.idle, reader.duration(item)?),
             "http_read_header_timeout" => set(&mut config.timeouts.head, reader.duration(item)?),
+            "http_read_timeout" => set(&mut config.timeouts.read, reader.duration(item)?),
+            "http_write_timeout" => set(&mut config.timeouts.write, reader.duration(item)?),
+            "max_connections" => set(&mut config.limits.connections, reader.count(item, CONNECTIONS_MAX)?),
             "max_request_duration" => {
                 let duration = reader.duration(item)?;
                 self.has_duration = duration.is_some();

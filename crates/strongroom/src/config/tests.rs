@@ -41,6 +41,9 @@ fn a_full_file_becomes_a_configuration() {
             tls_require_and_verify_client_cert = "true"
             http_idle_timeout            = "10m"
             http_read_header_timeout     = 5
+            http_read_timeout            = "45s"
+            http_write_timeout           = "2m"
+            max_connections              = 100
             max_request_size             = 1024
             max_request_duration         = "30s"
             max_json_depth               = 10
@@ -98,6 +101,7 @@ fn a_full_file_becomes_a_configuration() {
     assert!(two.tls.is_none());
     let secs = Duration::from_secs;
     assert_eq!((one.timeouts.idle, one.timeouts.head, one.timeouts.request), (secs(600), secs(5), secs(30)));
+    assert_eq!((one.timeouts.read, one.timeouts.write, one.limits.connections), (secs(45), secs(120), 100));
     assert_eq!(two.timeouts.request, secs(20));
     let AdmissionLimits { in_work, queued, wait } = config.admission;
     assert_eq!((in_work, queued, wait), (20, AdmissionLimits::default().queued, secs(3)));
