@@ -26,7 +26,7 @@ const RETRY_SECS_MAX: u64 = 3;
 /// The namespace of those who name none.
 const ROOT: &str = "root";
 /// The Mersenne prime 2^61 − 1: polynomials over its field are a universal family of hashes (Carter and Wegman, 1979).
-const PRIME: u128 = (1 << 61) - 1;
+const PRIME: u64 = (1 << 61) - 1;
 
 /// How much a node takes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ impl Default for AdmissionLimits {
 #[derive(Debug)]
 pub struct Admission {
     limits: AdmissionLimits,
-    /// Chosen at random, so that nobody can make up a name that falls on a neighbor's number.
+    /// Below [`PRIME`], chosen at random, so that nobody can make up a name that falls on a neighbor's number.
     key: u64,
     state: Mutex<State>,
     load: Arc<Load>,
@@ -93,7 +93,7 @@ impl Admission {
     #[must_use]
     pub fn new(limits: AdmissionLimits, env: &Env, load: Arc<Load>) -> Arc<Self> {
         let state = State { line: Line::new(limits.in_work.max(1), limits.queued), urgent: 0 };
-        let key = u64::from_le_bytes(env.random());
+        let key = u64::from_le_bytes(env.random()) % PRIME;
         Arc::new(Self { limits, key, state: Mutex::new(state), load })
     }
 
@@ -116,10 +116,10 @@ impl Admission {
     }
 
     fn number(&self, name: &str) -> Tenant {
-        let key = u128::from(self.key) % PRIME;
-        let hash = name.bytes().fold(1, |hash: u128, byte| (hash * key + u128::from(byte)) % PRIME);
+        let hash =
+            name.bytes().fold(1, |hash, byte| reduced(u128::from(hash) * u128::from(self.key) + u128::from(byte)));
         // The remainder is below the number of tenants.
-        usize::try_from(hash % TENANTS as u128).unwrap_or_default()
+        usize::try_from(hash % TENANTS as u64).unwrap_or_default()
     }
 
     /// Whether [`Self::enter`] could let a request in at this moment; takes no place.
@@ -181,6 +181,16 @@ impl Admission {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What remains of a number below 2^122 when it is divided by [`PRIME`]: 2^61 is 1 there, so the upper part is added to
+/// the lower.
+fn reduced(number: u128) -> u64 {
+    let parts = [number & u128::from(PRIME), number >> 61];
+    // Each part is below 2^61.
+    let [low, high] = parts.map(|part| u64::try_from(part).unwrap_or_default());
+    let sum = low + high;
+    if sum >= PRIME { sum - PRIME } else { sum }
 }
 
 impl Drop for Place {
