@@ -18,9 +18,11 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
+use crate::begun::Begun;
 use crate::config::Limits;
-use crate::door::Door;
+use crate::door::{Door, Received};
 use crate::proxy;
+use crate::seldom::Seldom;
 use crate::socket::Socket;
 use crate::stream::{Stream, Transport};
 use crate::tls::Tls;
@@ -116,15 +118,20 @@ async fn speak(
     let mut watchdog = Watchdog::new(Arc::clone(&pulse));
     let remote = connection.remote;
     let service = service_fn(|request: http::Request<Incoming>| {
-        let running = pulse.begin(request.version() == Version::HTTP_2);
+        let is_multiplexed = request.version() == Version::HTTP_2;
+        let running = pulse.begin(is_multiplexed);
         let (door, connection, pulse) = (Arc::clone(&door), Arc::clone(&connection), Arc::clone(&pulse));
-        async move {
-            let answered = door.respond(&connection, request).await;
+        let (received, body) = Received::new(request);
+        let answered = async move {
+            let answered = door.respond(&connection, received, body).await;
             drop(running);
             Ok::<_, Infallible>(answered.map(|body| body.watched(&pulse)))
-        }
+        };
+        if is_multiplexed { Begun::later(answered) } else { Begun::now(answered) }
     });
     let mut http = pin!(builder.serve_connection(stream, service));
+    let has_drained = draining.clone();
+    let mut drained = Seldom::new(Box::pin(draining.wait_for(|draining| *draining)));
     let mut is_draining = false;
     loop {
         tokio::select! {
@@ -149,7 +156,7 @@ async fn speak(
                 }
                 Waiting::Idle => http.as_mut().graceful_shutdown(),
             },
-            _ = draining.wait_for(|draining| *draining), if !is_draining => {
+            () = drained.poll_if(|| has_drained.has_changed().unwrap_or(true)), if !is_draining => {
                 http.as_mut().graceful_shutdown();
                 is_draining = true;
             }

@@ -68,14 +68,12 @@ impl Door {
     }
 
     /// Answers one request. Dropping the future drops the service's.
-    pub(crate) async fn respond(&self, connection: &Arc<Connection>, request: http::Request<Incoming>) -> Answered {
-        let (parts, body) = request.into_parts();
-        let parts = Arc::new(Received(parts));
+    pub(crate) async fn respond(&self, connection: &Arc<Connection>, parts: Arc<Received>, body: Incoming) -> Answered {
         let namespace = parts.headers.get(&head::NAMESPACE).cloned();
         let answered = match self.cross(&parts).await {
             Ok(Some(Crossing::Preflight(answered))) => answered,
             Ok(Some(Crossing::Granted(origin))) => {
-                let mut answered = self.serve(connection, &parts, body).await;
+                let mut answered = Box::pin(self.serve(connection, &parts, body)).await;
                 cors::grant(answered.headers_mut(), origin);
                 answered
             }
@@ -237,7 +235,15 @@ impl Door {
 }
 
 /// A request's line and headers, shared with whoever answers it.
-struct Received(Parts);
+pub(crate) struct Received(Parts);
+
+impl Received {
+    /// A request in two parts.
+    pub(crate) fn new(request: http::Request<Incoming>) -> (Arc<Self>, Incoming) {
+        let (parts, body) = request.into_parts();
+        (Arc::new(Self(parts)), body)
+    }
+}
 
 impl Deref for Received {
     type Target = Parts;

@@ -6,6 +6,7 @@
 //! it carries, and never write a path, a token or a body to the log.
 
 mod admission;
+mod begun;
 mod body;
 mod config;
 mod connection;
@@ -22,6 +23,7 @@ mod path;
 mod proxy;
 mod response;
 mod room;
+mod seldom;
 mod socket;
 mod status;
 mod stream;

@@ -33,6 +33,8 @@ pub(crate) struct Pulse {
     /// Whether there is something to send that the other side does not take. Asked and told by the connection's task
     /// alone; beside the lock, because each write tells it.
     is_blocked: AtomicBool,
+    /// Whether a request was answered since somebody asked.
+    has_answered: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,8 @@ impl Pulse {
     /// Of a connection that was accepted at this time of the monotonic clock.
     pub(crate) fn new(env: Env, timeouts: Timeouts, accepted: Duration) -> Arc<Self> {
         let state = State { running: 0, waiting: Waiting::Head, since: accepted, is_multiplexed: false };
-        Arc::new(Self { env, timeouts, state: Mutex::new(state), is_blocked: AtomicBool::new(false) })
+        let (is_blocked, has_answered) = (AtomicBool::new(false), AtomicBool::new(false));
+        Arc::new(Self { env, timeouts, state: Mutex::new(state), is_blocked, has_answered })
     }
 
     /// Bytes came in.
@@ -80,6 +83,11 @@ impl Pulse {
     /// while it is sent.
     pub(crate) fn sent(&self, is_blocked: bool) {
         self.is_blocked.store(is_blocked, Ordering::Relaxed);
+    }
+
+    /// Whether a request was answered since the last call.
+    pub(crate) fn take_answered(&self) -> bool {
+        self.has_answered.load(Ordering::Relaxed) && self.has_answered.swap(false, Ordering::Relaxed)
     }
 
     /// A request's headers are complete.
@@ -111,6 +119,7 @@ impl Pulse {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.0.has_answered.store(true, Ordering::Relaxed);
         let mut state = self.0.state();
         state.running = state.running.saturating_sub(1);
         if state.running == 0 {
