@@ -12,7 +12,7 @@ use api::Timestamp;
 use api::audit::ChainName;
 use arc_swap::ArcSwapOption;
 use audit::{Device, OptionError, Receipt, Rules, Settings, record};
-use barrier::{Changes, Purpose};
+use barrier::{Changes, Purpose, Remembered};
 use env::Env;
 use framework::view::{COMMIT_TRIES, from_barrier};
 use framework::{Error, Namespace};
@@ -46,6 +46,8 @@ pub(crate) struct AuditLog {
     node: String,
     rules: Rules,
     active: ArcSwapOption<Active>,
+    /// Whether something is to be recorded, by the devices in `active`.
+    is_on: Remembered,
     /// Devices that run, so that a change of the table does not begin the chains of those that stay anew.
     running: Mutex<Vec<Running>>,
     /// Held while devices are opened, so that none is opened twice.
@@ -98,6 +100,7 @@ impl AuditLog {
             node,
             rules,
             active: ArcSwapOption::empty(),
+            is_on: Remembered::default(),
             running: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             committing: Mutex::default(),
@@ -106,18 +109,36 @@ impl AuditLog {
 
     /// The devices of now; none when nothing is to be recorded, and while sealed. Warm, this makes no storage call.
     pub(crate) async fn current(&self) -> Result<Option<Arc<Active>>, Error> {
+        // Taken before the look: a write that comes after it makes another stamp.
+        let stamp = self.store.stamp();
+        let known = match self.is_on.get(stamp) {
+            Some(false) => return Ok(None),
+            Some(true) => self.active.load_full().filter(|active| active.is_on),
+            None => None,
+        };
+        if known.is_some() {
+            return Ok(known);
+        }
+        // That there is nothing to record because the keys are gone must not be remembered.
+        let Some(active) = Box::pin(self.look()).await? else { return Ok(None) };
+        self.is_on.set(stamp, active.is_some());
+        Ok(active)
+    }
+
+    /// As [`current`](Self::current), whatever is known; the outer `None` while sealed.
+    async fn look(&self) -> Result<Option<Option<Arc<Active>>>, Error> {
         let revision = match self.store.revisions_of([keys::AUDIT.clone()]).await {
             Ok([revision]) => revision,
             Err(Error::Sealed) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Some(revision) = revision else { return Ok(None) };
+        let Some(revision) = revision else { return Ok(Some(None)) };
         let known = self.active.load_full().filter(|active| active.revision == revision);
         let active = match known {
             Some(active) => active,
             None => self.load().await?,
         };
-        Ok(Some(active).filter(|active| active.is_on))
+        Ok(Some(Some(active).filter(|active| active.is_on)))
     }
 
     /// Opens what the table names.

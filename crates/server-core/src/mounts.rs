@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use barrier::Remembered;
+use barrier::{Remembered, Stamp};
 use env::Env;
 use framework::view::{COMMIT_TRIES, DueKey};
 use framework::{Error, Kind, Mount, Mounted, View};
@@ -114,26 +114,35 @@ impl Mounts {
         };
         // Taken before the look: a write that comes after it makes another stamp.
         let stamp = self.store.stamp();
-        let mut mount = candidates(path).find_map(|at| self.loaded.known(ns, stamp, kind, at));
-        if mount.is_none()
-            && let Some(epoch) = self.epoch(ns).await?
-        {
-            mount = candidates(path).find_map(|at| self.loaded.get(ns, epoch, kind, at));
-            if let Some(mount) = &mount {
-                mount.is_current.set(stamp, true);
-            }
-            if mount.is_none() {
-                let keys = candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at)));
-                mount = self.look_up(ns, &keys.collect::<Result<Vec<_>, _>>()?).await?;
-                if let Some(mount) = &mount {
-                    self.keep(ns, epoch, mount).await?;
-                }
-            }
-        }
+        let mount = match candidates(path).find_map(|at| self.loaded.known(ns, stamp, kind, at)) {
+            Some(mount) => Some(mount),
+            None => Box::pin(self.find_anew(ns, kind, path, stamp)).await?,
+        };
         Ok(mount.map(|mount| {
             let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
             (mount, behind)
         }))
+    }
+
+    /// The mount that a path leads to, looked for. `stamp` was taken before.
+    async fn find_anew(
+        &self,
+        ns: &str,
+        kind: Kind,
+        path: &str,
+        stamp: Option<Stamp>,
+    ) -> Result<Option<Arc<LiveMount>>, Error> {
+        let Some(epoch) = self.epoch(ns).await? else { return Ok(None) };
+        if let Some(mount) = candidates(path).find_map(|at| self.loaded.get(ns, epoch, kind, at)) {
+            mount.is_current.set(stamp, true);
+            return Ok(Some(mount));
+        }
+        let keys = candidates(path).map(|at| keys::mount_at(ns, kind, &with_slash(at)));
+        let mount = self.look_up(ns, &keys.collect::<Result<Vec<_>, _>>()?).await?;
+        if let Some(mount) = &mount {
+            self.keep(ns, epoch, mount).await?;
+        }
+        Ok(mount)
     }
 
     /// The mount at exactly this path.

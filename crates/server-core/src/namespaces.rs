@@ -101,7 +101,7 @@ impl Namespaces {
             return Ok(self.root());
         }
         let unknown = || Place::new(Namespace { id: String::new(), path: [name, "/"].concat() }, false);
-        Ok(self.at(name).await?.unwrap_or_else(|| Arc::new(unknown())))
+        Ok(Box::pin(self.at(name)).await?.unwrap_or_else(|| Arc::new(unknown())))
     }
 
     /// The deepest namespace that a path leads to from another one, and what of the path is behind it.

@@ -1,6 +1,9 @@
 //! The request pipeline: where does it lead, who asks, may they, then the engine. One file a stage.
 //!
 //! A denial must not tell whether the thing exists: whoever may not is told so before anything is said about routes.
+//!
+//! What most requests do not need is boxed where it is awaited: the future of a request is as large as its largest
+//! branch, and it is moved, allocated and wiped for each.
 
 use std::sync::Arc;
 
@@ -136,10 +139,10 @@ impl Pipeline {
         // What nobody in particular gets is not worth keeping, and would let anybody fill the store.
         let is_login = matches!(&result, Ok((_, Reply { auth: Some(_), .. })));
         if request.wrap_ttl.is_some() && (is_login || !access.is_unauthenticated) {
-            result = self.wrap(request, &place, path, result).await;
+            result = Box::pin(self.wrap(request, &place, path, result)).await;
         }
         if let (Use::Last, Some(token)) = (used, &token) {
-            self.retire(token).await;
+            Box::pin(self.retire(token)).await;
         }
         let (mount_type, reply) = result?;
         // Strangers learn nothing of the store, and get nothing that makes a node wait.
@@ -263,7 +266,7 @@ impl Pipeline {
             self.metrics.routed(mount, &to.place.namespace, operation, began);
         }
         if let Some(desk) = desk {
-            reply = desk.close(reply).await;
+            reply = Box::pin(desk.close(reply)).await;
         }
         if let Some(attempt) = attempt {
             Box::pin(self.judge(&attempt, &reply)).await;

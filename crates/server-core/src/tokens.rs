@@ -203,8 +203,8 @@ impl Tokens {
         let hash = self.hash(token)?;
         let resolved = match self.kept(namespace, &hash).await? {
             Some(resolved) => resolved,
-            None if batch::is_batch(token) => self.resolve_batch(namespace, token).await?,
-            None => self.look_up(namespace, &hash).await?,
+            None if batch::is_batch(token) => Box::pin(self.resolve_batch(namespace, token)).await?,
+            None => Box::pin(self.look_up(namespace, &hash)).await?,
         };
         self.unless_expired(resolved)
     }
@@ -233,7 +233,7 @@ impl Tokens {
     pub(crate) async fn resolve_hash(&self, namespace: &str, hash: &str) -> Result<Arc<Resolved>, Error> {
         let resolved = match self.kept(namespace, hash).await? {
             Some(resolved) => resolved,
-            None => self.resolve_anew(namespace, hash).await?,
+            None => Box::pin(self.resolve_anew(namespace, hash)).await?,
         };
         self.unless_expired(resolved)
     }
@@ -265,7 +265,7 @@ impl Tokens {
         if let Some(is_current) = resolved.is_current.get(stamp) {
             return Ok(is_current);
         }
-        let is_current = self.store.revisions(&resolved.sources.keys).await? == resolved.sources.revisions;
+        let is_current = Box::pin(self.store.revisions(&resolved.sources.keys)).await? == resolved.sources.revisions;
         resolved.is_current.set(stamp, is_current);
         Ok(is_current)
     }
@@ -370,9 +370,10 @@ impl Tokens {
 
     /// Spends one use before the operation that it is for. Committed before it returns, so a use is never spent twice.
     pub(crate) async fn spend(&self, resolved: &Resolved) -> Result<Use, Error> {
-        if resolved.entry.num_uses == 0 {
-            return Ok(Use::More);
-        }
+        if resolved.entry.num_uses == 0 { Ok(Use::More) } else { Box::pin(self.spend_one(resolved)).await }
+    }
+
+    async fn spend_one(&self, resolved: &Resolved) -> Result<Use, Error> {
         let key = keys::token_uses(&resolved.home.id, &resolved.hash)?;
         for _ in 0..SPEND_TRIES {
             let found = self.store.get::<TokenUses>(&key).await?.filter(|found| found.value.left > 0);

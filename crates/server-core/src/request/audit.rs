@@ -88,6 +88,16 @@ impl Pipeline {
         // If anything goes wrong below, the request ends and there is no reply to be recorded.
         *trail = Trail::Silent;
         let Some(active) = self.audit.current().await? else { return Ok(()) };
+        *trail = Trail::Recorded(Box::pin(self.submit_request(active, seen, error)).await?);
+        Ok(())
+    }
+
+    async fn submit_request(
+        &self,
+        active: Arc<Active>,
+        seen: &Seen<'_>,
+        error: Option<&Error>,
+    ) -> Result<Recorded, Error> {
         let abouts = describe(&active, seen, error);
         let (time, text) = (self.audit.now(), error.map(ToString::to_string));
         let records = active.devices.iter().zip(&abouts);
@@ -98,8 +108,7 @@ impl Pipeline {
         let receipt = Device::submit(records);
         self.unless_refused(receipt, &active, Half::Request).await?;
         let mount = seen.to.and_then(|to| to.target.as_ref()?.mount.clone());
-        *trail = Trail::Recorded(Recorded { active, abouts, operation: seen.operation, mount });
-        Ok(())
+        Ok(Recorded { active, abouts, operation: seen.operation, mount })
     }
 
     /// Records what became of a request. A request that failed before it was recorded is recorded first.
@@ -112,11 +121,17 @@ impl Pipeline {
     ) -> Result<Done, Error> {
         if let (Trail::Begun, Err(error)) = (&trail, &result) {
             let seen = Seen { request, operation: request.operation, data, to: None, token: None };
-            self.record_request(&mut trail, &seen, Some(error)).await?;
+            Box::pin(self.record_request(&mut trail, &seen, Some(error))).await?;
         }
-        let Trail::Recorded(recorded) = trail else { return result };
+        if let Trail::Recorded(recorded) = trail {
+            Box::pin(self.submit_reply(&recorded, result.as_ref())).await?;
+        }
+        result
+    }
+
+    async fn submit_reply(&self, recorded: &Recorded, result: Result<&Done, &Error>) -> Result<(), Error> {
         let text = result.as_ref().err().map(ToString::to_string);
-        let told = match &result {
+        let told = match result {
             Ok(done) => Ok(&done.reply),
             Err(_) => Err(text.as_deref().unwrap_or_default()),
         };
@@ -126,8 +141,7 @@ impl Pipeline {
             let device = device.as_ref();
             (device, record::reply(device, time, about, recorded.operation, place.as_ref(), told))
         }));
-        self.unless_refused(receipt, &recorded.active, Half::Reply).await?;
-        result
+        self.unless_refused(receipt, &recorded.active, Half::Reply).await
     }
 
     async fn unless_refused(&self, receipt: Receipt, active: &Active, half: Half) -> Result<(), Error> {

@@ -22,7 +22,7 @@ impl Pipeline {
         let Some(token) = request.token.as_ref().map(secret::Secret::expose).filter(|token| !token.is_empty()) else {
             return if is_open { Ok(None) } else { Err(Error::Denied) };
         };
-        let signed = if access.takes_wrapping_token { self.wrapping.plain(token).await? } else { None };
+        let signed = if access.takes_wrapping_token { Box::pin(self.wrapping.plain(token)).await? } else { None };
         let token = signed.as_ref().map_or(token.as_str(), |signed| signed.expose());
         // One of a wrapped reply is good for opening it, wherever its bearer stands.
         let reaches = |token: &Resolved| {

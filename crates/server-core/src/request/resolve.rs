@@ -41,9 +41,9 @@ pub(crate) async fn lead<'p>(
     let (mut place, mut path) = (from, path);
     let mut found = mounts.find(&place.namespace.id, path).await?;
     if found.is_none() {
-        let (below, behind) = mounts.namespaces.below(&place, path).await?;
+        let (below, behind) = Box::pin(mounts.namespaces.below(&place, path)).await?;
         if behind.len() < path.len() {
-            found = mounts.find(&below.namespace.id, behind).await?;
+            found = Box::pin(mounts.find(&below.namespace.id, behind)).await?;
             (place, path) = (below, behind);
         }
     }
