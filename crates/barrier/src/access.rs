@@ -46,7 +46,17 @@ impl Barrier {
     /// # Errors
     /// As [`read`](Self::read).
     pub async fn read_one(&self, key: &Key) -> Result<Option<Opened>, Error> {
-        Ok(self.read(std::slice::from_ref(key)).await?.pop().flatten())
+        if self.is_sealed() {
+            return Err(Error::Sealed);
+        }
+        let stored = match self.0.cache.as_ref().and_then(|cache| cache.lookup_one(key)) {
+            Some(stored) => stored,
+            None => Box::pin(self.fetch(std::slice::from_ref(key))).await?.pop().flatten(),
+        };
+        match stored {
+            Some(stored) => self.open(key, &stored).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The revisions of 1 to [`storage::READ_KEYS_MAX`] keys, as [`read`](Self::read) would find them, without opening
@@ -232,7 +242,7 @@ impl Barrier {
         // Let go of the keys before the store is asked.
         let first = self.0.keys.load().as_deref().map(|keys| open_with(keys, key, stored));
         let opened = match first.ok_or(Error::Sealed)? {
-            Attempt::UnknownTerm(term) => open_with(&*self.follow(term).await?, key, stored),
+            Attempt::UnknownTerm(term) => open_with(&*Box::pin(self.follow(term)).await?, key, stored),
             opened => opened,
         };
         match opened {

@@ -125,6 +125,11 @@ impl Cache {
         None
     }
 
+    /// What is stored under one key, if it is here.
+    pub(crate) fn lookup_one(&self, key: &Key) -> Option<Option<Stored>> {
+        self.entries.get(key)
+    }
+
     /// The state that the store is in; `None` while a commit is in progress. See the module's notes.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         // In this order: as `begun` is never less than `ended` and neither goes back, equal ones mean that no commit

@@ -51,7 +51,7 @@ fn write_envelope(
     write_field(bytes, "lease_id", lease.map_or("", |lease| &lease.id))?;
     write_field(bytes, "renewable", &lease.is_some_and(|lease| lease.renewable))?;
     write_field(bytes, "lease_duration", &lease.map_or(0, |lease| lease.duration.as_secs()))?;
-    write_name(bytes, "data")?;
+    write_name(bytes, "data");
     match &reply.data {
         Some(data) => write_data(bytes, data)?,
         None => bytes.extend_from_slice(b"null"),
@@ -67,18 +67,26 @@ fn write_envelope(
     Ok(())
 }
 
-/// A key, with a comma in front unless it is the first of its object.
-fn write_name(bytes: &mut Vec<u8>, name: &str) -> Result<(), serde_json::Error> {
+/// A key of ours, which has nothing to escape, with a comma in front unless it is the first of its object.
+fn write_name(bytes: &mut Vec<u8>, name: &str) {
     if bytes.last() != Some(&b'{') {
         bytes.push(b',');
     }
-    api::json::to_writer(&mut *bytes, name)?;
-    bytes.push(b':');
-    Ok(())
+    bytes.push(b'"');
+    bytes.extend_from_slice(name.as_bytes());
+    bytes.extend_from_slice(b"\":");
 }
 
 fn write_field<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, name: &str, value: &T) -> Result<(), serde_json::Error> {
-    write_name(bytes, name)?;
+    write_name(bytes, name);
+    api::json::to_writer(bytes, value)
+}
+
+/// The same with a key of the data's.
+fn write_entry<T: Serialize + ?Sized>(bytes: &mut Vec<u8>, name: &str, value: &T) -> Result<(), serde_json::Error> {
+    bytes.push(b',');
+    api::json::to_writer(&mut *bytes, name)?;
+    bytes.push(b':');
     api::json::to_writer(bytes, value)
 }
 
@@ -100,12 +108,12 @@ fn mirror(bytes: &mut Vec<u8>, data: Option<&Data>) -> Result<(), serde_json::Er
         None => Ok(()),
         Some(Data::Object(entries)) => {
             let mut entries = entries.iter().filter(|(key, _)| is_free(key));
-            entries.try_for_each(|(key, value)| write_field(bytes, key, value))
+            entries.try_for_each(|(key, value)| write_entry(bytes, key, value))
         }
         Some(Data::Raw(raw)) => {
             let entries: BTreeMap<String, &RawValue> = serde_json::from_str(raw.get())?;
             let mut entries = entries.iter().filter(|(key, _)| is_free(key));
-            entries.try_for_each(|(key, value)| write_field(bytes, key, value))
+            entries.try_for_each(|(key, value)| write_entry(bytes, key, value))
         }
     }
 }

@@ -92,6 +92,10 @@ impl<F: Formatter> Formatter for GoStyle<F> {
     }
 
     fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // All of them begin with one of these bytes, and most text has none.
+        if !fragment.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut written = 0;
         for (start, c) in fragment.char_indices() {
             let escape = match c {

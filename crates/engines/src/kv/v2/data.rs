@@ -275,7 +275,7 @@ fn show(metadata: &ShownVersion<'_>) -> Result<Value, Error> {
 /// A reply with the stored text passed through. What is put together is checked to be one JSON value.
 fn with_metadata(text: &str, metadata: &ShownVersion<'_>) -> Result<Reply, Error> {
     let metadata = api::json::to_string(metadata).map_err(|source| Error::world("encode metadata", source))?;
-    let whole = format!("{{\"data\":{text},\"metadata\":{metadata}}}");
+    let whole = ["{\"data\":", text, ",\"metadata\":", &metadata, "}"].concat();
     let raw = RawValue::from_string(whole).map_err(|source| Error::world("put a reply together", source))?;
     Ok(Reply::raw(raw))
 }
