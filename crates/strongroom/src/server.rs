@@ -90,7 +90,7 @@ fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     raise_file_limit();
     // Behind the change of the user, which undoes part of it.
     let shortfalls = secret::harden_process();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
+    let runtime = runtime().map_err(Failure::Runtime)?;
     let result = runtime.block_on(async {
         for warning in &plan.warnings {
             tracing::warn!("{warning}");
@@ -105,6 +105,15 @@ fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
     });
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
     result
+}
+
+/// A thread for each processor; where there is one only, the runtime that spares what threads need to share work.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let mut runtime = match std::thread::available_parallelism() {
+        Ok(count) if count.get() == 1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()
 }
 
 /// As many open files as the system lets us have: every connection is one, and the store must not go without because
