@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::findings::Findings;
 use crate::plan::Plan;
 use crate::report::Goal::{self, AtLeast, AtMost};
-use crate::subject::{build, cores, overload, read, size, tls, write};
+use crate::subject::{audit, build, cores, overload, read, size, tls, write};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,11 @@ pub const SUBJECTS: &[Subject] = &[
             row("lookup-self", "lookup-self ÷ bare hyper", AtLeast(0.5, 0.7)),
             row("idle memory", "resident, unsealed, idle, MiB", AtMost(22.0, 15.0)),
         ],
+    },
+    Subject {
+        name: "audit",
+        measure: audit::measure,
+        rows: &[row("audited read", "the same read with a file audit device ÷ bare hyper", AtLeast(0.35, 0.55))],
     },
     Subject {
         name: "cores",

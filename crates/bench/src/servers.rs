@@ -99,9 +99,11 @@ impl Ours {
         let mut home = Home::new(tls)?;
         home.start_through(through(cores));
         let plain = (tls == Tls::On).then(free_address).transpose()?;
+        let mut settings = format!("audit_dirs = [{:?}]\n", home.path());
         if let Some(plain) = plain {
-            home.configure(&format!("listener \"tcp\" {{\n  address = \"{plain}\"\n  tls_disable = true\n}}\n"));
+            settings += &format!("listener \"tcp\" {{\n  address = \"{plain}\"\n  tls_disable = true\n}}\n");
         }
+        home.configure(&settings);
         let server = home.start()?;
         let plain = plain.unwrap_or(server.address);
         let mut client = Client::new(plain);

@@ -1,5 +1,6 @@
 //! The subjects: one file each, all of one shape, listed with their rows in [`crate::budgets`].
 
+pub mod audit;
 pub mod build;
 mod cold;
 pub mod cores;
