@@ -42,6 +42,14 @@ fn arithmetic_stops_at_the_ends() {
 
 proptest! {
     #[test]
+    fn every_time_prints_as_the_library_does(nanos in Timestamp::MIN.unix_nanos()..=Timestamp::MAX.unix_nanos()) {
+        for unit in [1, 1_000, 1_000_000, 1_000_000_000, 86_400_000_000_000] {
+            let time = Timestamp::from_unix_nanos(nanos / unit * unit);
+            prop_assert_eq!(time.to_string(), time.0.to_string());
+        }
+    }
+
+    #[test]
     fn system_time_goes_both_ways(nanos in -1_000_000_000_000_000_000_i128..10_000_000_000_000_000_000) {
         let time = Timestamp::from_unix_nanos(nanos);
         prop_assert_eq!(time.unix_nanos(), nanos);
