@@ -116,13 +116,13 @@ pub trait Mounted: Send + Sync {
     ///
     /// # Errors
     /// As the handler says.
-    async fn handle(
-        &self,
-        context: &Context,
-        route: &Route,
+    fn handle<'a>(
+        &'a self,
+        context: &'a Context,
+        route: Route,
         operation: Operation,
         data: Map<String, Value>,
-    ) -> Result<Reply, Error>;
+    ) -> BoxFuture<'a, Result<Reply, Error>>;
 
     /// Does what is due; see [`Engine::on_due`].
     ///
@@ -334,22 +334,28 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         (user.tell)(&self.state, context, partial(route, data, &user.fields)).await
     }
 
-    async fn handle(
-        &self,
-        context: &Context,
-        route: &Route,
+    fn handle<'a>(
+        &'a self,
+        context: &'a Context,
+        route: Route,
         operation: Operation,
         data: Map<String, Value>,
-    ) -> Result<Reply, Error> {
-        let path = self.path(route)?;
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
         let row = table_operation(operation);
-        let (Some(call), Some(spec)) = (path.calls.get(&row), path.spec.operations.get(&row)) else {
-            return Err(Error::UnsupportedOperation);
+        let path = self.engine.paths.get(route.index);
+        let Some((call, spec)) = path.and_then(|path| path.calls.get(&row).zip(path.spec.operations.get(&row))) else {
+            return Box::pin(std::future::ready(Err(Error::UnsupportedOperation)));
         };
-        let (ignored, replaced) = if spec.is_free_form { Default::default() } else { unused(spec, route, &data) };
-        let mut reply = call(&self.state, context, Input::new(route.params.clone(), data)).await?;
-        warn(&mut reply, &ignored, &replaced);
-        Ok(reply)
+        let (ignored, replaced) = if spec.is_free_form { Default::default() } else { unused(spec, &route, &data) };
+        let reply = call(&self.state, context, Input::new(route.params, data));
+        if ignored.is_empty() && replaced.is_empty() {
+            return reply;
+        }
+        Box::pin(async move {
+            let mut reply = reply.await?;
+            warn(&mut reply, &ignored, &replaced);
+            Ok(reply)
+        })
     }
 
     async fn due(&self, context: &Context, due: Due) -> Result<(), Error> {

@@ -307,7 +307,7 @@ impl Harness {
             && route.knows_existence
             && !self.engine.exists(&context, &route, &data).await?;
         let operation = if is_new { Operation::Create } else { operation };
-        self.engine.handle(&context, &route, operation, data).await
+        self.engine.handle(&context, route, operation, data).await
     }
 
     /// Reads; a query stands behind `?`, as `data/a?version=2`.

@@ -261,7 +261,7 @@ impl Pipeline {
         let Some(target) = to.target else { return Err(Error::Denied) };
         let route = target.route?;
         let began = self.metrics.now();
-        let mut reply = target.engine.handle(&context, &route, operation, std::mem::take(data)).await;
+        let mut reply = target.engine.handle(&context, route, operation, std::mem::take(data)).await;
         if let Some(mount) = &target.mount {
             self.metrics.routed(mount, &to.place.namespace, operation, began);
         }

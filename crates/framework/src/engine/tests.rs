@@ -74,7 +74,7 @@ async fn a_route_of_another_table_is_refused() {
     let harness = Harness::new(sample::engine()).await;
     let mut route = harness.engine().route(Operation::Read, "count").unwrap();
     route.index = 99;
-    let result = harness.engine().handle(&harness.context("count"), &route, Operation::Read, object(json!({}))).await;
+    let result = harness.engine().handle(&harness.context("count"), route, Operation::Read, object(json!({}))).await;
     assert_eq!(show(result), json!({ "error": "unsupported operation" }));
 }
 

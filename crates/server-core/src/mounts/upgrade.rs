@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use env::BoxFuture;
 use framework::engine::Route;
 use framework::path::PathSpec;
 use framework::view::{COMMIT_TRIES, to_stored};
@@ -166,8 +167,14 @@ impl Mounted for Upgrading {
         Err(Error::invalid(UNAVAILABLE))
     }
 
-    async fn handle(&self, _: &Context, _: &Route, _: Operation, _: Map<String, Value>) -> Result<Reply, Error> {
-        Err(Error::invalid(UNAVAILABLE))
+    fn handle<'a>(
+        &'a self,
+        _: &'a Context,
+        _: Route,
+        _: Operation,
+        _: Map<String, Value>,
+    ) -> BoxFuture<'a, Result<Reply, Error>> {
+        Box::pin(std::future::ready(Err(Error::invalid(UNAVAILABLE))))
     }
 
     async fn due(&self, _: &Context, _: Due) -> Result<(), Error> {
