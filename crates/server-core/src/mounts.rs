@@ -108,6 +108,17 @@ impl Mounts {
 
     /// The mount that a request path leads to, and what of the path is behind it.
     pub(crate) async fn find<'p>(&self, ns: &str, path: &'p str) -> Result<Option<(Arc<LiveMount>, &'p str)>, Error> {
+        self.find_along(ns, path, &Vec::new).await
+    }
+
+    /// As [`find`](Self::find). If nothing is known of the path, the entries of `along` are read in the same call of the
+    /// store, for whoever asks for them next.
+    pub(crate) async fn find_along<'p>(
+        &self,
+        ns: &str,
+        path: &'p str,
+        along: &(dyn Fn() -> Vec<Key> + Sync),
+    ) -> Result<Option<(Arc<LiveMount>, &'p str)>, Error> {
         let (kind, path) = match path.strip_prefix("auth/") {
             Some(behind) => (Kind::Auth, behind),
             None => (Kind::Secrets, path),
@@ -116,12 +127,25 @@ impl Mounts {
         let stamp = self.store.stamp();
         let mount = match candidates(path).find_map(|at| self.loaded.known(ns, stamp, kind, at)) {
             Some(mount) => Some(mount),
-            None => Box::pin(self.find_anew(ns, kind, path, stamp)).await?,
+            None => {
+                if !candidates(path).any(|at| self.loaded.has(ns, kind, at)) {
+                    Box::pin(self.read_ahead(ns, kind, path, along())).await?;
+                }
+                Box::pin(self.find_anew(ns, kind, path, stamp)).await?
+            }
         };
         Ok(mount.map(|mount| {
             let behind = path.get(mount.settings.path.len()..).unwrap_or_default();
             (mount, behind)
         }))
+    }
+
+    /// Reads what [`find_anew`](Self::find_anew) looks at first, and other entries with it, so that they are in the
+    /// cache.
+    async fn read_ahead(&self, ns: &str, kind: Kind, path: &str, along: Vec<Key>) -> Result<(), Error> {
+        let places = candidates(path).filter_map(|at| keys::mount_at(ns, kind, &with_slash(at)).ok());
+        let keys: Vec<_> = keys::mounts_epoch(ns).ok().into_iter().chain(places).chain(along).collect();
+        self.store.read_ahead(&keys).await
     }
 
     /// The mount that a path leads to, looked for. `stamp` was taken before.

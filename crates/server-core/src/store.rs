@@ -88,6 +88,15 @@ impl Store {
         Ok(revisions)
     }
 
+    /// Brings entries into the cache in one call, for those who will ask for them one after the other; nothing without
+    /// a cache.
+    pub(crate) async fn read_ahead(&self, keys: &[Key]) -> Result<(), Error> {
+        if self.barrier.cache_use().is_none() {
+            return Ok(());
+        }
+        self.revisions(keys).await.map(drop)
+    }
+
     /// A name for the state of the store; see [`Barrier::stamp`].
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         self.barrier.stamp()

@@ -244,6 +244,13 @@ impl Tokens {
         Ok(kept.filter(|it| it.kind == Kind::Service && !it.state.is_expired(self.now_nanos())))
     }
 
+    /// The entries that resolving this text begins with, if nothing is known of it.
+    pub(crate) fn first_keys(&self, token: &str) -> Vec<Key> {
+        let Some(namespace) = namespace_of(token).filter(|_| !batch::is_batch(token)) else { return Vec::new() };
+        let Ok(hash) = self.hash(token) else { return Vec::new() };
+        [keys::token(namespace, &hash), keys::token_state(namespace, &hash)].into_iter().flatten().collect()
+    }
+
     fn unless_expired(&self, resolved: Arc<Resolved>) -> Result<Arc<Resolved>, Error> {
         if resolved.state.is_expired(self.now_nanos()) { Err(Error::Denied) } else { Ok(resolved) }
     }

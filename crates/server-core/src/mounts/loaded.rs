@@ -114,6 +114,11 @@ impl Loaded {
         found.filter(|(loaded_under, _)| *loaded_under == epoch).map(|(_, mount)| mount)
     }
 
+    /// Whether a mount was found at this path, whatever has become of it.
+    pub(super) fn has(&self, ns: &str, kind: Kind, path: &str) -> bool {
+        self.mounts.contains_key(&PlaceRef { ns, is_auth: kind == Kind::Auth, path })
+    }
+
     /// Keeps a mount that was found under this epoch.
     pub(super) fn insert(&self, ns: &str, epoch: Revision, mount: &Arc<LiveMount>) {
         let path = mount.settings.path.trim_end_matches('/').to_owned();

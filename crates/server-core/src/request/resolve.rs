@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use framework::engine::Route;
 use framework::{Access, Error, Operation, Request, View};
+use storage::Key;
 
 use super::{Destination, Pipeline, Target};
 use crate::keys;
@@ -28,22 +29,24 @@ pub(crate) struct Lead<'p> {
 }
 
 /// Where a path of an unsealed server leads from a namespace. It may begin with the names of further ones. No mount can
-/// have such a name, so that what is mounted is looked for first, and a request that names none pays for none.
+/// have such a name, so that what is mounted is looked for first, and a request that names none pays for none. `along`
+/// are entries to be read with the first ones, if any are read.
 pub(crate) async fn lead<'p>(
     mounts: &Mounts,
     from: Arc<Place>,
     operation: Operation,
     path: &'p str,
+    along: &(dyn Fn() -> Vec<Key> + Sync),
 ) -> Result<Lead<'p>, Error> {
     if !from.exists {
         return Ok(Lead { place: from, path, found: None });
     }
     let (mut place, mut path) = (from, path);
-    let mut found = mounts.find(&place.namespace.id, path).await?;
+    let mut found = mounts.find_along(&place.namespace.id, path, along).await?;
     if found.is_none() {
         let (below, behind) = Box::pin(mounts.namespaces.below(&place, path)).await?;
         if behind.len() < path.len() {
-            found = Box::pin(mounts.find(&below.namespace.id, behind)).await?;
+            found = Box::pin(mounts.find_along(&below.namespace.id, behind, along)).await?;
             (place, path) = (below, behind);
         }
     }
@@ -93,7 +96,8 @@ impl Pipeline {
             return Err(Error::Sealed);
         }
         let from = self.mounts.namespaces.named(&request.namespace).await?;
-        let Lead { place, path, found } = lead(&self.mounts, from, request.operation, &request.path).await?;
+        let token = || request.token.as_ref().map(|it| self.tokens.first_keys(it.expose())).unwrap_or_default();
+        let Lead { place, path, found } = lead(&self.mounts, from, request.operation, &request.path, &token).await?;
         if !place.exists {
             // What asks for no token, or opens a reply, tells strangers as little here as in a namespace that exists.
             let open = fixed(Arc::clone(&place), path).filter(|to| {

@@ -124,7 +124,7 @@ impl ExplainPart {
         path: &'p str,
     ) -> Result<(At<'p>, Option<Access>, Option<String>), Error> {
         let here = self.mounts.namespaces.named(&context.namespace.path).await?;
-        let Lead { place, path, found } = resolve::lead(&self.mounts, here, operation, path).await?;
+        let Lead { place, path, found } = resolve::lead(&self.mounts, here, operation, path, &Vec::new).await?;
         let Some((mount, behind, route)) = found else { return Ok((At(place, path), None, None)) };
         let namespace = Arc::clone(&place.namespace);
         let settings = &mount.settings;
