@@ -37,7 +37,10 @@ pub(crate) fn entries() -> Vec<(Vec<u8>, Vec<u8>)> {
     (0..40_u8).map(|number| (vec![b'k', number], vec![number; 30_000])).collect()
 }
 
-fn read_all(bytes: &[u8]) -> Result<(Vec<(Vec<u8>, Vec<u8>)>, Summary), Error> {
+/// Keys with their values.
+type Pairs = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn read_all(bytes: &[u8]) -> Result<(Pairs, Summary), Error> {
     let mut reader = Reader::open(bytes)?;
     let mut found = Vec::new();
     while let Some(section) = reader.next()? {
