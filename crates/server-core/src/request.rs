@@ -260,6 +260,7 @@ impl Pipeline {
         context.intents = desk.clone().map(|desk| desk as _);
         let Some(target) = to.target else { return Err(Error::Denied) };
         let route = target.route?;
+        let is_open = route.access.is_unauthenticated;
         let began = self.metrics.now();
         let mut reply = target.engine.handle(&context, route, operation, std::mem::take(data)).await;
         if let Some(mount) = &target.mount {
@@ -274,7 +275,7 @@ impl Pipeline {
         let mut reply = reply?;
         if let Some(login) = reply.login.take() {
             // At a row that is open to everybody, of an auth method: no other may make tokens.
-            let is_login = route.access.is_unauthenticated && target.engine.kind() == framework::Kind::Auth;
+            let is_login = is_open && target.engine.kind() == framework::Kind::Auth;
             let mount = target.mount.as_deref().filter(|_| is_login);
             let mount = mount.ok_or_else(|| Error::world("log somebody in", "the row is none of a login"))?;
             let path = target.folded.as_deref().unwrap_or(to.path);
