@@ -15,6 +15,7 @@ pub(crate) use framework::cidr;
 use framework::router::TableError;
 use framework::{Answer, BrowserSettings, Error, Mounted, Operation, Request, Service};
 use secret::{Secret, SecretBytes};
+use telemetry::trace;
 
 mod attempts;
 mod audit_log;
@@ -43,6 +44,7 @@ mod seals;
 mod store;
 mod sys;
 mod tokens;
+mod traces;
 mod ttl;
 mod versions;
 mod wrapping;
@@ -56,6 +58,7 @@ pub use node::Node;
 pub use process::{Host, LogLevels, Process, Usage};
 pub use seals::Initialized;
 pub use tokens::Limits;
+pub use traces::Tracing;
 
 use attempts::Attempts;
 use audit_log::AuditLog;
@@ -81,6 +84,7 @@ use sys::{
     Openness, QuotasPart, RekeyPart, SealPart, Sys,
 };
 use tokens::Tokens;
+use traces::Traces;
 use wrapping::Wrapping;
 
 /// Everything that a core is made of.
@@ -118,6 +122,7 @@ pub struct Core {
     browser: Arc<Browser>,
     in_flight: Arc<InFlight>,
     metrics: Arc<Metrics>,
+    traces: Traces,
 }
 
 /// How the caches are used that a warm request lives on.
@@ -151,6 +156,7 @@ impl Core {
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
         let Parts { barrier, device, env, node, process, telemetry, limits, user_lockout, cluster_name, .. } = parts;
         let Parts { audit_rules, enable_unauthenticated_access, engines, .. } = parts;
+        let traces = Traces::new(env.clone(), telemetry.tracing.clone());
         let metrics = Arc::new(Metrics::new(env.clone(), telemetry));
         let store = Store::new(barrier.clone());
         let identity = Arc::new(Identity::default());
@@ -261,6 +267,7 @@ impl Core {
             browser,
             in_flight,
             metrics,
+            traces,
         })
     }
 
@@ -372,7 +379,16 @@ impl Service for Core {
         let _listed = self.in_flight.enter(&request);
         let (began, has_token) = (self.metrics.now(), request.token.is_some());
         let tag = telemetry::Tag::of(&request.id);
-        let answer = telemetry::tagged(tag, pin!(self.pipeline.handle(request))).await;
+        let trace = self.traces.begin(&request);
+        let handled = pin!(self.pipeline.handle(request));
+        let answer = match trace {
+            None => telemetry::tagged(tag, handled).await,
+            Some(begun) => {
+                let answer = trace::staged(&begun.stages, pin!(telemetry::tagged(tag, handled))).await;
+                self.traces.end(begun, &answer);
+                answer
+            }
+        };
         let is_login = !has_token && matches!(&answer.result, Ok(reply) if reply.auth.is_some());
         let metrics = &self.metrics;
         metrics.took(if is_login { &metrics.handle_login_request } else { &metrics.handle_request }, began);

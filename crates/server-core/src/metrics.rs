@@ -1,8 +1,9 @@
 //! What a node counts of its own work, under the names that dashboards for Vault know.
 //!
-//! A request costs six looks at the clock, two more for each record of an audit device, and a few additions in memory of its own thread; everything else is done by
-//! whoever reads. What others count already (caches, admission, audit spools) is read from them. A series is never made
-//! from what a client chooses: labels are mounts, namespaces, types and ranges, and how many there can be is bounded.
+//! A request costs six looks at the clock, two more for each of its audit records, and a few additions in memory of its
+//! own thread; everything else is done by whoever reads. What others count already (caches, admission, audit spools) is
+//! read from them. A series is never made from what a client chooses: labels are mounts, namespaces, types and ranges,
+//! and how many there can be is bounded.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,9 +11,11 @@ use std::time::Duration;
 use env::Env;
 use framework::{Load, Namespace, Operation, Reply};
 use storage::timed::Times;
+use telemetry::trace::Stages;
 use telemetry::{Counter, Labeled, Settings, Summary};
 
 use crate::mounts::LiveMount;
+use crate::traces::{self, Tracing};
 
 mod page;
 mod routes;
@@ -36,6 +39,8 @@ pub struct Telemetry {
     pub load: Arc<Load>,
     /// What the storage does.
     pub store: Arc<Times>,
+    /// Which requests are traced; `None` for none.
+    pub tracing: Option<Tracing>,
 }
 
 impl Default for Telemetry {
@@ -46,7 +51,23 @@ impl Default for Telemetry {
             retention: Some(Duration::from_secs(24 * 3600)),
             load: Arc::default(),
             store: Arc::default(),
+            tracing: None,
         }
+    }
+}
+
+/// What the engine's part of a request is called as a stage.
+const ENGINE: &str = "engine";
+
+/// Durations under the name that they are shown by.
+pub(crate) struct Timer {
+    name: &'static str,
+    summary: Summary,
+}
+
+impl Timer {
+    fn new(name: &'static str) -> Self {
+        Self { name, summary: Summary::new() }
     }
 }
 
@@ -56,24 +77,24 @@ pub(crate) struct Metrics {
     started: Duration,
     telemetry: Telemetry,
     /// From arrival to answer, the audit of both included.
-    pub(crate) handle_request: Summary,
+    pub(crate) handle_request: Timer,
     /// The same of requests that a token came of and that none came with.
-    pub(crate) handle_login_request: Summary,
+    pub(crate) handle_login_request: Timer,
     /// To find out where a request leads and who asks.
-    pub(crate) check_token: Summary,
+    pub(crate) check_token: Timer,
     /// Until a device has taken the record of a request.
-    pub(crate) audit_request: Summary,
+    pub(crate) audit_request: Timer,
     pub(crate) audit_request_failure: Counter,
     /// The same for the record of its answer.
-    pub(crate) audit_reply: Summary,
+    pub(crate) audit_reply: Timer,
     pub(crate) audit_reply_failure: Counter,
-    pub(crate) token_create: Summary,
+    pub(crate) token_create: Timer,
     /// Of those that were not resolved lately.
-    pub(crate) token_lookup: Summary,
-    pub(crate) token_revoke: Summary,
-    pub(crate) lease_register: Summary,
-    pub(crate) lease_renew: Summary,
-    pub(crate) lease_revoke: Summary,
+    pub(crate) token_lookup: Timer,
+    pub(crate) token_revoke: Timer,
+    pub(crate) lease_register: Timer,
+    pub(crate) lease_renew: Timer,
+    pub(crate) lease_revoke: Timer,
     tokens_made: Labeled<5>,
     leases_made: Labeled<4>,
     routes: Routes,
@@ -87,19 +108,19 @@ impl Metrics {
             started: env.monotonic(),
             env,
             telemetry,
-            handle_request: Summary::new(),
-            handle_login_request: Summary::new(),
-            check_token: Summary::new(),
-            audit_request: Summary::new(),
+            handle_request: Timer::new("core.handle_request"),
+            handle_login_request: Timer::new("core.handle_login_request"),
+            check_token: Timer::new("core.check_token"),
+            audit_request: Timer::new("audit.log_request"),
             audit_request_failure: Counter::default(),
-            audit_reply: Summary::new(),
+            audit_reply: Timer::new("audit.log_response"),
             audit_reply_failure: Counter::default(),
-            token_create: Summary::new(),
-            token_lookup: Summary::new(),
-            token_revoke: Summary::new(),
-            lease_register: Summary::new(),
-            lease_renew: Summary::new(),
-            lease_revoke: Summary::new(),
+            token_create: Timer::new("token.create"),
+            token_lookup: Timer::new("token.lookup"),
+            token_revoke: Timer::new("token.revoke"),
+            lease_register: Timer::new("expire.register"),
+            lease_renew: Timer::new("expire.renew"),
+            lease_revoke: Timer::new("expire.revoke"),
             tokens_made: Labeled::new(
                 ["namespace", "auth_method", "mount_point", "creation_ttl", "token_type"],
                 CREATION_SERIES_MAX,
@@ -118,17 +139,33 @@ impl Metrics {
         self.env.monotonic()
     }
 
-    /// Counts what began at this moment and ends now; tells when that is.
-    pub(crate) fn took(&self, summary: &Summary, began: Duration) -> Duration {
+    /// Counts what began at this moment and ends now, as a stage of the request too if that is traced.
+    pub(crate) fn took(&self, timer: &Timer, began: Duration) {
         let now = self.now();
-        summary.record(now.saturating_sub(began));
-        now
+        timer.summary.record(now.saturating_sub(began));
+        if let Some(stages) = self.stages() {
+            stages.add(timer.name, began, now);
+        }
     }
 
     /// The same of an engine's work.
     pub(crate) fn routed(&self, mount: &LiveMount, namespace: &Namespace, operation: Operation, began: Duration) {
+        let now = self.now();
         let meter = mount.meter.get_or_init(|| self.routes.meter(&namespace.path, &mount.point()));
-        self.routes.record(meter, operation, self.now().saturating_sub(began));
+        self.routes.record(meter, operation, now.saturating_sub(began));
+        if let Some(stages) = self.stages() {
+            stages.add(ENGINE, began, now);
+            stages.note(traces::MOUNT, mount.point());
+            stages.note(traces::MOUNT_TYPE, mount.settings.engine_type.as_str());
+            if !namespace.path.is_empty() {
+                stages.note(traces::NAMESPACE, namespace.path.as_str());
+            }
+        }
+    }
+
+    /// The stages of the request that this thread is working on, if it is traced.
+    fn stages(&self) -> Option<Arc<Stages>> {
+        if self.telemetry.tracing.is_some() { Stages::current() } else { None }
     }
 
     /// Counts what an engine has handed out. `path` is the one behind the mount path.

@@ -30,7 +30,7 @@ pub use error::{ConfigError, Problem};
 pub use log::LogFile;
 pub use seal::{KeyError, KeySource, Seal, StaticKey};
 pub use storage::Storage;
-pub use telemetry::Telemetry;
+pub use telemetry::{Collector, Telemetry};
 
 /// What tokens and leases get when nothing is asked, and the most that they can get (documented Vault default).
 pub const LEASE_TTL: Duration = Duration::from_secs(768 * 3600);

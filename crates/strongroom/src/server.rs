@@ -13,7 +13,7 @@ use env::Env;
 use framework::Service;
 use http_api::{Admission, Listener, ListenerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server_core::{Core, Host, Limits, LogLevels, Node, Parts, Process, Telemetry};
+use server_core::{Core, Host, Limits, LogLevels, Node, Parts, Process, Telemetry, Tracing};
 use storage::Storage;
 use storage::timed::Timed;
 use storage_embedded::Embedded;
@@ -29,6 +29,7 @@ mod log;
 mod plan;
 mod sanitized;
 mod signals;
+mod traces;
 
 use arguments::Arguments;
 pub(crate) use arguments::FLAGS;
@@ -139,6 +140,7 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<Log>)
     let store = open_store(&plan.storage, &env).await?;
     let telemetry = telemetry(&plan);
     let admission = Admission::new(plan.admission, &env, Arc::clone(&telemetry.load));
+    send_traces(&plan, &telemetry, &env);
     let core = Arc::new(build_core(&plan, &store, &env, Arc::clone(&logs) as _, telemetry)?);
     let mut listeners = Vec::new();
     for config in &plan.listeners {
@@ -200,10 +202,26 @@ async fn open_embedded(
 
 /// How metrics are shown, with the counters that front door and storage will write.
 fn telemetry(plan: &Plan) -> Telemetry {
-    let config::Telemetry { prefix, shows_host, retention } = &plan.telemetry;
+    let config::Telemetry { prefix, shows_host, retention, traces } = &plan.telemetry;
     let host = if *shows_host { host::Linux.name() } else { String::new() };
     let names = telemetry::Settings { prefix: prefix.clone(), host };
-    Telemetry { names, retention: *retention, ..Telemetry::default() }
+    let tracing = traces.as_ref().map(|collector| Tracing {
+        queue: Arc::default(),
+        ratio: collector.ratio,
+        shows_paths: collector.shows_paths,
+    });
+    Telemetry { names, retention: *retention, tracing, ..Telemetry::default() }
+}
+
+/// Starts the task that sends traces, if there are any. It ends with the runtime.
+fn send_traces(plan: &Plan, telemetry: &Telemetry, env: &Env) {
+    let (Some(collector), Some(tracing)) = (&plan.telemetry.traces, &telemetry.tracing) else { return };
+    let resource = [
+        ("service.name", "strongroom".to_owned()),
+        ("service.version", VERSION.to_owned()),
+        ("host.name", host::Linux.name()),
+    ];
+    tokio::spawn(traces::send(collector.clone(), Arc::clone(&tracing.queue), resource, env.clone()));
 }
 
 fn build_core(

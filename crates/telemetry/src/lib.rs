@@ -10,6 +10,7 @@ mod exposition;
 mod labeled;
 mod summary;
 mod tag;
+pub mod trace;
 
 pub use counter::Counter;
 pub use exposition::{Label, Page, Settings, prometheus_name};

@@ -49,6 +49,7 @@ impl MetricsPart {
         metrics.durations(&mut page);
         metrics.handed_out(&mut page, self.cluster());
         metrics.routes(&mut page);
+        metrics.traces(&mut page);
         process(&mut page, &self.host.usage());
         page
     }
@@ -107,20 +108,20 @@ impl Metrics {
     fn durations(&self, page: &mut Page) {
         let store = &self.telemetry.store;
         let shown: [(&str, &str, &Summary); 14] = [
-            ("core.handle_request", "Milliseconds from a request to its answer.", &self.handle_request),
-            ("core.handle_login_request", "The same of logins.", &self.handle_login_request),
-            ("core.check_token", "Until it is known where a request leads and who asks.", &self.check_token),
-            ("audit.log_request", "Until a device has taken the record of a request.", &self.audit_request),
-            ("audit.log_response", "Until a device has taken the record of an answer.", &self.audit_reply),
+            (self.handle_request.name, "Milliseconds from a request to its answer.", &self.handle_request.summary),
+            (self.handle_login_request.name, "The same of logins.", &self.handle_login_request.summary),
+            (self.check_token.name, "Until it is known where a request leads and who asks.", &self.check_token.summary),
+            (self.audit_request.name, "Until a device has taken the record of a request.", &self.audit_request.summary),
+            (self.audit_reply.name, "Until a device has taken the record of an answer.", &self.audit_reply.summary),
             ("barrier.get", "Reads that no cache answered.", &store.reads),
             ("barrier.list", "Pages of a range.", &store.scans),
             ("barrier.put", "Commits, deletions among them.", &store.commits),
-            ("token.create", "Making a token.", &self.token_create),
-            ("token.lookup", "Resolving a token that was not resolved before.", &self.token_lookup),
-            ("token.revoke", "Revoking a token with all that hangs on it.", &self.token_revoke),
-            ("expire.register", "Storing a lease.", &self.lease_register),
-            ("expire.renew", "Renewing a lease.", &self.lease_renew),
-            ("expire.revoke", "Revoking a lease.", &self.lease_revoke),
+            (self.token_create.name, "Making a token.", &self.token_create.summary),
+            (self.token_lookup.name, "Resolving a token that was not resolved before.", &self.token_lookup.summary),
+            (self.token_revoke.name, "Revoking a token with all that hangs on it.", &self.token_revoke.summary),
+            (self.lease_register.name, "Storing a lease.", &self.lease_register.summary),
+            (self.lease_renew.name, "Renewing a lease.", &self.lease_renew.summary),
+            (self.lease_revoke.name, "Revoking a lease.", &self.lease_revoke.summary),
         ];
         let now = self.now();
         for (name, about, summary) in shown {
@@ -129,6 +130,14 @@ impl Metrics {
         let failed = "Requests that ended because no device took a record.";
         page.counter("audit.log_request_failure", failed, &[], self.audit_request_failure.count());
         page.counter("audit.log_response_failure", failed, &[], self.audit_reply_failure.count());
+    }
+
+    fn traces(&self, page: &mut Page) {
+        let Some(tracing) = &self.telemetry.tracing else { return };
+        let queue = &tracing.queue;
+        page.counter("trace.sent", "Traces that a collector has taken.", &[], queue.sent.count());
+        page.counter("trace.dropped", "Traces that found no room.", &[], queue.dropped.count());
+        page.counter("trace.failed", "Batches of traces that could not be sent.", &[], queue.failed.count());
     }
 
     fn handed_out(&self, page: &mut Page, cluster: &str) {

@@ -252,10 +252,29 @@ fn metrics_are_shown_as_the_files_say() {
         }"#,
     )
     .config;
-    assert_eq!(config.telemetry, Telemetry { prefix: String::new(), shows_host: true, retention: None });
+    assert_eq!(config.telemetry, Telemetry { prefix: String::new(), shows_host: true, retention: None, traces: None });
     assert_eq!(config.listeners[0].openings, Openings { metrics: true, in_flight_requests: false });
     assert_eq!(config.listeners[1].openings, Openings { metrics: false, in_flight_requests: true });
+    let traced = |keys: &str| load_text(&format!("{LEAST} telemetry {{ {keys} }}")).config.telemetry.traces;
+    let collector = |authority: &str, path: &str, ratio, shows_paths| {
+        Some(Collector { authority: authority.to_owned(), path: path.to_owned(), ratio, shows_paths })
+    };
+    for (keys, expected) in [
+        ("otlp_traces_sample_ratio = 0.5", None),
+        ("otlp_traces_endpoint = \"\"", None),
+        ("otlp_traces_endpoint = \"http://127.0.0.1\"", collector("127.0.0.1:4318", "/v1/traces", 1.0, false)),
+        (
+            "otlp_traces_endpoint = \"http://[::1]:9/a/b\" otlp_traces_sample_ratio = \"0.01\" otlp_traces_show_paths = 1",
+            collector("[::1]:9", "/a/b", 0.01, true),
+        ),
+    ] {
+        assert_eq!(traced(keys), expected, "{keys}");
+    }
     for (stanza, expected) in [
+        ("telemetry { otlp_traces_endpoint = \"https://a\" }", "takes a URL such as"),
+        ("telemetry { otlp_traces_endpoint = \"http://a:b\" }", "takes a URL such as"),
+        ("telemetry { otlp_traces_endpoint = \"http://a:1@b\" }", "takes a URL such as"),
+        ("telemetry { otlp_traces_sample_ratio = 2 }", "takes a number from 0 to 1"),
         ("telemetry { metrics_prefix = \"9a\" }", "line 1: key \"metrics_prefix\" takes letters"),
         ("telemetry { metric_prefix = \"a\" }", "line 1: unknown key \"metric_prefix\" in telemetry"),
         ("telemetry {} telemetry {}", "line 1: "),

@@ -38,6 +38,8 @@ fn telemetry(telemetry: &Telemetry) -> Value {
     json!({
         "disable_hostname": !telemetry.shows_host,
         "metrics_prefix": telemetry.prefix,
+        "otlp_traces_endpoint":
+            telemetry.traces.as_ref().map(|it| format!("http://{}{}", it.authority, it.path)).unwrap_or_default(),
         "prometheus_retention_time": telemetry.retention.unwrap_or_default().as_secs(),
     })
 }
@@ -98,7 +100,8 @@ mod tests {
             "log_file": "", "log_format": "standard", "log_level": "info", "max_lease_ttl": 2_764_800, "pid_file": "",
             "seals": [{ "type": "static", "disabled": false }], "storage": { "type": "embedded" },
             "telemetry": {
-                "disable_hostname": true, "metrics_prefix": "vault", "prometheus_retention_time": 86_400,
+                "disable_hostname": true, "metrics_prefix": "vault", "otlp_traces_endpoint": "",
+                "prometheus_retention_time": 86_400,
             },
         });
         assert_eq!(Value::Object(config(&plan, "embedded")), expected);
