@@ -114,7 +114,7 @@ pub(crate) async fn is_genuine(barrier: &Barrier, proof: &Proof, sum: &Sum, entr
     Ok(key.is_some_and(|key| is_equal(backup::mac(key.key.expose(), sum, entries), proof.mac)))
 }
 
-/// Which cluster a store is of, by its entry [`CLUSTER`](keys::CLUSTER): that is written by the commit that initializes
+/// Which cluster a store is of, by its entry [`CLUSTER_KEY`]: that is written by the commit that initializes
 /// the store, and never again.
 #[must_use]
 pub fn lineage_of(cluster: &Entry) -> Lineage {

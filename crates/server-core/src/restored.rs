@@ -1,6 +1,6 @@
 //! What the first unseal after a restore does: the tokens of before end, and nothing that was edited gets in.
 //!
-//! Who restores holds no key, so they leave a marker in clear ([`RESTORED`](keys::RESTORED)) beside what they restored.
+//! Who restores holds no key, so they leave a marker in clear ([`MARKER_KEY`]) beside what they restored.
 //! Unsealing turns it, in one commit, into a new *token epoch*: a random text behind the barrier that goes into the hash
 //! of every service token and into the seal of every batch token. So all that was handed out before is refused, whatever
 //! became of it since the backup was made. The epoch is random and no number, because one backup can be restored twice,
