@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::findings::Findings;
 use crate::plan::Plan;
 use crate::report::Goal::{self, AtLeast, AtMost};
-use crate::subject::{audit, build, cores, overload, read, size, tls, write};
+use crate::subject::{audit, build, cores, leases, overload, read, size, tenants, tls, write};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,8 @@ pub struct Row {
 pub struct Subject {
     /// What `ROWS=` calls it.
     pub name: &'static str,
+    /// Whether it is measured only when `ROWS=` names it, because it takes minutes by itself.
+    pub is_long: bool,
     /// Measures all rows.
     pub measure: fn(&Plan, &mut Findings<'_>) -> Result<()>,
     /// In the order in which they are shown.
@@ -39,6 +41,7 @@ const fn row(name: &'static str, what: &'static str, goal: Goal) -> Row {
 pub const SUBJECTS: &[Subject] = &[
     Subject {
         name: "read",
+        is_long: false,
         measure: read::measure,
         rows: &[
             row("read", "KV v2 read, warm, 10-rule policy ÷ bare hyper", AtLeast(0.5, 0.7)),
@@ -48,16 +51,19 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "audit",
+        is_long: false,
         measure: audit::measure,
         rows: &[row("audited read", "the same read with a file audit device ÷ bare hyper", AtLeast(0.35, 0.55))],
     },
     Subject {
         name: "cores",
+        is_long: false,
         measure: cores::measure,
         rows: &[row("two cores", "reads: two cores ÷ one core", AtLeast(1.7, 1.9))],
     },
     Subject {
         name: "overload",
+        is_long: false,
         measure: overload::measure,
         rows: &[
             row("overload", "goodput at twice the rate that saturates ÷ peak", AtLeast(0.8, 0.95)),
@@ -66,6 +72,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "write",
+        is_long: false,
         measure: write::measure,
         rows: &[
             row("write, one", "durable write, 1 connection ÷ store rate", AtLeast(0.6, 0.8)),
@@ -76,6 +83,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "tls",
+        is_long: false,
         measure: tls::measure,
         rows: &[
             row("TLS read", "TLS read ÷ own plain read", AtLeast(0.75, 0.85)),
@@ -85,6 +93,7 @@ pub const SUBJECTS: &[Subject] = &[
     },
     Subject {
         name: "size",
+        is_long: false,
         measure: size::measure,
         rows: &[
             row("loaded memory", "resident after {loaded} secrets were written and read, MiB", AtMost(64.0, 40.0)),
@@ -98,7 +107,62 @@ pub const SUBJECTS: &[Subject] = &[
         ],
     },
     Subject {
+        name: "leases",
+        is_long: true,
+        measure: leases::measure,
+        rows: &[
+            row(
+                "lease memory",
+                "resident after start with {secrets} leases and as many tokens, MiB",
+                AtMost(96.0, 48.0),
+            ),
+            row(
+                "lease start",
+                "start to unsealed after `kill -9` with {secrets} leases and as many tokens, ms",
+                AtMost(60.0, 30.0),
+            ),
+            row(
+                "lease start growth",
+                "start to unsealed: growth from {few} to {secrets} leases and tokens, %",
+                AtMost(10.0, 0.0),
+            ),
+            row(
+                "lease memory growth",
+                "resident after start: growth from {few} to {secrets} leases and tokens, %",
+                AtMost(10.0, 0.0),
+            ),
+            row("one lease", "one more lease: with {secrets} leases and tokens ÷ with {few}, CPU", AtMost(1.2, 1.0)),
+            row("revoke prefix", "a prefix of {loaded} of {secrets} leases, revoked and gone, s", Goal::None),
+            row("expiry", "{loaded} leases due at once: keys removed ÷ what the store removes", AtLeast(0.4, 0.6)),
+            row("reads beside expiry", "reads while {loaded} leases are due ÷ reads alone", AtLeast(0.7, 0.9)),
+        ],
+    },
+    Subject {
+        name: "tenants",
+        is_long: false,
+        measure: tenants::measure,
+        rows: &[
+            row(
+                "tenant start",
+                "start to unsealed after `kill -9` with {few} namespaces of 5 mounts, ms",
+                AtMost(60.0, 30.0),
+            ),
+            row(
+                "tenant start growth",
+                "start to unsealed: growth from 100 to {few} namespaces of 5 mounts, %",
+                AtMost(10.0, 0.0),
+            ),
+            row(
+                "tenant memory growth",
+                "resident after start: growth from 100 to {few} namespaces of 5 mounts, %",
+                AtMost(10.0, 0.0),
+            ),
+            row("tenant read", "a read in one of {few} namespaces ÷ in one of 100, CPU", AtMost(1.1, 1.0)),
+        ],
+    },
+    Subject {
         name: "build",
+        is_long: false,
         measure: build::measure,
         rows: &[
             row("binary", "binary, stripped, MB", AtMost(25.0, 18.0)),

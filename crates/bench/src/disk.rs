@@ -25,6 +25,11 @@ const WRITTEN: [(&str, &str, usize); 2] = [
 /// What it expects beside those keys being absent: the mount to be alive.
 const LIVENESS: &str = "ns/root/mount-live/00000000-0000-4000-8000-000000000000";
 
+/// Keys that are removed in one commit where many are.
+const REMOVED_AT_ONCE: u32 = 100;
+/// Such commits before keys are made again.
+const REMOVALS_IN_A_ROW: usize = 200;
+
 /// Asks for the ceilings, always in the same folder.
 pub struct Ceiling(PathBuf);
 
@@ -43,7 +48,7 @@ impl Ceiling {
     /// # Errors
     /// When the process fails.
     pub fn appends(&self, time: Duration) -> Result<f64> {
-        self.ask(0, time)
+        self.ask("0", time)
     }
 
     /// Commits of what a write of KV version 2 commits, by so many callers at once, each waiting for its own; how many a
@@ -52,31 +57,72 @@ impl Ceiling {
     /// # Errors
     /// When the process fails.
     pub fn commits(&self, callers: usize, time: Duration) -> Result<f64> {
-        self.ask(callers, time)
+        self.ask(&callers.to_string(), time)
     }
 
-    fn ask(&self, callers: usize, time: Duration) -> Result<f64> {
+    /// Keys removed in commits of [`REMOVED_AT_ONCE`], one after the other; how many keys a second.
+    ///
+    /// # Errors
+    /// When the process fails.
+    pub fn removals(&self, time: Duration) -> Result<f64> {
+        self.ask("remove", time)
+    }
+
+    fn ask(&self, what: &str, time: Duration) -> Result<f64> {
         let mut command = Cores::Server.command();
         command.arg(servers::beside_us("ceiling")?).arg(&self.0);
-        let output = command.arg(callers.to_string()).arg(time.as_millis().to_string()).output()?;
+        let output = command.arg(what).arg(time.as_millis().to_string()).output()?;
         let said = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "the ceiling: {}", String::from_utf8_lossy(&output.stderr));
         said.trim().parse().with_context(|| format!("no rate: {said:?}"))
     }
 }
 
-/// Measures in this process: appends without callers, else commits.
+/// Measures in this process: what is a number of callers for commits, 0 for appends, or `remove`.
 ///
 /// # Errors
 /// When the folder cannot be written.
-pub fn measure(folder: &Path, callers: usize, time: Duration) -> Result<f64> {
-    if callers == 0 {
+pub fn measure(folder: &Path, what: &str, time: Duration) -> Result<f64> {
+    if what == "0" {
         return appends(folder, time);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let env = env::Env::real();
     let store = Arc::new(Embedded::open(&folder.join("store"), Options::default(), &env)?);
-    runtime.block_on(commits(store, callers, time, u32::from_be_bytes(env.random())))
+    let run = u32::from_be_bytes(env.random());
+    if what == "remove" {
+        return runtime.block_on(removals(&store, time, run));
+    }
+    runtime.block_on(commits(store, what.parse()?, time, run))
+}
+
+/// Makes keys and removes them again, by turns; only the removals count.
+async fn removals(store: &Embedded, time: Duration, run: u32) -> Result<f64> {
+    let (mut removed, mut spent, mut number) = (0_u32, Duration::ZERO, 0);
+    while spent < time {
+        let mut made = Vec::new();
+        for _ in 0..REMOVALS_IN_A_ROW {
+            number += 1;
+            let keys =
+                (0..REMOVED_AT_ONCE).map(|place| Key::new(format!("{LIVENESS}/{run:08x}/{number:08x}/{place:04}")));
+            let keys = keys.collect::<Result<Vec<_>, _>>()?;
+            let batch = Batch::new(CommitId(run_id(run, number)));
+            let batch = keys.iter().fold(batch, |batch, key| batch.create(key.clone(), vec![0x5a; APPEND_BYTES]));
+            let Outcome::Committed(receipt) = store.commit(&batch).await? else { anyhow::bail!("refused") };
+            made.push((keys, receipt.revision));
+        }
+        let start = now();
+        for (keys, revision) in made {
+            number += 1;
+            let batch = Batch::new(CommitId(run_id(run, number)));
+            let batch = keys.into_iter().fold(batch, |batch, key| batch.delete(key, revision));
+            let outcome = store.commit(&batch).await?;
+            ensure!(matches!(outcome, Outcome::Committed(_)), "a commit to a store of our own was refused");
+            removed += REMOVED_AT_ONCE;
+        }
+        spent += start.elapsed();
+    }
+    Ok(f64::from(removed) / spent.as_secs_f64())
 }
 
 fn appends(folder: &Path, time: Duration) -> Result<f64> {

@@ -35,7 +35,7 @@ fn main() -> Result<()> {
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Arguments> {
     let (mut plan, mut build, mut write, mut worker) = (WHOLE, false, None, None);
-    let mut subjects: Vec<_> = SUBJECTS.iter().collect();
+    let mut subjects: Vec<_> = SUBJECTS.iter().filter(|subject| !subject.is_long).collect();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{argument} needs a value"));
         match argument.as_str() {

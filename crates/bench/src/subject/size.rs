@@ -4,12 +4,12 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::server::Tls;
 use serde_json::json;
 
+use super::starts::Starts;
 use super::{CONNECTIONS, cold};
 use crate::account::resident_mib;
 use crate::arrivals::{Arrivals, Pace, Requests};
 use crate::case::{Case, rotate};
 use crate::cores::Cores;
-use crate::figure::Figure;
 use crate::findings::Findings;
 use crate::now;
 use crate::plan::{Plan, thousands};
@@ -28,7 +28,7 @@ pub(crate) fn measure(plan: &Plan, findings: &mut Findings<'_>) -> Result<()> {
     let mut ours = Ours::start(Tls::Off, Cores::Server)?;
     fill(&ours, "short", 0..PAGE)?;
     fill(&ours, LONG, 0..plan.few)?;
-    let small = restarts(&mut ours, plan)?;
+    let small = Starts::measure(&mut ours, plan)?;
     fill(&ours, LONG, plan.few..plan.loaded)?;
     let written = resident_mib(ours.pid())?;
     read_all(&ours, 0..plan.loaded)?;
@@ -36,8 +36,11 @@ pub(crate) fn measure(plan: &Plan, findings: &mut Findings<'_>) -> Result<()> {
     findings.tell("loaded memory", resident_mib(ours.pid())?, from)?;
     fill(&ours, LONG, plan.loaded..plan.secrets)?;
     pages(plan, &ours, findings)?;
-    let large = restarts(&mut ours, plan)?;
-    starts(plan, &small, &large, findings)?;
+    let large = Starts::measure(&mut ours, plan)?;
+    let with = format!("with {}", thousands(plan.few));
+    findings.tell("answer", large.answered.median(), format!("{with}: {}", number(small.answered.median())))?;
+    findings.tell("unsealed", large.unsealed.median(), format!("{with}: {}", number(small.unsealed.median())))?;
+    large.growth(&small, ["start growth", "memory growth"], findings)?;
     cold::measure(plan, &mut ours, findings)
 }
 
@@ -56,42 +59,6 @@ fn pages(plan: &Plan, ours: &Ours, findings: &mut Findings<'_>) -> Result<()> {
     let [few, many] = &cases;
     let from = format!("{} µs ÷ {} µs", number(many.p50.median()), number(few.p50.median()));
     findings.tell("page", many.p50.over(&few.p50).median(), from)
-}
-
-fn starts(plan: &Plan, small: &Starts, large: &Starts, findings: &mut Findings<'_>) -> Result<()> {
-    for (row, large, small) in
-        [("answer", &large.answered, &small.answered), ("unsealed", &large.unsealed, &small.unsealed)]
-    {
-        let from = format!("with {}: {}", thousands(plan.few), number(small.median()));
-        findings.tell(row, large.median(), from)?;
-    }
-    for (row, large, small, unit) in [
-        ("start growth", &large.unsealed, &small.unsealed, "ms"),
-        ("memory growth", &large.resident, &small.resident, "MiB"),
-    ] {
-        let (large, small) = (large.median(), small.median());
-        let from = format!("from {} to {} {unit}", number(small), number(large));
-        findings.tell(row, 100.0 * (large / small - 1.0), from)?;
-    }
-    Ok(())
-}
-
-#[derive(Default)]
-struct Starts {
-    answered: Figure,
-    unsealed: Figure,
-    resident: Figure,
-}
-
-fn restarts(ours: &mut Ours, plan: &Plan) -> Result<Starts> {
-    let mut starts = Starts::default();
-    for _ in 0..plan.rounds {
-        let (answered, unsealed) = ours.restart()?;
-        starts.answered.add(answered.as_secs_f64() * 1e3);
-        starts.unsealed.add(unsealed.as_secs_f64() * 1e3);
-        starts.resident.add(resident_mib(ours.pid())?);
-    }
-    Ok(starts)
 }
 
 /// Writes the secrets of these numbers into a folder, over many connections.
