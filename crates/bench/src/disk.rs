@@ -60,7 +60,7 @@ impl Ceiling {
         self.ask(&callers.to_string(), time)
     }
 
-    /// Keys removed in commits of [`REMOVED_AT_ONCE`], one after the other; how many keys a second.
+    /// Keys removed in commits of a hundred, one after the other; how many keys a second.
     ///
     /// # Errors
     /// When the process fails.
