@@ -2,6 +2,7 @@
 package main
 
 import (
+	"fmt"
 	"sort"
 	"strings"
 
@@ -20,6 +21,7 @@ var accessBehaviors = []behavior{
 	{"policies", policies},
 	{"capabilities", capabilities},
 	{"path_help", pathHelp},
+	{"user_lockout", userLockout},
 }
 
 func mounts(s *server) {
@@ -127,4 +129,29 @@ func pathHelp(s *server) {
 	client, path := s.mount(2)
 	seen := must(client.Help(path + "/config"))
 	check(seen.Help != "" && len(seen.OpenAPI) > 0, "%+v", seen)
+}
+
+func userLockout(s *server) {
+	client, path := s.root(), unique("users")
+	done(client.Sys().EnableAuthWithOptions(path, &api.EnableAuthOptions{Type: "userpass"}))
+	must(client.Logical().Write("auth/"+path+"/users/ann", values{"password": "right", "policies": "default"}))
+	login := func(user, password string) (*api.Secret, error) {
+		return s.client("").Logical().Write("auth/"+path+"/login/"+user, values{"password": password})
+	}
+	check(must(login("ann", "right")).Auth.ClientToken != "", "no token")
+	// Nobody has the second name; what is told is the same.
+	for _, user := range []string{"ann", "nobody"} {
+		for i := 0; i < 5; i++ {
+			refusal[*api.Secret](400, "invalid username or password")(login(user, "wrong"))
+		}
+		locked := refusal[*api.Secret](403, "permission denied")(login(user, "right"))
+		check(same(locked, []string{"permission denied"}), "%v", locked)
+	}
+	accessor := must(client.Sys().ListAuth())[path+"/"].Accessor
+	query := map[string][]string{"mount_accessor": {accessor}}
+	seen := must(client.Logical().ReadWithData("sys/locked-users", query)).Data
+	check(fmt.Sprint(seen["total"]) == "2", "%v", seen)
+	must(client.Logical().Write("sys/locked-users/"+accessor+"/unlock/ann", nil))
+	check(must(login("ann", "right")).Auth.Metadata["username"] == "ann", "another user")
+	refusal[*api.Secret](403, "permission denied")(login("nobody", "right"))
 }

@@ -126,3 +126,28 @@ def rate_limits(server):
     assert kv.read_secret("one", mount_point=mount)["data"] == {"a": "b"}
     client.sys.delete_quota(name)
     refused(exceptions.InvalidPath, client.sys.read_quota, name)
+
+
+@behavior
+def user_lockout(server):
+    client, path = server.root(), unique("users")
+    client.sys.enable_auth_method("userpass", path=path)
+    client.auth.userpass.create_or_update_user("ann", password="right", policies="default", mount_point=path)
+
+    def login(user, password):
+        return server.client().auth.userpass.login(user, password, mount_point=path)
+
+    assert login("ann", "right")["auth"]["client_token"]
+    # Nobody has the second name; what is told is the same.
+    for user in ("ann", "nobody"):
+        for _ in range(5):
+            refused(exceptions.InvalidRequest, login, user, "wrong", contains="invalid username or password")
+        locked = refused(exceptions.Forbidden, login, user, "right")
+        assert locked.errors == ["permission denied"]
+    accessor = client.sys.list_auth_methods()["data"][f"{path}/"]["accessor"]
+    seen = client.read(f"sys/locked-users?mount_accessor={accessor}")["data"]
+    wanted = {"mount_accessor": accessor, "counts": 2, "alias_identifiers": ["ann", "nobody"]}
+    assert seen["total"] == 2 and seen["by_namespace"][0]["mount_accessors"] == [wanted]
+    client.write_data(f"sys/locked-users/{accessor}/unlock/ann", data={})
+    assert login("ann", "right")["auth"]["metadata"] == {"username": "ann"}
+    refused(exceptions.Forbidden, login, "nobody", "right")

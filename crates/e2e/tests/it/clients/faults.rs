@@ -67,6 +67,8 @@ pub(super) const FAULTS: &[Known] = &[
     all("auth_methods", "sys/auth", Damage::Drop("accessor")),
     some("policies", "sys/policy", Damage::Drop("rules"), &[Hvac, NodeVault, Vaultrs]),
     some("policies", "sys/policies/acl", Damage::Drop("policy"), &[Hvac, NodeVault, Go]),
+    all("user_lockout", "/login/", Damage::Status(403, 400)),
+    all("user_lockout", "sys/locked-users", Damage::Set("total", "0")),
     all("rate_limits", "sys/quotas/rate-limit/", Damage::Set("rate", "3.0")),
     all("rate_limits", "", Damage::Status(429, 503)),
     all("capabilities", "sys/capabilities", Damage::Swap("\"deny\"", "\"none\"")),
