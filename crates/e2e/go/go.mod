@@ -2,7 +2,10 @@ module strongroom/e2e/clients
 
 go 1.19
 
-require github.com/hashicorp/vault/api v1.12.2
+require (
+	github.com/hashicorp/vault/api v1.12.2
+	github.com/hashicorp/vault/api/auth/userpass v0.6.0
+)
 
 require (
 	github.com/cenkalti/backoff/v3 v3.0.0 // indirect

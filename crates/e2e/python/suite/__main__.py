@@ -12,6 +12,7 @@ import traceback
 
 import access
 import errors
+import identity
 import kv
 import node
 import operation
@@ -19,7 +20,7 @@ import tokens
 import wrapping
 from server import Server
 
-PARTS = (node, access, tokens, kv, wrapping, operation, errors)
+PARTS = (node, access, identity, tokens, kv, wrapping, operation, errors)
 BEHAVIORS = {name: test for part in PARTS for name, test in vars(part).items() if getattr(test, "is_behavior", False)}
 
 

@@ -95,7 +95,7 @@ fn the_page_names_the_versions_that_are_pinned() -> Result<()> {
         (Client::Hvac, "crates/e2e/python/requirements.txt", "hvac=={}"),
         (Client::NodeVault, "crates/e2e/node/package.json", "\"node-vault\": \"{}\""),
         (Client::Vaultrs, "Cargo.toml", "vaultrs = { version = \"{}\""),
-        (Client::Go, "crates/e2e/go/go.mod", "require github.com/hashicorp/vault/api v{}"),
+        (Client::Go, "crates/e2e/go/go.mod", "github.com/hashicorp/vault/api v{}"),
     ] {
         let wanted = pin.replace("{}", &page::version(client)?);
         let text =

@@ -73,6 +73,17 @@ pub(super) const FAULTS: &[Known] = &[
     all("rate_limits", "", Damage::Status(429, 503)),
     all("capabilities", "sys/capabilities", Damage::Swap("\"deny\"", "\"none\"")),
     all("path_help", "", Damage::Drop("openapi")),
+    // Who is behind a token.
+    all("userpass", "/login/", Damage::Swap("invalid username or password", "go away")),
+    all("userpass", "/login/", Damage::Set("entity_id", "\"\"")),
+    all("userpass", "/password", Damage::Pretend),
+    all("identity_entities", "identity/entity-alias", Damage::Forget("canonical_id")),
+    all("identity_entities", "/login/", Damage::Drop("identity_policies")),
+    all("identity_entities", "identity/entity/", Damage::Forget("disabled")),
+    all("identity_groups", "identity/group", Damage::Forget("member_group_ids")),
+    all("identity_groups", "auth/token/lookup-self", Damage::Set("identity_policies", "[]")),
+    all("identity_merge", "identity/entity/merge", Damage::Pretend),
+    all("identity_merge", "identity/entity/id/", Damage::Set("merged_entity_ids", "null")),
     // Tokens.
     all("token_create", "auth/token/create", Damage::Drop("token_policies")),
     all("token_create", "auth/token/create", Damage::Set("lease_duration", "\"1h\"")),
