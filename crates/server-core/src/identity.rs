@@ -34,6 +34,7 @@ macro_rules! again {
         }
     };
 }
+pub(crate) use again;
 
 pub(crate) mod aliases;
 mod checks;

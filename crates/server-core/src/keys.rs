@@ -304,6 +304,31 @@ pub(crate) fn group_parents(ns: &str, group: &str) -> String {
     ["ns/", ns, "/group-parent/", group, "/"].concat()
 }
 
+/// Who issues the tokens of a namespace; see [`crate::oidc`].
+pub(crate) fn oidc_config(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/oidc-config"])
+}
+
+/// Something named of identity tokens or the OIDC provider; `kind` is the word for what.
+pub(crate) fn oidc(ns: &str, kind: &str, name: &str) -> Result<Key, Error> {
+    key(&[&oidc_all(ns, kind), name])
+}
+
+/// The folder of everything of a kind.
+pub(crate) fn oidc_all(ns: &str, kind: &str) -> String {
+    ["ns/", ns, "/oidc/", kind, "/"].concat()
+}
+
+/// That `user`, which is a `by`, uses the `kind` of this name.
+pub(crate) fn oidc_use(ns: &str, kind: &str, name: &str, by: &str, user: &str) -> Result<Key, Error> {
+    key(&[&oidc_uses(ns, kind, name, by), user])
+}
+
+/// The folder of those that use something.
+pub(crate) fn oidc_uses(ns: &str, kind: &str, name: &str, by: &str) -> String {
+    ["ns/", ns, "/oidc-use/", kind, "/", name, "/", by, "/"].concat()
+}
+
 pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {
     ["ns/", ns, "/cubbyhole/", token, "/"].concat()
 }

@@ -35,6 +35,7 @@ mod metrics;
 mod mounts;
 mod namespaces;
 mod node;
+mod oidc;
 mod policies;
 mod process;
 mod quotas;
@@ -73,6 +74,7 @@ use lockout::Lockout;
 use metrics::{Metrics, MetricsPart};
 use mounts::Mounts;
 use namespaces::Namespaces;
+use oidc::Oidc;
 use policies::Policies;
 use policies::password::PasswordPolicies;
 use quotas::Quotas;
@@ -165,6 +167,8 @@ impl Core {
         let cubbyhole = make(&engines, "cubbyhole")?;
         let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines, Arc::clone(&namespaces)));
         let identities = Arc::new(Identities::new(store.clone(), env.clone(), Arc::clone(&mounts)));
+        let address = node.api_address.clone();
+        let oidc = Arc::new(Oidc::new(store.clone(), env.clone(), Arc::clone(&identities), address));
         let tokens = Tokens::new(
             store.clone(),
             env.clone(),
@@ -203,6 +207,7 @@ impl Core {
             audit: Arc::clone(&audit),
             leases: Arc::clone(&leases),
             identities: Arc::clone(&identities),
+            oidc: Arc::clone(&oidc),
             quotas: Arc::clone(&quotas),
             lockout: Arc::clone(&lockout),
             worker: due::Worker::default(),
@@ -247,7 +252,7 @@ impl Core {
             attempts,
             openness: if enable_unauthenticated_access { Openness::Open } else { Openness::Token },
         })?;
-        let identity = identity::paths::engine(identities)?;
+        let identity = identity::paths::engine(identities, oidc)?;
         mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self {
             seals,

@@ -13,7 +13,7 @@ use crate::keys;
 use crate::store::{Store, decode, encode};
 
 pub(crate) mod password;
-mod texts;
+pub(crate) mod texts;
 
 use texts::TextEntry;
 

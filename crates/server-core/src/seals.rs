@@ -28,6 +28,7 @@ use crate::mounts::{Mounts, change};
 use crate::namespaces::entry::LiveEntry;
 use crate::namespaces::sweep::Sweeper;
 use crate::node::Node;
+use crate::oidc::Oidc;
 use crate::policies::Policies;
 use crate::quotas::{Kind, Quotas};
 use crate::restored;
@@ -50,6 +51,7 @@ pub(crate) struct Seals {
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) leases: Arc<Leases>,
     pub(crate) identities: Arc<Identities>,
+    pub(crate) oidc: Arc<Oidc>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) lockout: Arc<Lockout>,
     pub(crate) worker: Worker,
@@ -207,6 +209,7 @@ impl Seals {
             Arc::new(Logins(Arc::clone(&self.tokens))),
             Arc::clone(&self.mounts) as _,
             Arc::clone(&self.identities) as _,
+            Arc::clone(&self.oidc) as _,
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),

@@ -49,7 +49,7 @@ impl Identities {
     }
 
     /// The living entity that an id stands for, with the keys that say so.
-    pub(super) async fn entity_behind(
+    pub(crate) async fn entity_behind(
         &self,
         ns: &str,
         id: &str,

@@ -1,4 +1,4 @@
-//! The table of `identity/`: entities, groups, their aliases, and lookups. Replies have the published forms: what is made
+//! The table of `identity/`: entities, groups, their aliases, lookups, and what [`crate::oidc`] answers. Replies have the published forms: what is made
 //! is told with its id, a change of what was there is 204.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::view::Shown;
 use super::{Identities, most, too_many};
+use crate::oidc::{self, Oidc};
 
 mod alias;
 mod entity;
@@ -21,17 +22,24 @@ const HELP: &str = "Who is behind tokens: entities, the aliases by which auth me
 /// How many lines one storage call of a list asks for.
 const LIST_PAGE: usize = 1_000;
 
+/// What answers below `identity/`.
+struct Parts {
+    identities: Arc<Identities>,
+    oidc: Arc<Oidc>,
+}
+
 /// The engine that is part of every namespace.
-pub(crate) fn engine(identities: Arc<Identities>) -> Result<Arc<dyn Mounted>, TableError> {
+pub(crate) fn engine(identities: Arc<Identities>, oidc: Arc<Oidc>) -> Result<Arc<dyn Mounted>, TableError> {
     let paths = [entity::paths(), alias::paths(), group::paths(), lookup::paths()].into_iter().flatten();
     Engine::secrets("identity", HELP)
-        .paths(paths.map(|path| path.within(|it: &Arc<Identities>| it.as_ref())))
-        .mount(identities)
+        .paths(paths.map(|path| path.within(|it: &Parts| it.identities.as_ref())))
+        .paths(oidc::paths::all().into_iter().map(|path| path.within(|it: &Parts| it.oidc.as_ref())))
+        .mount(Parts { identities, oidc })
 }
 
 fields! {
     /// A part of a list.
-    pub(super) struct Page {
+    pub(crate) struct Page {
         /// Goes on behind this name or id, whether or not it is still there.
         after: String = String::new(),
         /// The most to list; all when zero or less.
@@ -49,14 +57,14 @@ fields! {
 
 fields! {
     /// Something by its name.
-    pub(super) struct ByName {
+    pub(crate) struct ByName {
         /// Its name.
         name: String,
     }
 }
 
 impl Page {
-    fn listing(self) -> Listing {
+    pub(crate) fn listing(self) -> Listing {
         Listing { after: self.after, limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
     }
 }
@@ -95,6 +103,6 @@ impl From<Shown> for Reply {
     }
 }
 
-fn ns(context: &Context) -> &str {
+pub(crate) fn ns(context: &Context) -> &str {
     &context.namespace.id
 }

@@ -1,6 +1,6 @@
 //! The values of `{{identity.…}}` in policies (Vault's documentation, “templated policies”).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use framework::Error;
@@ -31,17 +31,27 @@ impl Identities {
         policies: impl Iterator<Item = &Arc<Policy>>,
         read_from: &mut ReadFrom,
     ) -> Result<Values<'w>, Error> {
-        let mut accessors: Vec<String> = policies
+        let accessors: BTreeSet<String> = policies
             .filter(|policy| policy.is_templated())
             .flat_map(|policy| policy.selectors())
             .filter_map(|selector| selector.strip_prefix(ALIASES)?.split_once('.'))
             .map(|(accessor, _)| accessor.to_owned())
             .collect();
-        accessors.sort();
-        accessors.dedup();
+        let aliases = self.aliases_at(ns, &who.entity.id, accessors, read_from).await?;
+        Ok(Values { who, aliases })
+    }
+
+    /// The aliases that an entity has at the mounts of these accessors; adds what they are read from.
+    pub(crate) async fn aliases_at(
+        &self,
+        ns: &str,
+        entity: &str,
+        accessors: BTreeSet<String>,
+        read_from: &mut ReadFrom,
+    ) -> Result<BTreeMap<String, AliasEntry>, Error> {
         let mut aliases = BTreeMap::new();
         for accessor in accessors {
-            let line = keys::entity_alias(ns, &who.entity.id, &accessor)?;
+            let line = keys::entity_alias(ns, entity, &accessor)?;
             let found = self.store.get::<NameEntry>(&line).await?;
             read_from.push((line, found.as_ref().map(|found| found.revision)));
             let Some(found) = found else { continue };
@@ -52,7 +62,7 @@ impl Identities {
                 aliases.insert(accessor, alias.value);
             }
         }
-        Ok(Values { who, aliases })
+        Ok(aliases)
     }
 }
 

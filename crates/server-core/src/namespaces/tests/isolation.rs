@@ -41,6 +41,8 @@ fn parameter<'f>(template: &str, name: &str, fixture: &'f Fixture) -> Option<&'f
         ("group/id/{id}", _) => &fixture.group,
         ("group-alias/id/{id}", _) => &fixture.group_alias,
         ("entity/name/{name}" | "group/name/{name}", _) => "who",
+        ("oidc/key/{name}" | "oidc/key/{name}/rotate", _) => "k",
+        ("oidc/role/{name}" | "oidc/token/{name}", _) => "r",
         ("mounts/{path}" | "mounts/{path}/tune", _) => "secret",
         ("auth/{path}" | "auth/{path}/tune", _) => "gate",
         ("policies/acl/{name}" | "policy/{name}", _) => "some",
@@ -103,6 +105,11 @@ fn body(template: &str, operation: Operation, fixture: &Fixture) -> Option<Value
             json!({ "name": "alias", "mount_accessor": fixture.gate, "custom_metadata": { "a": "b" } })
         }
         "group-alias" | "group-alias/id/{id}" => json!({ "name": "new", "mount_accessor": fixture.gate }),
+        "oidc/config" => json!({ "issuer": "https://vault.test" }),
+        "oidc/key/{name}" => json!({ "allowed_client_ids": "x" }),
+        "oidc/key/{name}/rotate" => json!({}),
+        "oidc/role/{name}" => json!({ "ttl": "1h" }),
+        "oidc/introspect" => json!({ "token": "x" }),
         "lookup/entity" => json!({ "id": fixture.entity }),
         "lookup/group" => json!({ "id": fixture.group }),
         _ => return None,
@@ -119,6 +126,8 @@ async fn furnish(bench: &Bench, ns: &str) -> Fixture {
         ("sys/policies/password/pw", json!({ "policy": "length = 20\nrule \"charset\" { charset = \"abc\" }" })),
         ("auth/token/roles/role", json!({ "orphan": true, "allowed_policies": "all" })),
         ("secret/x", json!({ "x": 1 })),
+        ("identity/oidc/key/k", json!({ "algorithm": "ES256", "allowed_client_ids": "*" })),
+        ("identity/oidc/role/r", json!({ "key": "k" })),
         ("sys/mounts/db", json!({ "type": "lender", "options": { "outside": format!("isolation {ns}") } })),
     ] {
         let reply = root.write(path, about).await;

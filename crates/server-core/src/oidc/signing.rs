@@ -1,0 +1,405 @@
+//! Named keys: made, changed, rotated, removed, published; and what they sign.
+//!
+//! A named key is one entry, so that of two nodes that rotate it one is a moment too late and finds it done. The key that
+//! signs next is published from the start, and one that has signed stays published until nothing that it signed is valid.
+
+use std::time::Duration;
+
+use barrier::Changes;
+use framework::Error;
+use framework::view::Listing;
+use serde_json::{Map, Value};
+
+use super::entry::{KeyEntry, Retired};
+use super::jwk::{Algorithm, Jwk, Pair};
+use super::{ANY, DUE_KIND, Kind, Oidc, check_name, checked_list, jws};
+use crate::due::{Line, drop_line};
+use crate::identity::again;
+use crate::keys;
+use crate::store::{Found, Lost, encode};
+use crate::tokens::create::nanos;
+
+/// The key that is there without being made. It comes into being when it is first used.
+pub(super) const DEFAULT: &str = "default";
+/// The most named keys of a namespace: all of them may be published in one document.
+const KEYS_MAX: usize = 256;
+/// How many keys that signed once one named key has at most.
+const PREVIOUS_MAX: usize = 64;
+/// How often a key is rotated, and how long it is published then, if nobody says it: a day (documented Vault default).
+const PERIOD_SECS: u64 = 24 * 3600;
+/// The shortest time between two rotations (documented Vault limit).
+const PERIOD_SECS_MIN: u64 = 60;
+/// How much longer than that a key may be published (documented Vault limit).
+const VERIFICATION_PERIODS_MAX: u64 = 10;
+/// How long others may keep the published keys, in seconds: a key that somebody rotates by hand must be found in time.
+const CACHE_SECS_MAX: i64 = 3600;
+
+/// What is changed of a key; what is absent stays.
+#[derive(Clone, Default)]
+pub(super) struct KeyChange {
+    pub(super) rotation: Option<Duration>,
+    pub(super) verification: Option<Duration>,
+    pub(super) algorithm: Option<String>,
+    pub(super) allowed_client_ids: Option<Vec<String>>,
+}
+
+/// A key without its keys.
+pub(super) struct KeySettings {
+    pub(super) algorithm: Algorithm,
+    pub(super) rotation_secs: u64,
+    pub(super) verification_secs: u64,
+    pub(super) allowed_client_ids: Vec<String>,
+}
+
+/// Public keys, and how long they may be kept, in seconds.
+pub(super) struct Published {
+    pub(super) keys: Vec<Jwk>,
+    pub(super) cache_secs: i64,
+}
+
+impl KeySettings {
+    fn new(name: &str) -> Self {
+        let allowed_client_ids = if name == DEFAULT { vec![ANY.to_owned()] } else { Vec::new() };
+        let (rotation_secs, verification_secs) = (PERIOD_SECS, PERIOD_SECS);
+        Self { algorithm: Algorithm::Rs256, rotation_secs, verification_secs, allowed_client_ids }
+    }
+
+    fn change(&mut self, change: &KeyChange) -> Result<(), Error> {
+        if let Some(rotation) = change.rotation {
+            self.rotation_secs = rotation.as_secs();
+        }
+        if let Some(verification) = change.verification {
+            self.verification_secs = verification.as_secs();
+        }
+        if let Some(name) = &change.algorithm {
+            let unknown = || Error::Invalid(format!("unknown signing algorithm {name:?}").into());
+            self.algorithm = Algorithm::parse(name).ok_or_else(unknown)?;
+        }
+        if let Some(ids) = &change.allowed_client_ids {
+            self.allowed_client_ids = checked_list("allowed_client_ids", ids)?;
+        }
+        if self.rotation_secs < PERIOD_SECS_MIN {
+            return Err(Error::invalid("rotation_period must be at least one minute"));
+        }
+        check_verification(self.verification_secs, self.rotation_secs)
+    }
+}
+
+impl From<&KeyEntry> for KeySettings {
+    fn from(entry: &KeyEntry) -> Self {
+        Self {
+            algorithm: entry.algorithm,
+            rotation_secs: entry.rotation_secs,
+            verification_secs: entry.verification_secs,
+            allowed_client_ids: entry.allowed_client_ids.clone(),
+        }
+    }
+}
+
+impl KeyEntry {
+    /// Puts the key that signs among those that did.
+    fn retire(&mut self, by: Pair, now: i64, verification_secs: u64) {
+        let before = std::mem::replace(&mut self.current, by);
+        let expires = now.saturating_add(nanos(Duration::from_secs(verification_secs)));
+        self.previous.retain(|key| key.expires > now);
+        self.previous.push(Retired { public: before.public, expires });
+    }
+
+    /// The next key signs, and `fresh` is the next one.
+    fn rotate(&mut self, fresh: Pair, now: i64, verification_secs: u64) {
+        let next = std::mem::replace(&mut self.next, fresh);
+        self.retire(next, now, verification_secs);
+        self.rotates = now.saturating_add(nanos(Duration::from_secs(self.rotation_secs)));
+    }
+
+    /// All keys that are published at this moment.
+    fn published(&self, now: i64) -> impl Iterator<Item = &Jwk> {
+        let previous = self.previous.iter().filter(move |key| key.expires > now).map(|key| &key.public);
+        [&self.current.public, &self.next.public].into_iter().chain(previous)
+    }
+}
+
+impl Oidc {
+    /// The settings of a key; the default one has some before it is there.
+    pub(super) async fn key_settings(&self, ns: &str, name: &str) -> Result<Option<KeySettings>, Error> {
+        match self.named::<KeyEntry>(ns, Kind::Key, name).await? {
+            Some(found) => Ok(Some(KeySettings::from(&found.value))),
+            None => Ok((name == DEFAULT).then(|| KeySettings::new(name))),
+        }
+    }
+
+    /// A key that is about to be used: the default one is made if it is not there.
+    pub(super) async fn key_in_use(&self, ns: &str, name: &str) -> Result<Option<Found<KeyEntry>>, Error> {
+        let found = self.named(ns, Kind::Key, name).await?;
+        if found.is_some() || name != DEFAULT {
+            return Ok(found);
+        }
+        self.write_key(ns, name, &KeyChange::default()).await?;
+        self.named(ns, Kind::Key, name).await
+    }
+
+    /// Makes or changes a key. Another algorithm needs other keys: the present one is published until nothing that it
+    /// signed is valid.
+    pub(super) async fn write_key(&self, ns: &str, name: &str, change: &KeyChange) -> Result<(), Error> {
+        check_name(Kind::Key, name)?;
+        let mut fresh = None;
+        again!(self.try_write_key(ns, name, change, &mut fresh))
+    }
+
+    async fn try_write_key(
+        &self,
+        ns: &str,
+        name: &str,
+        change: &KeyChange,
+        fresh: &mut Option<(Pair, Pair)>,
+    ) -> Result<(), Lost> {
+        let found = self.named::<KeyEntry>(ns, Kind::Key, name).await?;
+        let mut settings =
+            found.as_ref().map_or_else(|| KeySettings::new(name), |found| KeySettings::from(&found.value));
+        settings.change(change)?;
+        self.check_uses(ns, name, found.as_ref(), &settings).await?;
+        let now = self.now_nanos();
+        let rotates = now.saturating_add(nanos(Duration::from_secs(settings.rotation_secs)));
+        let (revision, before) = (found.as_ref().map(|found| found.revision), found.map(|found| found.value));
+        let mut changes = self.changes(ns).await?;
+        let mut entry = match before {
+            Some(before) if before.algorithm == settings.algorithm => before,
+            before => {
+                if before.is_none() {
+                    self.check_room(ns).await?;
+                }
+                let (current, next) = self.pairs(settings.algorithm, fresh).await?;
+                match before {
+                    None => new_entry(&settings, current, next, rotates),
+                    Some(mut before) => {
+                        before.retire(current, now, settings.verification_secs);
+                        before.next = next;
+                        before
+                    }
+                }
+            }
+        };
+        if revision.is_none() || entry.rotation_secs != settings.rotation_secs {
+            let before = revision.map(|_| entry.rotates);
+            self.move_line(ns, name, before, rotates, &mut changes).await?;
+            entry.rotates = rotates;
+        }
+        entry.algorithm = settings.algorithm;
+        entry.rotation_secs = settings.rotation_secs;
+        entry.verification_secs = settings.verification_secs;
+        entry.allowed_client_ids = settings.allowed_client_ids;
+        changes.set(keys::oidc(ns, Kind::Key.word(), name)?, revision, encode(&entry)?);
+        self.commit(changes).await?;
+        Ok(())
+    }
+    /// Refuses to shorten how long a key is published below how long tokens live that it signs.
+    async fn check_uses(
+        &self,
+        ns: &str,
+        name: &str,
+        found: Option<&Found<KeyEntry>>,
+        settings: &KeySettings,
+    ) -> Result<(), Error> {
+        let secs = settings.verification_secs;
+        if found.is_none_or(|found| found.value.verification_secs <= secs) {
+            return Ok(());
+        }
+        for (by, ttl) in [(Kind::Role, "a token ttl")] {
+            if self.has_longer_use(ns, (Kind::Key, name), by, secs).await? {
+                let by = by.word();
+                let text = format!(
+                    "unable to update key {name:?} because it is currently referenced by one or more {by}s with {ttl} greater than {secs} seconds"
+                );
+                return Err(Error::Invalid(text.into()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_room(&self, ns: &str) -> Result<(), Error> {
+        let listing = Listing { after: String::new(), limit: Some(KEYS_MAX) };
+        if self.names(ns, Kind::Key, None, &listing).await?.len() < KEYS_MAX {
+            return Ok(());
+        }
+        Err(Error::Invalid(format!("a namespace can have {KEYS_MAX} keys at most").into()))
+    }
+
+    /// The key that signs and the next one, made once for all tries.
+    async fn pairs(&self, algorithm: Algorithm, fresh: &mut Option<(Pair, Pair)>) -> Result<(Pair, Pair), Error> {
+        if let Some(pairs) = fresh.take_if(|(current, _)| current.public.alg == algorithm) {
+            return Ok(fresh.insert(pairs).clone());
+        }
+        let current = self.maker.make(algorithm, self.env.uuid()).await?;
+        let next = self.maker.make(algorithm, self.env.uuid()).await?;
+        Ok(fresh.insert((current, next)).clone())
+    }
+
+    /// Adds to a commit the line that has a key rotated, in place of the one before.
+    async fn move_line(
+        &self,
+        ns: &str,
+        name: &str,
+        before: Option<i64>,
+        rotates: i64,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        if before == Some(rotates) {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            self.delete_if_there(due(ns, name, before)?, changes).await?;
+        }
+        let line = due(ns, name, rotates)?;
+        let [known] = self.store.revisions_of([line.clone()]).await?;
+        changes.set(line, known, Vec::new());
+        Ok(())
+    }
+
+    /// Removes a key that nobody uses; no error when there is none.
+    pub(super) async fn delete_key(&self, ns: &str, name: &str) -> Result<(), Error> {
+        if name == DEFAULT {
+            return Err(Error::Invalid(format!("deletion of key {name:?} not allowed").into()));
+        }
+        again!(self.try_delete_key(ns, name))
+    }
+
+    async fn try_delete_key(&self, ns: &str, name: &str) -> Result<(), Lost> {
+        let Some(found) = self.named::<KeyEntry>(ns, Kind::Key, name).await? else { return Ok(()) };
+        let mut changes = Changes::new();
+        self.expect_unused(ns, Kind::Key, name, &[Kind::Role], &mut changes).await?;
+        changes.delete(keys::oidc(ns, Kind::Key.word(), name)?, found.revision);
+        self.delete_if_there(due(ns, name, found.value.rotates)?, &mut changes).await?;
+        self.commit(changes).await?;
+        Ok(())
+    }
+
+    /// Has the next key sign from now on. `verification` is how long the present one is still published, if not as long
+    /// as the key says.
+    pub(super) async fn rotate_key(&self, ns: &str, name: &str, verification: Option<Duration>) -> Result<(), Error> {
+        let mut fresh = None;
+        again!(self.try_rotate_key(ns, name, verification, &mut fresh))
+    }
+
+    async fn try_rotate_key(
+        &self,
+        ns: &str,
+        name: &str,
+        verification: Option<Duration>,
+        fresh: &mut Option<Pair>,
+    ) -> Result<(), Lost> {
+        let found = self.key_in_use(ns, name).await?;
+        let found = found.ok_or_else(|| Error::Invalid(format!("no key named {name:?}").into()))?;
+        let (mut entry, now) = (found.value, self.now_nanos());
+        if entry.previous.iter().filter(|key| key.expires > now).count() >= PREVIOUS_MAX {
+            let text = format!("{PREVIOUS_MAX} earlier keys of {name:?} are still published: wait until some expire");
+            return Err(Error::Invalid(text.into()).into());
+        }
+        let verification_secs = verification.map_or(entry.verification_secs, |ttl| ttl.as_secs());
+        check_verification(verification_secs, entry.rotation_secs)?;
+        let before = entry.rotates;
+        let mut changes = self.changes(ns).await?;
+        let next = self.one(entry.algorithm, fresh).await?;
+        entry.rotate(next, now, verification_secs);
+        self.move_line(ns, name, Some(before), entry.rotates, &mut changes).await?;
+        changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, found.revision, encode(&entry)?);
+        self.commit(changes).await?;
+        Ok(())
+    }
+
+    async fn one(&self, algorithm: Algorithm, fresh: &mut Option<Pair>) -> Result<Pair, Error> {
+        match fresh.take().filter(|pair| pair.public.alg == algorithm) {
+            Some(pair) => Ok(fresh.insert(pair).clone()),
+            None => Ok(fresh.insert(self.maker.make(algorithm, self.env.uuid()).await?).clone()),
+        }
+    }
+
+    /// Rotates the key of a line whose time has come. A line that is not the key's any more goes.
+    pub(super) async fn rotate_if_due(&self, ns: &str, name: &str, line: Line) -> Result<(), Error> {
+        let found = self.named::<KeyEntry>(ns, Kind::Key, name).await?;
+        let found = found.filter(|found| line.time() == Some(found.value.rotates));
+        let Some(Found { value: mut entry, revision }) = found else { return drop_line(&self.store, line).await };
+        let (now, verification_secs) = (self.now_nanos(), entry.verification_secs);
+        let fresh = self.maker.make(entry.algorithm, self.env.uuid()).await?;
+        entry.rotate(fresh, now, verification_secs);
+        // Only rotations by hand can have left so many: the oldest go first.
+        let surplus = entry.previous.len().saturating_sub(PREVIOUS_MAX);
+        entry.previous.drain(..surplus);
+        let mut changes = match self.changes(ns).await {
+            // The namespace is on the way out, and all that is in it.
+            Err(Error::NotFound) => return drop_line(&self.store, line).await,
+            changes => changes?,
+        };
+        changes.delete(line.key, line.revision);
+        changes.create(due(ns, name, entry.rotates)?, Vec::new());
+        changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, revision, encode(&entry)?);
+        match self.commit(changes).await {
+            // Another node has rotated it, or somebody has changed it: the line that is there now is the right one.
+            Ok(_) | Err(Lost::Race(_)) => Ok(()),
+            Err(Lost::Failed(error)) => Err(error),
+        }
+    }
+
+    /// The public halves of all keys that some `by` uses, or of those that `is_meant`.
+    pub(super) async fn published(&self, ns: &str, by: Kind) -> Result<Published, Error> {
+        let listing = Listing { after: String::new(), limit: Some(KEYS_MAX) };
+        let mut names = Vec::new();
+        for name in self.names(ns, Kind::Key, None, &listing).await? {
+            if self.is_used(ns, Kind::Key, &name, by).await? {
+                names.push(name);
+            }
+        }
+        self.published_of(ns, &names).await
+    }
+
+    /// The public halves of these keys.
+    pub(super) async fn published_of(&self, ns: &str, names: &[String]) -> Result<Published, Error> {
+        let (now, mut published) = (self.now_nanos(), Published { keys: Vec::new(), cache_secs: CACHE_SECS_MAX });
+        for name in names {
+            let Some(found) = self.named::<KeyEntry>(ns, Kind::Key, name).await? else { continue };
+            published.keys.extend(found.value.published(now).cloned());
+            let left = found.value.rotates.saturating_sub(now) / 1_000_000_000;
+            published.cache_secs = published.cache_secs.min(left.max(0));
+        }
+        Ok(published)
+    }
+
+    /// The key of a namespace that has this id and is still published, whatever uses it.
+    pub(super) async fn key_of_id(&self, ns: &str, kid: &str) -> Result<Option<Jwk>, Error> {
+        let listing = Listing { after: String::new(), limit: Some(KEYS_MAX) };
+        let names = self.names(ns, Kind::Key, None, &listing).await?;
+        Ok(self.published_of(ns, &names).await?.keys.into_iter().find(|key| key.kid == kid))
+    }
+}
+
+impl KeyEntry {
+    /// A token of these claims, signed.
+    pub(super) fn sign(&self, claims: &Map<String, Value>) -> Result<String, Error> {
+        jws::sign(&self.current, claims)
+    }
+}
+
+fn new_entry(settings: &KeySettings, current: Pair, next: Pair, rotates: i64) -> KeyEntry {
+    KeyEntry {
+        v: 1,
+        algorithm: settings.algorithm,
+        rotation_secs: settings.rotation_secs,
+        verification_secs: settings.verification_secs,
+        allowed_client_ids: settings.allowed_client_ids.clone(),
+        current,
+        next,
+        previous: Vec::new(),
+        rotates,
+    }
+}
+
+fn check_verification(verification_secs: u64, rotation_secs: u64) -> Result<(), Error> {
+    if verification_secs > rotation_secs.saturating_mul(VERIFICATION_PERIODS_MAX) {
+        return Err(Error::invalid("verification_ttl cannot be longer than 10x rotation_period"));
+    }
+    Ok(())
+}
+
+/// The line that has a key rotated.
+fn due(ns: &str, name: &str, rotates: i64) -> Result<storage::Key, Error> {
+    keys::due(rotates, ns, DUE_KIND, &["key/", name].concat())
+}
