@@ -78,11 +78,11 @@ $(GO_SUITE): $(wildcard $(GO)/*.go) $(GO)/go.mod $(GO)/go.sum
 	touch $@
 
 .PHONY: bench
-bench: ## measure the release build against its budgets and write docs/performance.md; QUICK=1 or ROWS=read,write only prints
+bench: ## measure the release build against its budgets and write docs/performance.md; QUICK=1 or ROWS=read,write only prints, ROWS=leases writes its rows
 	@command -v wrk >/dev/null || { echo "wrk is missing: install Debian's package of that name"; exit 1; }
 	$(CARGO) build --release --package strongroom --package bench
 	STRONGROOM_BIN=target/release/strongroom target/release/bench $(if $(QUICK),--quick) $(if $(BUILD),--build) \
-		$(if $(ROWS),--rows $(ROWS)) $(if $(QUICK)$(ROWS),,--write docs/performance.md)
+		$(if $(ROWS),--rows $(ROWS)) $(if $(QUICK),,--write docs/performance.md)
 
 .PHONY: microbench
 microbench: ## measure the hot pieces alone, in two minutes; arguments of criterion as in `make microbench ARGS=decide`

@@ -55,6 +55,18 @@ impl Line {
         Self { row: *row, cell }
     }
 
+    /// A row that nobody has measured.
+    #[must_use]
+    pub fn left(row: &Row) -> Self {
+        Self { row: *row, cell: Cell::Left }
+    }
+
+    /// Whether it is the line of this row.
+    #[must_use]
+    pub fn is_of(&self, row: &Row) -> bool {
+        self.row.name == row.name
+    }
+
     /// The row's name, if its subject failed before it.
     #[must_use]
     pub fn failed(&self) -> Option<&'static str> {
@@ -80,6 +92,16 @@ impl Line {
                 last.map_or_else(|| format!("| {what} | – | {must} | {aim} | | not measured |"), str::to_owned)
             }
         }
+    }
+}
+
+impl Line {
+    /// The text with this line in the place of the last one of its row.
+    fn replaced_in(&self, plan: &Plan, text: &str) -> Result<String> {
+        let begin = format!("| {} |", plan.fill_in(self.row.what));
+        let last = text.lines().find(|line| line.starts_with(&begin));
+        let last = last.with_context(|| format!("the table has no row of {begin} run `make bench` first"))?;
+        Ok(text.replacen(last, &self.markdown(plan, text), 1))
     }
 }
 
@@ -141,6 +163,16 @@ pub fn write(file: &Path, plan: &Plan, lines: &[Line]) -> Result<()> {
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let made = format!("{}\n\n{}", conditions(plan), table_after(plan, lines, &text));
     std::fs::write(file, replace(&text, &made)?).with_context(|| format!("writing {}", file.display()))
+}
+
+/// Puts these lines in the place of those that the file has of their rows.
+///
+/// # Errors
+/// When the file has no line of one of the rows.
+pub fn rewrite(file: &Path, plan: &Plan, lines: &[Line]) -> Result<()> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let text = lines.iter().try_fold(text, |text, line| line.replaced_in(plan, &text))?;
+    std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))
 }
 
 /// What the figures were taken of, and on what.
@@ -229,6 +261,10 @@ mod tests {
         for (outcome, before, line) in cases {
             assert_eq!(Line::new(&ROW, &outcome).markdown(&WHOLE, before), line);
         }
+        let kept = "a\n| a read | 9 | commit f |\nb\n";
+        let line = Line::new(&ROW, &outcome(&[0.512], None));
+        assert_eq!(line.replaced_in(&WHOLE, kept).expect("it is there"), format!("a\n{found}\nb\n"));
+        assert!(line.replaced_in(&WHOLE, "a\nb\n").is_err());
         let row = Row { what: "of {secrets}", ..ROW };
         assert_eq!(
             Line::new(&row, &outcome(&[0.1], None)).markdown(&QUICK, ""),

@@ -20,7 +20,7 @@ use crate::findings::{Finding, Findings, Told};
 use crate::plan::Plan;
 
 /// The longest that one subject may take.
-const SUBJECT_MAX: Duration = Duration::from_secs(1_200);
+const SUBJECT_MAX: Duration = Duration::from_secs(3_000);
 /// How many files a worker may have open: one a connection.
 const FILES_MAX: u32 = 16_384;
 
