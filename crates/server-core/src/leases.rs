@@ -21,6 +21,7 @@ use crate::cluster::Identity;
 use crate::keys;
 use crate::metrics::Metrics;
 use crate::mounts::{Mounts, is_permanent};
+use crate::quotas::Quotas;
 use crate::store::{Found, Store};
 use crate::tokens::parse_name;
 
@@ -55,6 +56,7 @@ pub(crate) struct Leases {
     mounts: Arc<Mounts>,
     work: Work,
     tidying: Tidying,
+    quotas: Arc<Quotas>,
     metrics: Arc<Metrics>,
 }
 
@@ -113,9 +115,10 @@ impl Leases {
         env: Env,
         identity: Arc<Identity>,
         mounts: Arc<Mounts>,
+        quotas: Arc<Quotas>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, env, identity, mounts, work: Work::default(), tidying: Tidying::default(), metrics }
+        Self { store, env, identity, mounts, work: Work::default(), tidying: Tidying::default(), quotas, metrics }
     }
 
     /// Where the lease of an id is, if the id can be one of this namespace's.

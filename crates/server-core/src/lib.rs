@@ -169,13 +169,14 @@ impl Core {
         let identities = Arc::new(Identities::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let address = node.api_address.clone();
         let oidc = Arc::new(Oidc::new(store.clone(), env.clone(), Arc::clone(&identities), address));
+        let quotas = Arc::new(Quotas::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let tokens = Tokens::new(
             store.clone(),
             env.clone(),
             identity.clone(),
             policies.clone(),
-            Arc::clone(&namespaces),
             Arc::clone(&identities),
+            Arc::clone(&quotas),
             Arc::clone(&metrics),
         );
         let tokens = Arc::new(tokens);
@@ -184,11 +185,16 @@ impl Core {
         let wrapping = Arc::new(wrapping);
         let name = process.host.name();
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, audit_rules));
-        let leases =
-            Leases::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&mounts), Arc::clone(&metrics));
+        let leases = Leases::new(
+            store.clone(),
+            env.clone(),
+            identity.clone(),
+            Arc::clone(&mounts),
+            Arc::clone(&quotas),
+            Arc::clone(&metrics),
+        );
         let leases = Arc::new(leases);
         let lockout = Arc::new(Lockout::new(store.clone(), env.clone(), user_lockout));
-        let quotas = Arc::new(Quotas::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let control = Arc::new(SealControl::new(barrier, device));
         let address = node.api_address.clone();

@@ -95,6 +95,16 @@ pub(crate) struct Metrics {
     pub(crate) lease_register: Timer,
     pub(crate) lease_renew: Timer,
     pub(crate) lease_revoke: Timer,
+    /// Leases whose time came.
+    pub(crate) lease_due: Counter,
+    /// Tries to take a lease back that failed.
+    pub(crate) lease_failed: Counter,
+    /// Leases that nobody tries to take back any more.
+    pub(crate) lease_given_up: Counter,
+    /// Requests that a rate limit refused.
+    pub(crate) rate_limited: Counter,
+    /// Leases and tokens that a lease-count quota refused.
+    pub(crate) lease_refused: Counter,
     tokens_made: Labeled<5>,
     leases_made: Labeled<4>,
     routes: Routes,
@@ -121,6 +131,11 @@ impl Metrics {
             lease_register: Timer::new("expire.register"),
             lease_renew: Timer::new("expire.renew"),
             lease_revoke: Timer::new("expire.revoke"),
+            lease_due: Counter::default(),
+            lease_failed: Counter::default(),
+            lease_given_up: Counter::default(),
+            rate_limited: Counter::default(),
+            lease_refused: Counter::default(),
             tokens_made: Labeled::new(
                 ["namespace", "auth_method", "mount_point", "creation_ttl", "token_type"],
                 CREATION_SERIES_MAX,

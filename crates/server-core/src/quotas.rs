@@ -18,15 +18,19 @@ use storage::{KeyRange, Revision};
 
 use crate::keys;
 use crate::mounts::{LiveMount, Mounts};
+use crate::namespaces::Namespaces;
 use crate::store::{Store, decode};
 
 pub(crate) mod change;
 pub(crate) mod clients;
+pub(crate) mod counts;
 pub(crate) mod entry;
+mod found;
 pub(crate) mod rules;
 pub(crate) mod sweep;
 
 use clients::Clients;
+use counts::Counts;
 use entry::{QuotasEntry, RuleEntry, Spot};
 use rules::Rules;
 
@@ -47,6 +51,7 @@ pub(crate) struct Quotas {
     known: OnceLock<Cache<String, Arc<Rules>>>,
     /// How much clients have asked of this node. Made when somebody is counted.
     clients: OnceLock<Clients>,
+    counts: Counts,
 }
 
 /// How quotas are applied, as of one revision.
@@ -60,7 +65,11 @@ pub(crate) struct State {
 impl Quotas {
     pub(crate) fn new(store: Store, env: Env, mounts: Arc<Mounts>) -> Self {
         let state = ArcSwap::from_pointee(State::default());
-        Self { store, env, mounts, state, known: OnceLock::new(), clients: OnceLock::new() }
+        Self { store, env, mounts, state, known: OnceLock::new(), clients: OnceLock::new(), counts: Counts::default() }
+    }
+
+    pub(crate) fn namespaces(&self) -> &Arc<Namespaces> {
+        &self.mounts.namespaces
     }
 
     /// Whether it is known without a look that there is no quota of the kind: then a request is done with them.
@@ -126,7 +135,7 @@ impl Quotas {
                 let key = keys::quota(&id, keys::QUOTA_OF_NAMESPACE, kind.name(), Spot::WHOLE)?;
                 let Some(found) = self.store.get::<RuleEntry>(&key).await? else { continue };
                 if depth == 0 || found.value.is_inheritable {
-                    rules.set_above(kind, &found.value);
+                    rules.set_above(kind, &id, &found.value);
                     break;
                 }
             }
@@ -139,7 +148,7 @@ impl Quotas {
             for (key, opened) in page {
                 let Some((kind, spot)) = entry::parse_spot(&key, &prefix) else { continue };
                 let entry = decode::<RuleEntry>(&key, &opened)?.value;
-                rules.add(kind, spot, &entry);
+                rules.add(kind, (&namespace.id, mount), spot, &entry);
             }
             match next {
                 Some(next) => range.start = next,
@@ -176,6 +185,7 @@ impl Quotas {
         if let Some(known) = self.known.get() {
             known.clear();
         }
+        self.counts.forget();
     }
 }
 

@@ -22,6 +22,7 @@ use crate::keys;
 use crate::metrics::Metrics;
 use crate::namespaces::{Home, Namespaces};
 use crate::policies::Policies;
+use crate::quotas::Quotas;
 use crate::store::{Found, Lost, Store, decode, encode};
 
 mod admit;
@@ -77,6 +78,7 @@ pub(crate) struct Tokens {
     identities: Arc<Identities>,
     resolved: Kept,
     tidying: Tidying,
+    quotas: Arc<Quotas>,
     metrics: Arc<Metrics>,
 }
 
@@ -179,12 +181,13 @@ impl Tokens {
         env: Env,
         identity: Arc<Identity>,
         policies: Arc<Policies>,
-        namespaces: Arc<Namespaces>,
         identities: Arc<Identities>,
+        quotas: Arc<Quotas>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let (resolved, tidying) = (Kept::new(), Tidying::default());
-        Self { store, env, identity, policies, namespaces, identities, resolved, tidying, metrics }
+        let namespaces = Arc::clone(quotas.namespaces());
+        Self { store, env, identity, policies, namespaces, identities, resolved, tidying, quotas, metrics }
     }
 
     /// How the cache of resolved tokens is used.

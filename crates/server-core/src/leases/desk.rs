@@ -19,6 +19,7 @@ use super::id::LeaseId;
 use super::{INTENT_PATIENCE, Leases, PATH_BYTES_MAX, Place};
 use crate::keys;
 use crate::mounts::LiveMount;
+use crate::quotas::counts::Counting;
 use crate::store::{Found, Lost, encode};
 use crate::tokens::create::nanos;
 use crate::ttl::{self, Wish};
@@ -54,8 +55,7 @@ struct Begun {
 }
 
 impl Desk {
-    /// Opens one, before the engine is called. A count of leases that has a limit reserves its place here: behind this,
-    /// things are made that would have to be taken back.
+    /// Opens one, before the engine is called.
     ///
     /// # Errors
     /// [`Error::Invalid`] when the path is too long for lease ids.
@@ -157,6 +157,11 @@ impl Desk {
         }
     }
 
+    /// A place for one more lease.
+    async fn count(&self) -> Result<Option<Counting>, Error> {
+        self.leases.quotas.count_lease(&self.ns, &self.path, &self.leases.metrics).await
+    }
+
     /// A lease or an intent that is not stored yet.
     fn entry(&self, kind: &str, now: i64) -> LeaseEntry {
         LeaseEntry {
@@ -189,7 +194,10 @@ impl Desk {
     /// Stores the entry with all its lines, over the intent at `known` if there is one.
     async fn store(&self, place: &Place, entry: &mut LeaseEntry, known: Option<Revision>) -> Result<(), Error> {
         let began = self.leases.metrics.now();
+        // What was intended has been counted.
+        let counting = if known.is_none() { self.count().await? } else { None };
         let stored = self.commit(place, entry, known).await;
+        drop(counting);
         self.leases.metrics.took(&self.leases.metrics.lease_register, began);
         stored.map(drop)
     }
@@ -290,7 +298,10 @@ impl Intents for Desk {
         }
         let mut entry = LeaseEntry { data: note, ..self.entry(kind, self.leases.now_nanos()) };
         let place = self.place(&entry)?;
+        // Before anything is made that would have to be taken back.
+        let counting = self.count().await?;
         let revision = self.commit(&place, &mut entry, None).await?;
+        drop(counting);
         let mut begun = self.slot();
         begun.push(Some(Begun { place, found: Found { value: entry, revision } }));
         Ok(Intent(begun.len() - 1))

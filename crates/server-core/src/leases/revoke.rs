@@ -99,6 +99,7 @@ impl Leases {
                 Ok(()) => gone.push(known),
                 Err(Error::Sealed) => return (Err(Error::Sealed), is_silent),
                 Err(error) => {
+                    self.metrics.lease_failed.add();
                     is_silent |= matches!(&error, Error::World { source, .. } if source.is::<Silent>());
                     if outside == Outside::MayRefuse {
                         gone.push(known);
@@ -199,6 +200,7 @@ impl Leases {
         let irrevocable = keys::irrevocable_lease(&place.ns, &place.hash)?;
         if entry.attempts >= ATTEMPTS_MAX {
             tracing::warn!(kind = entry.kind, error = entry.error, "a lease is irrevocable");
+            self.metrics.lease_given_up.add();
             if let Some(line) = entry.line.take() {
                 drop_known(&self.store, vec![place.line(&entry.mount, line)?], &mut changes).await?;
             }

@@ -197,6 +197,7 @@ impl Leases {
                 Verdict::NotYet => {}
             }
         }
+        due.iter().for_each(|_| self.metrics.lease_due.add());
         self.take_back(due, Outside::MustAgree).await.0
     }
 

@@ -47,6 +47,7 @@ impl MetricsPart {
         self.audit(&mut page);
         metrics.front_door(&mut page);
         metrics.durations(&mut page);
+        metrics.limits(&mut page);
         metrics.handed_out(&mut page, self.cluster());
         metrics.routes(&mut page);
         metrics.traces(&mut page);
@@ -130,6 +131,19 @@ impl Metrics {
         let failed = "Requests that ended because no device took a record.";
         page.counter("audit.log_request_failure", failed, &[], self.audit_request_failure.count());
         page.counter("audit.log_response_failure", failed, &[], self.audit_reply_failure.count());
+    }
+
+    fn limits(&self, page: &mut Page) {
+        let counters = [
+            ("expire.lease_expiration", "Leases whose time came.", &self.lease_due),
+            ("expire.lease_expiration.error", "Tries to take a lease back that failed.", &self.lease_failed),
+            ("expire.given_up", "Leases that nobody tries to take back any more.", &self.lease_given_up),
+            ("quota.rate_limit.violation", "Requests that a rate limit refused.", &self.rate_limited),
+            ("quota.lease_count.violation", "Leases and tokens that a quota refused.", &self.lease_refused),
+        ];
+        for (name, about, counter) in counters {
+            page.counter(name, about, &[], counter.count());
+        }
     }
 
     fn traces(&self, page: &mut Page) {

@@ -4,6 +4,7 @@ use framework::{Connection, Openings, Operation, Reply};
 use serde_json::{Value, json};
 
 use super::range;
+use crate::testing::outside::{Mood, Outside};
 use crate::testing::{Bench, Client, denied, hours, invalid, refused, sealed};
 
 /// What somebody reads in a format; the text of a refusal instead.
@@ -160,6 +161,37 @@ async fn quantiles_are_of_the_clock_that_is_asked() {
     assert!((median / 250.0 - 1.0).abs() < 0.07, "{median}");
     assert_eq!(value(&text, "vault_expire_revoke_sum"), 250.0);
     assert!(value(&text, "vault_expire_renew{quantile=\"0.5\"}").is_nan());
+}
+
+#[tokio::test]
+async fn what_quotas_refuse_and_what_cannot_be_taken_back_is_counted() {
+    let bench = Bench::new().await;
+    let root = bench.root();
+    let outside = Outside::named("counted by metrics");
+    let about = json!({ "type": "lender", "options": { "outside": "counted by metrics" } });
+    assert_eq!(root.write("sys/mounts/db", about).await, json!({}));
+    root.write("sys/quotas/lease-count/one", json!({ "path": "db", "max_leases": 1 })).await;
+    for _ in 0..3 {
+        root.call(Operation::Read, "db/lend/app", json!({ "ttl": "60s" })).await;
+    }
+    outside.when_removing(Mood::Refuses);
+    bench.clock.advance(std::time::Duration::from_secs(61));
+    bench.settle().await;
+    root.write("sys/quotas/rate-limit/one", json!({ "path": "db", "rate": 1, "interval": "1h" })).await;
+    for _ in 0..3 {
+        root.call(Operation::Read, "db/lend/app", json!({})).await;
+    }
+    let text = read(&root, "prometheus").await;
+    let expected = [
+        ("vault_quota_lease_count_violation", 3.0),
+        ("vault_quota_rate_limit_violation", 2.0),
+        ("vault_expire_lease_expiration", 1.0),
+        ("vault_expire_lease_expiration_error", 1.0),
+        ("vault_expire_given_up", 0.0),
+    ];
+    for (name, count) in expected {
+        assert_eq!(value(&text, name), count, "{name}");
+    }
 }
 
 #[tokio::test]

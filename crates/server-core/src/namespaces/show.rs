@@ -74,6 +74,34 @@ impl Namespaces {
         self.show_all(&parent.path, paths).await
     }
 
+    /// The paths and ids of the living namespaces below a path, however deep, behind `after`: a page of them, which
+    /// is empty only when there are no more.
+    pub(crate) async fn ids_below(
+        &self,
+        path: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<(String, String)>, Error> {
+        let mut range = self.children(path)?;
+        if !after.is_empty() {
+            range.start = keys::namespace_at(after)?.successor().unwrap_or(range.start);
+        }
+        let head = keys::namespace_at("")?.as_bytes().len();
+        loop {
+            let (page, next) = self.store.page(range.clone(), limit).await?;
+            let mut below = Vec::new();
+            for (key, opened) in &page {
+                let path = key.as_bytes().get(head..).and_then(|path| std::str::from_utf8(path).ok());
+                let Some(at) = Self::decode_at(key, Some(opened))? else { continue };
+                below.extend(path.map(|path| (path.to_owned(), at.id)));
+            }
+            match next {
+                Some(next) if below.is_empty() => range.start = next,
+                _ => return Ok(below),
+            }
+        }
+    }
+
     /// The keys of everything below a namespace, itself excluded.
     pub(super) fn children(&self, path: &str) -> Result<KeyRange, Error> {
         let key = keys::namespace_at(path)?;

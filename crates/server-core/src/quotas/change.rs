@@ -21,6 +21,8 @@ const OF_MOUNT_MAX: usize = 1_000;
 const RATE_MAX: f64 = 1e9;
 /// The longest interval and the longest block, in seconds: a year.
 const SECS_MAX: u64 = 366 * 24 * 3600;
+/// The most leases that a quota can allow: counting them is bounded by it.
+const LEASES_MAX: u64 = 100_000_000;
 /// The most exempt paths of a kind, and how long one may be, in bytes.
 const EXEMPT_MAX: usize = 1_000;
 const EXEMPT_BYTES_MAX: usize = 1_024;
@@ -38,6 +40,8 @@ pub(crate) struct Wanted {
 #[derive(Clone, Copy)]
 pub(crate) enum Limit {
     Rate(RateEntry),
+    /// So many leases.
+    Leases(u64),
 }
 
 /// How quotas are to be applied.
@@ -59,6 +63,7 @@ impl Limit {
     fn kind(self) -> Kind {
         match self {
             Self::Rate(_) => Kind::RateLimit,
+            Self::Leases(_) => Kind::LeaseCount,
         }
     }
 
@@ -70,7 +75,11 @@ impl Limit {
             Self::Rate(rate) if rate.interval_secs > SECS_MAX || rate.block_secs > SECS_MAX => {
                 Err(Error::invalid("'interval' and 'block_interval' are a year at most"))
             }
-            Self::Rate(_) => Ok(()),
+            Self::Leases(most) if !(1..=LEASES_MAX).contains(&most) => {
+                let text = format!("'max_leases' is invalid: it is at least 1 and at most {LEASES_MAX}");
+                Err(Error::Invalid(text.into()))
+            }
+            Self::Rate(_) | Self::Leases(_) => Ok(()),
         }
     }
 }
@@ -114,11 +123,12 @@ impl Quotas {
                 [None] => changes.expect(Expectation::Absent(old)),
             };
         }
-        let rate = match wanted.limit {
-            Limit::Rate(rate) => Some(rate),
+        let (rate, leases) = match wanted.limit {
+            Limit::Rate(rate) => (Some(rate), None),
+            Limit::Leases(most) => (None, Some(most)),
         };
         let (id, is_inheritable) = (self.env.uuid(), target.is_inheritable);
-        let entry = RuleEntry { v: 1, id, name: name.to_owned(), is_inheritable, rate };
+        let entry = RuleEntry { v: 1, id, name: name.to_owned(), is_inheritable, rate, leases };
         changes.set(key, there.map(|there| there.revision), encode(&entry)?);
         changes.set(name_key, known.as_ref().map(|known| known.revision), encode(&target.name)?);
         for (key, revision) in target.alive {
@@ -161,6 +171,11 @@ impl Quotas {
             let found = self.mounts.find(&namespace.id, behind).await?;
             let missing = || Error::Invalid(format!("invalid mount path \"{}\"", behind.trim_end_matches('/')).into());
             let (mount, behind) = found.ok_or_else(missing)?;
+            if wanted.limit.kind() == Kind::LeaseCount && !wanted.role.is_empty() {
+                // What is stored of a token does not say for which role its login was.
+                let text = "leases are counted by namespace, mount and path: a lease-count quota has no role";
+                return Err(Error::invalid(text));
+            }
             let spot = spot(&mount, behind.trim_matches('/'), &wanted.role)?;
             alive.push(mount.liveness.clone());
             (Some(mount.uuid.clone()), spot)
@@ -203,6 +218,10 @@ impl Quotas {
             shown.insert("rate", number(rate));
             shown.insert("interval", json!(interval_secs));
             shown.insert("block_interval", json!(block_secs));
+        }
+        if let Some(most) = rule.leases {
+            shown.insert("max_leases", json!(most));
+            shown.insert("counter", json!(self.counted(&at, &rule).await?));
         }
         Ok(Some(shown))
     }

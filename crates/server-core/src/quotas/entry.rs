@@ -10,15 +10,18 @@ use crate::keys;
 pub(crate) enum Kind {
     /// Requests of a client in an interval.
     RateLimit,
+    /// Leases that there are at a time.
+    LeaseCount,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 1] = [Self::RateLimit];
+    pub(crate) const ALL: [Self; 2] = [Self::RateLimit, Self::LeaseCount];
 
     /// As in paths and keys.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::RateLimit => "rate-limit",
+            Self::LeaseCount => "lease-count",
         }
     }
 }
@@ -29,6 +32,8 @@ pub(crate) struct QuotasEntry {
     pub(crate) v: u32,
     #[serde(default)]
     pub(crate) rate_limits: u64,
+    #[serde(default)]
+    pub(crate) lease_counts: u64,
     /// Whether the audit log has a record of what a rate limit refuses.
     #[serde(default)]
     pub(crate) audits_refusals: bool,
@@ -59,6 +64,7 @@ impl Default for QuotasEntry {
         Self {
             v: 1,
             rate_limits: 0,
+            lease_counts: 0,
             audits_refusals: false,
             tells_in_headers: false,
             exempt: EXEMPT.map(str::to_owned).to_vec(),
@@ -75,12 +81,14 @@ impl QuotasEntry {
     pub(crate) fn count(&self, kind: Kind) -> u64 {
         match kind {
             Kind::RateLimit => self.rate_limits,
+            Kind::LeaseCount => self.lease_counts,
         }
     }
 
     pub(crate) fn set_count(&mut self, kind: Kind, count: u64) {
         match kind {
             Kind::RateLimit => self.rate_limits = count,
+            Kind::LeaseCount => self.lease_counts = count,
         }
     }
 
@@ -103,6 +111,9 @@ pub(crate) struct RuleEntry {
     /// Of a rate limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rate: Option<RateEntry>,
+    /// Of a lease count: how many leases there may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) leases: Option<u64>,
 }
 
 /// How often a client may ask.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use storage::Revision;
 
+use super::counts::LeaseCount;
 use super::entry::{Kind, RateEntry, RuleEntry, Spot};
 
 /// The quotas that can hold for requests to one mount.
@@ -13,6 +14,7 @@ pub(crate) struct Rules {
     /// Of `core/quotas`, when they were read.
     pub(super) revision: Option<Revision>,
     pub(crate) rates: Table<Rate>,
+    pub(crate) counts: Table<LeaseCount>,
 }
 
 /// Those of one kind.
@@ -39,20 +41,22 @@ pub(crate) struct Rate {
 
 impl Rules {
     pub(super) fn new(revision: Option<Revision>) -> Self {
-        Self { revision, rates: Table::default() }
+        Self { revision, rates: Table::default(), counts: Table::default() }
     }
 
-    /// The one of the namespace, or what is handed down to it.
-    pub(super) fn set_above(&mut self, kind: Kind, entry: &RuleEntry) {
+    /// The one of the namespace, or what is handed down to it from the namespace `ns`.
+    pub(super) fn set_above(&mut self, kind: Kind, ns: &str, entry: &RuleEntry) {
         match kind {
             Kind::RateLimit => self.rates.above = Rate::new(entry).map(Arc::new),
+            Kind::LeaseCount => self.counts.above = LeaseCount::new(entry, ns, None).map(Arc::new),
         }
     }
 
-    /// One of the mount.
-    pub(super) fn add(&mut self, kind: Kind, spot: Spot<'_>, entry: &RuleEntry) {
+    /// One of the mount `uuid` in the namespace `ns`.
+    pub(super) fn add(&mut self, kind: Kind, (ns, uuid): (&str, &str), spot: Spot<'_>, entry: &RuleEntry) {
         match kind {
             Kind::RateLimit => self.rates.add(spot, Rate::new(entry)),
+            Kind::LeaseCount => self.counts.add(spot, LeaseCount::new(entry, ns, Some(uuid))),
         }
     }
 }
@@ -116,7 +120,7 @@ pub(crate) fn limit(rate: f64) -> u32 {
 }
 
 /// A UUID as a number.
-fn parse_id(id: &str) -> Option<u128> {
+pub(super) fn parse_id(id: &str) -> Option<u128> {
     u128::from_str_radix(&id.replace('-', ""), 16).ok()
 }
 

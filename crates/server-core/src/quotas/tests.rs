@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::testing::{Bench, Client};
 
 mod admin;
+mod counts;
 mod rates;
 
 /// Somebody's request from an address whose last byte this is.

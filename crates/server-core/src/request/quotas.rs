@@ -45,6 +45,7 @@ impl Pipeline {
         if matches!(taken, Taken::Allowed(_)) {
             return Ok(());
         }
+        self.metrics.rate_limited.add();
         if !state.entry.audits_refusals {
             trail.leave_out();
         }

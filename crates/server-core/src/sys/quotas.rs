@@ -1,4 +1,4 @@
-//! `sys/quotas`: how much clients may ask, and how that is applied. All of it is for the root namespace: a quota of
+//! `sys/quotas`: how much clients may ask, how many leases there may be, and how that is applied. All of it is for the root namespace: a quota of
 //! another one is named by its path.
 
 use std::sync::Arc;
@@ -33,6 +33,15 @@ pub(super) fn paths() -> Vec<Path<QuotasPart>> {
             .read(read_rate, "Show the rate limit.")
             .update(write_rate, "Make the rate limit, or replace it.")
             .delete(delete_rate, "Delete the rate limit."),
+        Path::new("quotas/lease-count", "How many leases there may be.")
+            .root_only()
+            .list(list_counts, "List the names of the lease-count quotas."),
+        Path::new("quotas/lease-count/{name}", "One lease-count quota.")
+            .param("name", Segment::Name, NAME)
+            .root_only()
+            .read(read_count, "Show the quota, and how many leases count towards it now.")
+            .update(write_count, "Make the quota, or replace it.")
+            .delete(delete_count, "Delete the quota."),
     ]
 }
 
@@ -90,6 +99,24 @@ fields! {
     }
 }
 
+fields! {
+    /// What a lease-count quota is to be.
+    struct WriteCount {
+        /// Name of the quota.
+        name: String,
+        /// The kind of the quota. The path says it.
+        r#type: String = String::new(),
+        /// A namespace, a mount, or a path in a mount, also with an asterisk at its end. Empty: everything that has none of its own.
+        path: String = String::new(),
+        /// Refused: leases are counted by namespace, mount and path.
+        role: String = String::new(),
+        /// Whether it holds for the namespaces below as well, where they have none of their own. Always when the path is empty.
+        inheritable: Option<bool>,
+        /// How many leases there may be at a time. At least 1.
+        max_leases: u64,
+    }
+}
+
 async fn read_config(part: &QuotasPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
     let QuotasEntry { audits_refusals, tells_in_headers, exempt, absolute_exempt, .. } = part.0.config().await?;
     Ok(Reply::data(json!({
@@ -112,15 +139,43 @@ async fn write_config(part: &QuotasPart, _: &Context, input: WriteConfig) -> Res
 }
 
 async fn list_rates(part: &QuotasPart, _: &Context, input: Page) -> Result<Reply, Error> {
-    let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
-    let listing = Listing { after: input.after, limit };
-    Ok(Reply::list(part.0.names(Kind::RateLimit, &listing).await?))
+    list(part, Kind::RateLimit, input).await
+}
+
+async fn list_counts(part: &QuotasPart, _: &Context, input: Page) -> Result<Reply, Error> {
+    list(part, Kind::LeaseCount, input).await
+}
+
+async fn list(part: &QuotasPart, kind: Kind, page: Page) -> Result<Reply, Error> {
+    let limit = usize::try_from(page.limit).ok().filter(|limit| *limit > 0);
+    let listing = Listing { after: page.after, limit };
+    Ok(Reply::list(part.0.names(kind, &listing).await?))
 }
 
 async fn read_rate(part: &QuotasPart, _: &Context, input: Named) -> Result<Reply, Error> {
-    let shown = part.0.read(Kind::RateLimit, &input.name).await?.ok_or(Error::NotFound)?;
+    read(part, Kind::RateLimit, input).await
+}
+
+async fn read_count(part: &QuotasPart, _: &Context, input: Named) -> Result<Reply, Error> {
+    read(part, Kind::LeaseCount, input).await
+}
+
+async fn read(part: &QuotasPart, kind: Kind, named: Named) -> Result<Reply, Error> {
+    let shown = part.0.read(kind, &named.name).await?.ok_or(Error::NotFound)?;
     let data: Map<_, _> = shown.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Ok(Reply::data(data.into()))
+}
+
+async fn write_count(part: &QuotasPart, _: &Context, input: WriteCount) -> Result<Reply, Error> {
+    let limit = Limit::Leases(input.max_leases);
+    let wanted = Wanted { path: input.path, role: input.role, is_inheritable: input.inheritable, limit };
+    part.0.write(&input.name, &wanted).await?;
+    Ok(Reply::empty())
+}
+
+async fn delete_count(part: &QuotasPart, _: &Context, input: Named) -> Result<Reply, Error> {
+    part.0.delete(Kind::LeaseCount, &input.name).await?;
+    Ok(Reply::empty())
 }
 
 async fn write_rate(part: &QuotasPart, _: &Context, input: WriteRate) -> Result<Reply, Error> {

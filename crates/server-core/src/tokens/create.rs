@@ -107,6 +107,11 @@ impl Tokens {
         let cluster = self.identity.cluster()?;
         let is_chosen = new.id.is_some();
         let (maker, role, login) = (new.maker.clone(), new.role.clone(), new.login.clone());
+        // One that never ends is no lease.
+        let counting = match new.ttl.is_zero() {
+            true => None,
+            false => Box::pin(self.quotas.count_lease(namespace, &new.path, &self.metrics)).await?,
+        };
         let parts = parts(&self.env, &cluster, namespace, new)?;
         let live_key = keys::namespace_live(namespace)?;
         let [live] = self.store.revisions_of([live_key.clone()]).await?;
@@ -125,7 +130,9 @@ impl Tokens {
         for (key, value) in parts.entries {
             changes.create(key, value);
         }
-        match self.store.commit(changes).await {
+        let committed = self.store.commit(changes).await;
+        drop(counting);
+        match committed {
             Ok(_) => Ok(parts.created),
             // The caller's token was revoked meanwhile.
             Err(Lost::Race(keys)) if maker.is_some_and(|(key, _)| keys.contains(&key)) => Err(Error::Denied.into()),

@@ -3,7 +3,7 @@ use super::*;
 fn entry(name: &str, id: u128) -> RuleEntry {
     let id = format!("{id:032x}");
     let rate = Some(RateEntry { rate: 1.0, interval_secs: 1, block_secs: 0 });
-    RuleEntry { v: 1, id, name: name.to_owned(), is_inheritable: false, rate }
+    RuleEntry { v: 1, id, name: name.to_owned(), is_inheritable: false, rate, leases: Some(1) }
 }
 
 #[test]
@@ -11,10 +11,11 @@ fn the_most_specific_quota_holds_and_no_other() {
     let mut rules = Rules::new(None);
     let check = |rules: &Rules, path: &str, role: Option<&str>, expected: Option<u128>| {
         assert_eq!(rules.rates.choose(path, role).map(|rule| rule.id), expected, "{path} {role:?}");
+        assert_eq!(rules.counts.choose(path, role).map(|rule| rule.id), expected, "{path} {role:?}");
     };
     check(&rules, "a", None, None);
     for kind in Kind::ALL {
-        rules.set_above(kind, &entry("above", 1));
+        rules.set_above(kind, "root", &entry("above", 1));
     }
     check(&rules, "a", None, Some(1));
     let spots = [
@@ -27,13 +28,13 @@ fn the_most_specific_quota_holds_and_no_other() {
     ];
     for (spot, id) in &spots[..1] {
         for kind in Kind::ALL {
-            rules.add(kind, *spot, &entry("", *id));
+            rules.add(kind, ("root", "mount"), *spot, &entry("", *id));
         }
     }
     check(&rules, "a", None, Some(2));
     for (spot, id) in &spots[1..] {
         for kind in Kind::ALL {
-            rules.add(kind, *spot, &entry("", *id));
+            rules.add(kind, ("root", "mount"), *spot, &entry("", *id));
         }
     }
     let cases = [
