@@ -24,6 +24,12 @@ pub struct Cidr(IpNet);
 pub struct NotCidr(String);
 
 impl Cidr {
+    /// Whether every address of the other network is in this one.
+    #[must_use]
+    pub fn covers(self, other: Self) -> bool {
+        self.0.contains(&other.0)
+    }
+
     fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }

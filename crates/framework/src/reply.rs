@@ -32,6 +32,9 @@ pub struct Reply {
     pub grant: Option<Grant>,
     /// Somebody has logged in: the core makes the token of it. Of an auth method's row without authentication alone.
     pub login: Option<Login>,
+    /// The accessor of a credential in the data, which is not secret: who wraps the reply is told it beside the wrapping
+    /// token, to end the credential without having seen it.
+    pub accessor: Option<String>,
     /// In place of everything else: where the answer can be fetched once.
     pub wrap_info: Option<WrapInfo>,
     /// In place of the data and its envelope: bytes of any type.
@@ -152,7 +155,7 @@ pub struct WrapInfo {
     pub creation_time: Timestamp,
     /// The path of the wrapped request.
     pub creation_path: String,
-    /// The accessor of a token inside.
+    /// The accessor of a token or another credential inside.
     pub wrapped_accessor: Option<String>,
 }
 
@@ -247,6 +250,13 @@ impl Reply {
     #[must_use]
     pub fn granting(mut self, grant: Grant) -> Self {
         self.grant = Some(grant);
+        self
+    }
+
+    /// There is a credential in the data that has this accessor.
+    #[must_use]
+    pub fn with_accessor(mut self, accessor: String) -> Self {
+        self.accessor = Some(accessor);
         self
     }
 

@@ -200,6 +200,16 @@ impl TokenTerms {
     }
 }
 
+/// Takes over what came by the older name of a field, unless it came by the newer one as well. Says whether it was by the
+/// older, if it came at all: what was last written by its older name is shown by both (documented Vault behavior).
+pub fn or_older<T>(newer: &mut Option<T>, older: Option<T>) -> Option<bool> {
+    if newer.is_some() {
+        return Some(false);
+    }
+    *newer = older;
+    newer.is_some().then_some(true)
+}
+
 /// Policies as they are stored: trimmed, lower case, sorted, without doubles.
 fn policies(names: &[String]) -> Result<Vec<String>, Error> {
     let mut names: Vec<_> = names.iter().map(|name| crate::path::fold(name)).filter(|name| !name.is_empty()).collect();
@@ -212,7 +222,11 @@ fn policies(names: &[String]) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-fn networks(field: &str, texts: &[String]) -> Result<Vec<Cidr>, Error> {
+/// The networks of a field of this name.
+///
+/// # Errors
+/// [`Error::Invalid`] when there are too many, or one is none.
+pub fn networks(field: &str, texts: &[String]) -> Result<Vec<Cidr>, Error> {
     if texts.len() > ITEMS_MAX {
         return Err(Error::Invalid(format!("at most {ITEMS_MAX} networks in '{field}'").into()));
     }

@@ -78,6 +78,12 @@ struct About {
     wrapped_accessor: Option<String>,
 }
 
+/// What ends the token or other credential in a reply without showing it.
+fn accessor_inside(reply: &Reply) -> Option<String> {
+    let of_token = reply.auth.as_ref().map(|auth| &auth.accessor);
+    of_token.or(reply.accessor.as_ref()).filter(|accessor| !accessor.is_empty()).cloned()
+}
+
 /// The answer for every token that is none, is used up, has expired, or belongs to something else: nobody learns which.
 pub(crate) fn invalid() -> Error {
     Error::invalid("wrapping token is not valid or does not exist")
@@ -110,7 +116,7 @@ impl Wrapping {
             path: path.to_owned(),
             ttl: whole_seconds(ttl),
             format: request.wrap_format,
-            wrapped_accessor: reply.auth.as_ref().map(|auth| auth.accessor.clone()).filter(|it| !it.is_empty()),
+            wrapped_accessor: accessor_inside(&reply),
         };
         let status = match reply.status {
             Status::Usual => 200,

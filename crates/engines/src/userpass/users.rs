@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use framework::path::fold;
-use framework::terms::TokenFields;
+use framework::terms::{TokenFields, or_older};
 use framework::view::{Listing, encode};
 use framework::{Context, Error, Field, FieldSet, Input, Path, Reply, Segment, fields, retry};
 use secret::Secret;
@@ -209,17 +209,12 @@ type Older = (Option<Vec<String>>, Option<Duration>, Option<Duration>, Option<Ve
 /// The settings of tokens with those that came by their older names; the newer name wins.
 fn with_older(mut token: TokenFields, older: Older) -> (TokenFields, [Option<bool>; 4]) {
     let (policies, ttl, max_ttl, bound_cidrs) = older;
-    let is_older = |newer: bool, older: bool| if newer { Some(false) } else { older.then_some(true) };
     let names = [
-        is_older(token.token_policies.is_some(), policies.is_some()),
-        is_older(token.token_ttl.is_some(), ttl.is_some()),
-        is_older(token.token_max_ttl.is_some(), max_ttl.is_some()),
-        is_older(token.token_bound_cidrs.is_some(), bound_cidrs.is_some()),
+        or_older(&mut token.token_policies, policies),
+        or_older(&mut token.token_ttl, ttl),
+        or_older(&mut token.token_max_ttl, max_ttl),
+        or_older(&mut token.token_bound_cidrs, bound_cidrs),
     ];
-    token.token_policies = token.token_policies.or(policies);
-    token.token_ttl = token.token_ttl.or(ttl);
-    token.token_max_ttl = token.token_max_ttl.or(max_ttl);
-    token.token_bound_cidrs = token.token_bound_cidrs.or(bound_cidrs);
     (token, names)
 }
 

@@ -26,6 +26,26 @@ fn an_address_is_in_a_network_whatever_its_notation() {
 }
 
 #[test]
+fn a_network_covers_what_lies_within_it_whole() {
+    for (outer, inner, expected) in [
+        ("10.0.0.0/8", "10.1.0.0/16", true),
+        ("10.0.0.0/8", "10.0.0.0/8", true),
+        ("10.9.9.9/8", "10.1.2.3", true),
+        ("10.0.0.0/8", "10.0.0.0/7", false),
+        ("10.1.0.0/16", "10.2.0.0/16", false),
+        ("::ffff:10.0.0.0/104", "10.1.0.0/16", true),
+        ("0.0.0.0/0", "::1", false),
+        ("::/0", "10.0.0.1", false),
+    ] {
+        let (covers, covered): (Vec<_>, Vec<_>) = (bound(outer), bound(inner));
+        assert!(
+            covers.iter().all(|outer| covered.iter().all(|inner| outer.covers(*inner) == expected)),
+            "{outer} {inner}"
+        );
+    }
+}
+
+#[test]
 fn whoever_has_no_address_is_in_no_network() {
     assert!(!admit(&bound("0.0.0.0/0,::/0"), None));
     assert!(admit(&[], None));
