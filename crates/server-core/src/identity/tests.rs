@@ -128,6 +128,8 @@ async fn an_alias_finds_its_entity_and_moves_between_entities() {
     assert_eq!(root.write("identity/entity-alias", second).await, invalid(text));
     let info = root.list("identity/entity/id").await["data"]["key_info"][&two]["aliases"].take();
     assert_eq!(info[0]["mount_path"], "auth/token/", "{info}");
+    let info = root.list("identity/entity-alias/id").await["data"]["key_info"][&alias].take();
+    assert_eq!((&info["local"], &info["custom_metadata"]), (&json!(false), &json!({ "a": "b" })), "{info}");
     assert_eq!(root.delete(&format!("identity/entity/id/{two}")).await, json!({}));
     assert_eq!(root.write("identity/lookup/entity", by_name).await, json!({}), "gone with its entity");
     assert!(root.read(&format!("identity/entity-alias/id/{alias}")).await["refused"].is_string());

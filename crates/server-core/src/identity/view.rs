@@ -168,7 +168,7 @@ impl Identities {
             None => None,
         };
         if let (Some(alias), Some(info)) = (alias, info.as_object_mut()) {
-            info.insert("alias".to_owned(), alias_info(self, ns, &alias.value, places).await?);
+            info.insert("alias".to_owned(), alias_info(self, (ns, Of::Group), &alias.value, places).await?);
         }
         Ok(info)
     }
@@ -177,13 +177,18 @@ impl Identities {
 /// What a list tells of an alias.
 pub(super) async fn alias_info(
     identities: &Identities,
-    ns: &str,
+    (ns, of): (&str, Of),
     alias: &AliasEntry,
     places: &mut Places,
 ) -> Result<Value, Error> {
     let place = identities.mount_of(ns, &alias.mount_accessor, places).await?;
-    Ok(json!({
+    let mut info = json!({
         "id": alias.id, "name": alias.name, "canonical_id": alias.canonical_id,
         "mount_accessor": alias.mount_accessor, "mount_path": place.path, "mount_type": place.engine_type,
-    }))
+    });
+    if let Some(fields) = info.as_object_mut().filter(|_| of == Of::Entity) {
+        fields.insert("custom_metadata".to_owned(), json!(alias.custom_metadata));
+        fields.insert("local".to_owned(), json!(place.is_local));
+    }
+    Ok(info)
 }

@@ -135,7 +135,7 @@ async fn list_all(identities: &Identities, context: &Context, of: Of, page: Page
                 return Ok(listed.into_reply());
             }
             let alias = decode::<AliasEntry>(&keys::alias(ns, of.word(), id)?, opened)?.value;
-            listed.add(id, alias_info(identities, ns, &alias, &mut places).await?);
+            listed.add(id, alias_info(identities, (ns, of), &alias, &mut places).await?);
         }
         match lines.last().filter(|_| has_more) {
             Some((last, _)) => last.clone_into(&mut after),
