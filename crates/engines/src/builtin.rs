@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{cubbyhole, kv, userpass};
+use crate::{approle, cubbyhole, kv, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -31,6 +31,13 @@ pub struct Builtin {
 #[must_use]
 pub const fn builtin() -> &'static [Builtin] {
     &[
+        Builtin {
+            type_name: "approle",
+            kind: Kind::Auth,
+            description: "Roles of machines, with secret ids.",
+            is_mountable: true,
+            make: approle::make,
+        },
         Builtin {
             type_name: "cubbyhole",
             kind: Kind::Secrets,

@@ -3,6 +3,7 @@
 //! An engine is a table of paths with handlers and knows neither the core, nor HTTP, nor another engine. What two of
 //! them share is a module of its own here.
 
+pub mod approle;
 pub mod builtin;
 pub mod cubbyhole;
 mod flat;

@@ -1,0 +1,206 @@
+//! Logging in with a role id and a secret id, and what a renewal asks.
+//!
+//! A login that is refused costs the same reads whether the role is there or not: where nothing is found, the next read
+//! is for something that cannot be there. Whatever the method refuses for comes before a use of the secret id is taken
+//! away, and that before the token is made: a use may be lost to a crash, and never counts for two.
+
+use std::net::IpAddr;
+
+use framework::cidr::{Cidr, admit};
+use framework::terms::TokenTerms;
+use framework::view::{CommitError, encode, to_stored};
+use framework::{Alias, Context, Error, Login, Path, Renewing, Reply, Stored, fields, retry};
+use secret::{Secret, is_equal};
+use serde::{Deserialize, Serialize};
+
+use super::entry::{
+    RoleEntry, RoleIdEntry, Salt, SecretEntry, find_role, find_secret, remove_secret, role_place, secret_place,
+};
+use super::{AppRole, bounds};
+
+/// The name and the own id of nobody's role: no role has them.
+const NOBODY: &str = "-";
+
+/// What is noted of a login.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    role: String,
+    /// The role's own id: one of the same name that is made later is another.
+    id: String,
+}
+
+fields! {
+    /// A machine that wants in.
+    struct Enter {
+        /// The role's id for logins.
+        role_id: Option<String>,
+        /// A secret id of the role.
+        secret_id: Option<Secret<String>> => secret,
+    }
+}
+
+fields! {
+    /// Names a role by its role id.
+    struct ByRoleId {
+        /// The role's id for logins.
+        role_id: Option<String>,
+    }
+}
+
+/// A role that a login has named, and what it was read from.
+struct Named {
+    name: String,
+    role: RoleEntry,
+    stored: Stored,
+}
+
+/// A secret id that a login has shown.
+struct Shown {
+    hash: String,
+    secret: (SecretEntry, Stored),
+    /// What the token is bound to.
+    token_cidrs: Vec<Cidr>,
+}
+
+pub(super) fn path() -> Path<AppRole> {
+    Path::new("login", "Log in with a role id and a secret id.")
+        .unauthenticated()
+        .role::<ByRoleId>(role)
+        .user::<ByRoleId>(user)
+        .update(enter, "Log in.")
+}
+
+/// Whose login it is, whether or not there is such a role.
+async fn user(_: &AppRole, _: &Context, input: ByRoleId) -> Result<Option<String>, Error> {
+    Ok(input.role_id.and_then(|role_id| bounds::role_id(&role_id).ok()))
+}
+
+async fn role(_: &AppRole, context: &Context, input: ByRoleId) -> Result<Option<String>, Error> {
+    let Some(role_id) = input.role_id.and_then(|role_id| bounds::role_id(&role_id).ok()) else { return Ok(None) };
+    let salt = Salt::find(&context.view).await?.unwrap_or_else(Salt::of_nobody);
+    let Some(stored) = context.view.get(&salt.role_id_place(&role_id)).await? else { return Ok(None) };
+    Ok(Some(stored.json::<RoleIdEntry>()?.role))
+}
+
+async fn enter(_: &AppRole, context: &Context, input: Enter) -> Result<Reply, Error> {
+    let role_id = input.role_id.filter(|role_id| !role_id.trim().is_empty());
+    let role_id = role_id.ok_or_else(|| Error::invalid("missing role_id"))?;
+    let role_id = bounds::role_id(&role_id).map_err(|_| refused())?;
+    let secret_id = bounds::secret_id(input.secret_id).map_err(|_| refused())?;
+    retry!(_ => { Ok(Reply::from(try_to_enter(context, &role_id, secret_id.as_ref()).await?)) })
+}
+
+/// One text for a role id that is nobody's and a secret id that is not the role's. Clients search for it.
+fn refused() -> Error {
+    Error::BadCredentials("invalid role or secret ID".into())
+}
+
+async fn try_to_enter(
+    context: &Context,
+    role_id: &str,
+    secret_id: Option<&Secret<String>>,
+) -> Result<Login, CommitError> {
+    let salt = Salt::find(&context.view).await?.unwrap_or_else(Salt::of_nobody);
+    let named = find_by_role_id(context, &salt, role_id).await?;
+    if let Some(named) = named.as_ref().filter(|named| !named.role.binds_secret_id) {
+        check_networks(context, &[], &named.role.bound_cidrs, &named.role.terms.bound_cidrs)?;
+        return Ok(login(context, named, None)?);
+    }
+    // Whether there is such a role is not told by what is asked for next.
+    let secret_id = secret_id.ok_or_else(|| Error::invalid("missing secret_id"))?;
+    let own_id = named.as_ref().map_or(NOBODY, |named| named.role.id.as_str());
+    let hash = salt.secret_id(own_id, secret_id);
+    let secret = find_secret(context, own_id, &hash).await?;
+    let (Some(named), Some(secret)) = (named, secret) else { return Err(refused().into()) };
+    let token_cidrs = token_cidrs(&named.role, &secret.0)?;
+    check_networks(context, &secret.0.cidrs, &named.role.bound_cidrs, &token_cidrs)?;
+    let shown = Shown { hash, secret, token_cidrs };
+    let login = login(context, &named, Some(&shown))?;
+    use_once(context, &named, shown).await?;
+    Ok(login)
+}
+
+async fn find_by_role_id(context: &Context, salt: &Salt, role_id: &str) -> Result<Option<Named>, Error> {
+    let name = match context.view.get(&salt.role_id_place(role_id)).await? {
+        Some(stored) => stored.json::<RoleIdEntry>()?.role,
+        None => NOBODY.to_owned(),
+    };
+    let found = find_role(&context.view, &name).await?;
+    let found = found.filter(|(role, _)| is_equal(&role.role_id, role_id));
+    Ok(found.map(|(role, stored)| Named { name, role, stored }))
+}
+
+/// What the tokens of a secret id are bound to: its own networks, as far as they are still within the role's, or the
+/// role's. None at all would bind nobody.
+fn token_cidrs(role: &RoleEntry, secret: &SecretEntry) -> Result<Vec<Cidr>, Error> {
+    let of_role = &role.terms.bound_cidrs;
+    if secret.token_cidrs.is_empty() {
+        return Ok(of_role.clone());
+    }
+    let left = secret.token_cidrs.iter().copied().filter(|one| bounds::within(&[*one], of_role).is_ok());
+    let left: Vec<_> = left.collect();
+    if left.is_empty() { Err(Error::Denied) } else { Ok(left) }
+}
+
+fn check_networks(context: &Context, of_secret: &[Cidr], of_role: &[Cidr], of_token: &[Cidr]) -> Result<(), Error> {
+    let remote: Option<IpAddr> = context.connection.remote.map(|remote| remote.ip().to_canonical());
+    let place = remote.map(|remote| remote.to_string()).unwrap_or_default();
+    if !admit(of_secret, remote) {
+        let text = format!("source address {place:?} unauthorized through CIDR restrictions on the secret ID");
+        return Err(Error::Invalid(text.into()));
+    }
+    if !admit(of_role, remote) {
+        let text = format!("source address {place:?} unauthorized by CIDR restrictions on the role");
+        return Err(Error::Invalid(text.into()));
+    }
+    // The core will ask this again for the token, when the use would be gone.
+    if admit(of_token, remote) { Ok(()) } else { Err(Error::Denied) }
+}
+
+/// The login as the core is told of it. It expects the role, and a secret id that is not counted, as they were read.
+fn login(context: &Context, named: &Named, shown: Option<&Shown>) -> Result<Login, Error> {
+    let Named { name, role, stored } = named;
+    let mut terms = role.terms.clone();
+    let mut metadata = Default::default();
+    if let Some(Shown { secret: (secret, _), token_cidrs, .. }) = shown {
+        terms.bound_cidrs.clone_from(token_cidrs);
+        metadata = secret.metadata.clone();
+    }
+    let login = Login::new("", terms, &Note { role: name.clone(), id: role.id.clone() })?;
+    // What is noted with a secret id does not make it another role's.
+    let mut login = Login { metadata, ..login }.with_metadata("role_name", name);
+    login.alias = Some(Alias { name: role.role_id.clone(), metadata: Some(login.metadata.clone()) });
+    let login = login.decided_from(&context.view, &role_place(name), &stored.value)?;
+    match shown {
+        Some(Shown { hash, secret: (secret, stored), .. }) if secret.num_uses == 0 => {
+            login.decided_from(&context.view, &secret_place(&role.id, hash), &stored.value)
+        }
+        _ => Ok(login),
+    }
+}
+
+/// Takes one use of a secret id away, and with the last one the secret id. Of two logins at once one is told of the
+/// conflict, and looks again at what is left.
+async fn use_once(context: &Context, named: &Named, shown: Shown) -> Result<(), CommitError> {
+    let Shown { hash, secret, .. } = shown;
+    let changes = context.view.changes().expect_at(&role_place(&named.name), named.stored.revision());
+    let changes = match secret.0.num_uses {
+        0 => return Ok(()),
+        1 => remove_secret(&context.view, changes, (&named.role.id, &hash), &secret).await?,
+        left => {
+            let (entry, stored) = secret;
+            let entry = SecretEntry { num_uses: left - 1, updated: to_stored(context.now()), ..entry };
+            changes.replace(&secret_place(&named.role.id, &hash), stored.revision(), encode(&entry)?)
+        }
+    };
+    changes.commit().await.map(drop)
+}
+
+/// A role that is gone does not keep its tokens alive, nor does one of the same name that was made since.
+pub(super) async fn renew(_: &AppRole, context: &Context, renewing: Renewing) -> Result<TokenTerms, Error> {
+    let Note { role: name, id } = renewing.data()?;
+    let found = find_role(&context.view, &name).await?.filter(|(role, _)| role.id == id);
+    let (role, _) =
+        found.ok_or_else(|| Error::Invalid(format!("role {name:?} does not exist during renewal").into()))?;
+    Ok(role.terms)
+}
