@@ -4,6 +4,7 @@ go 1.19
 
 require (
 	github.com/hashicorp/vault/api v1.12.2
+	github.com/hashicorp/vault/api/auth/approle v0.6.0
 	github.com/hashicorp/vault/api/auth/userpass v0.6.0
 )
 

@@ -22,8 +22,8 @@ type behavior struct {
 	test func(*server)
 }
 
-var behaviors = concat(nodeBehaviors, accessBehaviors, identityBehaviors, tokenBehaviors, kvBehaviors,
-	wrappingBehaviors, operationBehaviors, errorBehaviors)
+var behaviors = concat(nodeBehaviors, accessBehaviors, identityBehaviors, approleBehaviors, tokenBehaviors,
+	kvBehaviors, wrappingBehaviors, operationBehaviors, errorBehaviors)
 
 func concat(parts ...[]behavior) []behavior {
 	var all []behavior

@@ -9,13 +9,14 @@
 import * as access from './access.mjs';
 import * as errors from './errors.mjs';
 import * as kv from './kv.mjs';
+import * as logins from './logins.mjs';
 import * as node from './node.mjs';
 import * as operation from './operation.mjs';
 import { Server } from './server.mjs';
 import * as tokens from './tokens.mjs';
 import * as wrapping from './wrapping.mjs';
 
-const behaviors = { ...node, ...access, ...tokens, ...kv, ...wrapping, ...operation, ...errors };
+const behaviors = { ...node, ...access, ...logins, ...tokens, ...kv, ...wrapping, ...operation, ...errors };
 
 /** Nothing when the behavior is there, else why not, on one line. */
 async function failure(name, url) {

@@ -11,6 +11,7 @@ import sys
 import traceback
 
 import access
+import approle
 import errors
 import identity
 import kv
@@ -20,7 +21,7 @@ import tokens
 import wrapping
 from server import Server
 
-PARTS = (node, access, identity, tokens, kv, wrapping, operation, errors)
+PARTS = (node, access, identity, approle, tokens, kv, wrapping, operation, errors)
 BEHAVIORS = {name: test for part in PARTS for name, test in vars(part).items() if getattr(test, "is_behavior", False)}
 
 

@@ -15,6 +15,7 @@ mod gotchas;
 mod hvac;
 mod kill_nine;
 mod listeners;
+mod logins;
 mod memory_dump;
 mod signals;
 mod static_seal;

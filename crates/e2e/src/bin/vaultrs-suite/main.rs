@@ -14,6 +14,7 @@ use vaultrs::error::ClientError;
 mod access;
 mod errors;
 mod kv;
+mod logins;
 mod node;
 mod server;
 mod tokens;
@@ -40,6 +41,13 @@ const BEHAVIORS: &[(&str, Behavior)] = behaviors![
     access::mount_missing,
     access::auth_methods,
     access::policies,
+    logins::userpass,
+    logins::identity_entities,
+    logins::identity_groups,
+    logins::identity_merge,
+    logins::approle,
+    logins::approle_secret_ids,
+    logins::approle_wrapped,
     tokens::token_create,
     tokens::token_orphan,
     tokens::token_roles,
