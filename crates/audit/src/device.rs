@@ -9,6 +9,7 @@ use crate::chain::{Chain, Key, Place};
 use crate::receipt::Receipt;
 use crate::record::Style;
 use crate::redact::Hasher;
+use crate::relay::Relay;
 use crate::settings::{OptionError, Settings};
 use crate::spool::{Backlog, Entry, Spool};
 use crate::writer::{Cause, Writer};
@@ -19,6 +20,7 @@ pub struct Device {
     style: Style,
     spool: Arc<Spool>,
     shared: Arc<Shared>,
+    relay: Arc<Relay>,
 }
 
 /// How far a chain has come.
@@ -55,7 +57,13 @@ impl Device {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub fn start(settings: &Settings, salt: &[u8], name: ChainName, key: Key) -> Result<Self, OptionError> {
+    pub fn start(
+        settings: &Settings,
+        salt: &[u8],
+        name: ChainName,
+        key: Key,
+        relay: Arc<Relay>,
+    ) -> Result<Self, OptionError> {
         let spool = Arc::new(Spool::new(settings.bounds));
         let shared = Arc::new(Shared::default());
         let style = Style {
@@ -65,11 +73,12 @@ impl Device {
             prefix: settings.prefix.clone(),
         };
         let chain = Chain::new(&name, key);
-        let writer = Writer::new(settings.sink.open(), chain, Arc::clone(&spool), Arc::clone(&shared));
+        let (sink, ours) = (settings.sink.open(), Arc::clone(&relay));
+        let writer = Writer::new(sink, chain, Arc::clone(&spool), Arc::clone(&shared), ours);
         let thread = thread::Builder::new().name(format!("audit-{}", settings.sink.name()));
         // Not joined: it ends by itself once it has written what it took.
         thread.spawn(move || writer.run()).map_err(OptionError::Thread)?;
-        Ok(Self { name, style, spool, shared })
+        Ok(Self { name, style, spool, shared, relay })
     }
 
     /// How values are hashed.
@@ -110,7 +119,9 @@ impl Device {
     pub fn submit<'d>(records: impl ExactSizeIterator<Item = (&'d Device, Vec<u8>)>) -> Receipt {
         let (receipt, slips) = Receipt::new(records.len());
         for ((device, record), slip) in records.zip(slips) {
-            device.spool.push(Entry { record, slip });
+            if device.spool.push(Entry { record, slip }) {
+                device.relay.rouse(&device.spool);
+            }
         }
         receipt
     }

@@ -38,7 +38,7 @@ impl<'o> Object<'o> {
 
     pub(crate) fn texts<T: AsRef<str>>(&mut self, name: &str, values: &[T]) {
         if !values.is_empty() {
-            texts(self.key(name), values.iter().map(AsRef::as_ref), string);
+            list(self.key(name), values.iter().map(AsRef::as_ref), string);
         }
     }
 
@@ -47,23 +47,24 @@ impl<'o> Object<'o> {
         self.key(name).extend_from_slice(json);
     }
 
+    /// The same object, whose further keys are written elsewhere.
+    pub(crate) fn continued<'p>(&self, out: &'p mut Vec<u8>) -> Object<'p> {
+        Object { out, is_first: self.is_first }
+    }
+
     pub(crate) fn end(self) {
         self.out.push(b'}');
     }
 }
 
-/// A list of texts, each written by `write`.
-pub(crate) fn texts<'t>(
-    out: &mut Vec<u8>,
-    texts: impl Iterator<Item = &'t str>,
-    mut write: impl FnMut(&mut Vec<u8>, &str),
-) {
+/// A list, each item of which is written by `write`.
+pub(crate) fn list<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut write: impl FnMut(&mut Vec<u8>, T)) {
     out.push(b'[');
-    for (index, text) in texts.enumerate() {
+    for (index, item) in items.enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write(out, text);
+        write(out, item);
     }
     out.push(b']');
 }

@@ -11,7 +11,7 @@ pub struct Receipt(Arc<Shared>);
 /// One device's part of a receipt. Dropped without an answer it is a refusal.
 pub(crate) struct Slip(Option<Arc<Shared>>);
 
-struct Shared(Mutex<State>);
+pub(crate) struct Shared(Mutex<State>);
 
 struct State {
     pending: usize,
@@ -24,15 +24,24 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, is_taken: bool) {
+    /// Whom to wake, if it is decided by that.
+    fn answer(&self, is_taken: bool) -> Option<Waker> {
         let mut state = self.state();
         state.pending = state.pending.saturating_sub(1);
         state.is_taken |= is_taken;
-        let waker = if state.is_taken || state.pending == 0 { state.waker.take() } else { None };
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        if state.is_taken || state.pending == 0 { state.waker.take() } else { None }
+    }
+
+    pub(crate) fn is_decided(&self) -> bool {
+        let state = self.state();
+        state.is_taken || state.pending == 0
+    }
+
+    /// Refuses for all who have not answered; gives whom to wake.
+    pub(crate) fn give_up(&self) -> Option<Waker> {
+        let mut state = self.state();
+        state.pending = 0;
+        state.waker.take()
     }
 }
 
@@ -43,20 +52,24 @@ impl Receipt {
         let slips = (0..devices).map(|_| Slip(Some(Arc::clone(&shared)))).collect();
         (Self(shared), slips)
     }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
 }
 
 impl Slip {
-    pub(crate) fn answer(mut self, is_taken: bool) {
-        if let Some(shared) = self.0.take() {
-            shared.answer(is_taken);
-        }
+    /// Gives whom to wake.
+    #[must_use]
+    pub(crate) fn answer(mut self, is_taken: bool) -> Option<Waker> {
+        self.0.take().and_then(|shared| shared.answer(is_taken))
     }
 }
 
 impl Drop for Slip {
     fn drop(&mut self) {
-        if let Some(shared) = self.0.take() {
-            shared.answer(false);
+        if let Some(waker) = self.0.take().and_then(|shared| shared.answer(false)) {
+            waker.wake();
         }
     }
 }

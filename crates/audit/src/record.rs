@@ -20,6 +20,10 @@ use crate::redact::Hasher;
 
 /// Who asked.
 pub struct Caller<'r> {
+    /// The token, as the client sends it.
+    pub token: &'r str,
+    /// Who it is counted as: the entity, or a hash of what the token may do.
+    pub client_id: String,
     /// The handle of the token; empty for a token without one.
     pub accessor: &'r str,
     /// The token's display name.
@@ -40,8 +44,57 @@ pub struct Caller<'r> {
     pub token_ttl: Duration,
     /// When it was made.
     pub token_issue_time: Timestamp,
-    /// Whether the policies allow the request; unknown before they were asked.
-    pub is_allowed: Option<bool>,
+}
+
+/// A policy that a decision rests on.
+pub struct Granting<'r> {
+    /// Its name.
+    pub name: &'r str,
+    /// The id of its namespace; empty if that is not known here.
+    pub namespace_id: &'r str,
+    /// The path of its namespace, empty for the root.
+    pub namespace_path: &'r str,
+}
+
+/// What the policies say to a request.
+pub struct Judged<'r> {
+    /// Whether they allow it.
+    pub is_allowed: bool,
+    /// Those that do.
+    pub granting: Vec<Granting<'r>>,
+}
+
+/// How one device writes a caller: the same in all records of its token, so it is formatted and hashed once.
+#[derive(Debug)]
+pub struct CallerText {
+    /// What stands in front of what the policies say, and behind that.
+    auth: [Vec<u8>; 2],
+    token: Vec<u8>,
+    /// Empty for a token without one.
+    accessor: Vec<u8>,
+    client_id: String,
+}
+
+impl CallerText {
+    /// How this device writes this caller.
+    #[must_use]
+    pub fn new(device: &Device, caller: &Caller<'_>) -> Self {
+        let style = device.style();
+        let (mut token, mut accessor) = (Vec::new(), Vec::new());
+        style.hasher.string(&mut token, caller.token);
+        if !caller.accessor.is_empty() {
+            style.write_accessor(&mut accessor, caller.accessor);
+        }
+        let auth = write_caller(caller, &token, &accessor);
+        Self { auth, token, accessor, client_id: caller.client_id.clone() }
+    }
+
+    /// What it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let parts = self.auth.iter().chain([&self.token, &self.accessor]);
+        size_of::<Self>() + parts.map(Vec::len).sum::<usize>() + self.client_id.len()
+    }
 }
 
 /// Where the request leads.
@@ -68,7 +121,7 @@ pub struct Request<'r> {
     pub operation: Operation,
     /// Its path, as the client sent it.
     pub path: &'r str,
-    /// The token, as the client sent it.
+    /// The token, as the client sent it; needed where nothing is known of who asks.
     pub token: &'r str,
     /// Body or query.
     pub data: &'r Map<String, Value>,
@@ -82,8 +135,8 @@ pub struct Request<'r> {
     pub headers: &'r [(String, Vec<String>, bool)],
     /// Where it leads, if that is known.
     pub place: Option<&'r Place<'r>>,
-    /// Who asks, if that is known.
-    pub caller: Option<&'r Caller<'r>>,
+    /// What the policies say, if they were asked.
+    pub judged: Option<&'r Judged<'r>>,
 }
 
 /// What both records of a request have in common, as one device writes it.
@@ -106,7 +159,10 @@ impl Style {
         if accessor.is_empty() {
             return;
         }
-        let out = object.key(name);
+        self.write_accessor(object.key(name), accessor);
+    }
+
+    fn write_accessor(&self, out: &mut Vec<u8>, accessor: &str) {
         if self.is_accessor_clear { json::string(out, accessor) } else { self.hasher.string(out, accessor) }
     }
 
@@ -117,20 +173,16 @@ impl Style {
     }
 }
 
-/// Formats what both records of a request have in common.
+/// Formats what both records of a request have in common; `caller` is how this device writes who asks, if that is
+/// known.
 #[must_use]
-pub fn about(device: &Device, request: &Request<'_>) -> About {
+pub fn about(device: &Device, request: &Request<'_>, caller: Option<&CallerText>) -> About {
     let style = device.style();
-    // The token is hashed once and written twice.
-    let mut token = Vec::new();
-    if !request.token.is_empty() {
-        style.hasher.string(&mut token, request.token);
-    }
     let mut about = About::default();
-    if let Some(caller) = request.caller {
-        write_caller(&mut about.auth, style, caller, &token);
+    if let Some(caller) = caller {
+        write_judged(&mut about.auth, caller, request.judged);
     }
-    write_request(&mut about.request, style, request, &token);
+    write_request(&mut about.request, style, request, caller);
     about
 }
 
@@ -190,14 +242,17 @@ pub fn test(device: &Device, time: Timestamp, id: &str, namespace: &Namespace) -
             namespace: Some(namespace),
             headers: &[],
             place: None,
-            caller: None,
+            judged: None,
         },
+        None,
     );
     request(device, time, &about, None)
 }
 
 /// What a record takes beside its variable parts, about, in bytes: so that it grows seldom.
 const RECORD_BYTES: usize = 768;
+/// What the policies' answer takes, about, in bytes.
+const JUDGED_BYTES: usize = 256;
 
 fn head<'o>(out: &'o mut Vec<u8>, time: Timestamp, kind: &str) -> Object<'o> {
     let mut record = Object::begin(out);
@@ -213,27 +268,51 @@ fn common(record: &mut Object<'_>, about: &About) {
     record.raw("request", &about.request);
 }
 
-fn write_caller(out: &mut Vec<u8>, style: &Style, caller: &Caller<'_>, token: &[u8]) {
-    let mut auth = Object::begin(out);
-    if !token.is_empty() {
-        auth.raw("client_token", token);
+/// What of a caller stands in front of what the policies say, and what behind.
+fn write_caller(caller: &Caller<'_>, token: &[u8], accessor: &[u8]) -> [Vec<u8>; 2] {
+    let [mut before, mut behind] = [Vec::new(), Vec::new()];
+    let mut auth = Object::begin(&mut before);
+    auth.raw("client_token", token);
+    if !accessor.is_empty() {
+        auth.raw("accessor", accessor);
     }
-    style.accessor(&mut auth, "accessor", caller.accessor);
     auth.text("display_name", caller.display_name);
     auth.texts("policies", &caller.policies);
     auth.texts("token_policies", &caller.token_policies);
     auth.texts("identity_policies", &caller.identity_policies);
-    if let Some(is_allowed) = caller.is_allowed {
-        let mut results = Object::begin(auth.key("policy_results"));
-        results.key("allowed").extend_from_slice(if is_allowed { b"true" } else { b"false" });
-        results.end();
-    }
+    let mut auth = auth.continued(&mut behind);
     write_metadata(&mut auth, caller.metadata);
     auth.text("entity_id", caller.entity_id);
     auth.text("token_type", caller.token_type);
     auth.number("token_ttl", caller.token_ttl.as_secs());
     auth.text("token_issue_time", &caller.token_issue_time.to_string());
     auth.end();
+    [before, behind]
+}
+
+/// A caller, and what the policies say to it.
+fn write_judged(out: &mut Vec<u8>, caller: &CallerText, judged: Option<&Judged<'_>>) {
+    let [before, behind] = &caller.auth;
+    out.reserve_exact(before.len() + behind.len() + JUDGED_BYTES);
+    out.extend_from_slice(before);
+    if let Some(judged) = judged {
+        // Behind the token, which every caller has.
+        out.extend_from_slice(b",\"policy_results\":");
+        let mut results = Object::begin(out);
+        results.key("allowed").extend_from_slice(if judged.is_allowed { b"true" } else { b"false" });
+        if !judged.granting.is_empty() {
+            json::list(results.key("granting_policies"), judged.granting.iter(), |out, policy| {
+                let mut object = Object::begin(out);
+                object.text("name", policy.name);
+                object.text("namespace_id", policy.namespace_id);
+                object.text("namespace_path", policy.namespace_path);
+                object.text("type", "acl");
+                object.end();
+            });
+        }
+        results.end();
+    }
+    out.extend_from_slice(behind);
 }
 
 fn write_metadata(auth: &mut Object<'_>, metadata: Option<&BTreeMap<String, String>>) {
@@ -246,18 +325,24 @@ fn write_metadata(auth: &mut Object<'_>, metadata: Option<&BTreeMap<String, Stri
     }
 }
 
-fn write_request(out: &mut Vec<u8>, style: &Style, request: &Request<'_>, token: &[u8]) {
+fn write_request(out: &mut Vec<u8>, style: &Style, request: &Request<'_>, caller: Option<&CallerText>) {
+    out.reserve(RECORD_BYTES);
     let mut object = Object::begin(out);
     object.text("id", request.id);
-    object.text("client_id", request.caller.map_or("", |caller| caller.entity_id));
+    object.text("client_id", caller.map_or("", |caller| &caller.client_id));
     object.text("operation", request.operation.name());
     if let Some(place) = request.place {
         write_place(&mut object, place);
     }
-    if !token.is_empty() {
-        object.raw("client_token", token);
+    match caller {
+        Some(caller) => {
+            object.raw("client_token", &caller.token);
+            if !caller.accessor.is_empty() {
+                object.raw("client_token_accessor", &caller.accessor);
+            }
+        }
+        None => style.hashed(&mut object, "client_token", request.token),
     }
-    style.accessor(&mut object, "client_token_accessor", request.caller.map_or("", |caller| caller.accessor));
     if let Some(namespace) = request.namespace {
         let mut inner = Object::begin(object.key("namespace"));
         inner.text("id", &namespace.id);
@@ -284,7 +369,7 @@ fn write_headers(object: &mut Object<'_>, style: &Style, headers: &[(String, Vec
     }
     let mut inner = Object::begin(object.key("headers"));
     for (name, values, is_hashed) in headers {
-        json::texts(inner.key(name), values.iter().map(String::as_str), |out, value| match is_hashed {
+        json::list(inner.key(name), values.iter().map(String::as_str), |out, value| match is_hashed {
             true => style.hasher.string(out, value),
             false => json::string(out, value),
         });

@@ -69,8 +69,9 @@ impl Spool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a record, or refuses it at once.
-    pub(crate) fn push(&self, entry: Entry) {
+    /// Takes a record, or refuses it at once. Whether the writer has to be roused for it.
+    #[must_use]
+    pub(crate) fn push(&self, entry: Entry) -> bool {
         let mut state = self.state();
         let length = entry.record.len();
         let is_full =
@@ -79,35 +80,35 @@ impl Spool {
             state.lost += 1;
             state.lost_ever += 1;
             drop(state);
-            entry.slip.answer(false);
-            return;
+            // Refused, as it is dropped.
+            drop(entry);
+            return false;
         }
         state.records += 1;
         state.bytes += length;
         state.queue.push(entry);
-        self.rouse(state);
+        std::mem::take(&mut state.is_writer_waiting)
+    }
+
+    /// Has a writer that sleeps look for what there is to do.
+    pub(crate) fn rouse(&self) {
+        self.wake.notify_one();
     }
 
     /// Has the medium opened anew before the next record.
     pub(crate) fn reopen(&self) {
         let mut state = self.state();
         state.is_reopening = true;
-        self.rouse(state);
+        drop(state);
+        self.rouse();
     }
 
     /// What is in it is written, nothing more is taken.
     pub(crate) fn close(&self) {
         let mut state = self.state();
         state.is_closed = true;
-        self.rouse(state);
-    }
-
-    fn rouse(&self, mut state: MutexGuard<'_, State>) {
-        let is_waiting = std::mem::take(&mut state.is_writer_waiting);
         drop(state);
-        if is_waiting {
-            self.wake.notify_one();
-        }
+        self.rouse();
     }
 
     /// Waits for something to do; nothing once closed and empty. For the one writer.
@@ -115,6 +116,7 @@ impl Spool {
         let mut state = self.state();
         loop {
             if !state.queue.is_empty() || state.is_reopening {
+                state.is_writer_waiting = false;
                 let is_reopening = std::mem::take(&mut state.is_reopening);
                 return Some(Work { entries: std::mem::take(&mut state.queue), is_reopening });
             }
@@ -143,6 +145,11 @@ impl Spool {
         let mut state = self.state();
         state.lost += records;
         state.lost_ever += records;
+    }
+
+    #[cfg(test)]
+    pub(crate) fn has_sleeping_writer(&self) -> bool {
+        self.state().is_writer_waiting
     }
 
     /// What waits, and what was lost.

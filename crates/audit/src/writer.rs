@@ -1,9 +1,11 @@
 //! A device's thread: takes what has come together, chains it, writes it in one go, and tells those who wait.
 
 use std::sync::Arc;
+use std::task::Waker;
 
 use crate::chain::{Chain, Place};
 use crate::device::Shared;
+use crate::relay::Relay;
 use crate::sinks::{Batch, Sink};
 use crate::spool::{Entry, Spool};
 
@@ -18,24 +20,35 @@ pub(crate) struct Writer {
     chain: Chain,
     spool: Arc<Spool>,
     shared: Arc<Shared>,
+    relay: Arc<Relay>,
     place: Place,
     batch: Batch,
     /// The places behind the batch's records.
     places: Vec<Place>,
+    /// Those who wait for records that were decided.
+    wakers: Vec<Waker>,
     is_after_torn: bool,
     is_failing: bool,
 }
 
 impl Writer {
-    pub(crate) fn new(sink: Box<dyn Sink>, chain: Chain, spool: Arc<Spool>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(
+        sink: Box<dyn Sink>,
+        chain: Chain,
+        spool: Arc<Spool>,
+        shared: Arc<Shared>,
+        relay: Arc<Relay>,
+    ) -> Self {
         Self {
             sink,
             chain,
             spool,
             shared,
+            relay,
             place: Place::default(),
             batch: Batch::default(),
             places: Vec::new(),
+            wakers: Vec::new(),
             is_after_torn: false,
             is_failing: false,
         }
@@ -90,9 +103,9 @@ impl Writer {
         self.spool.done(slips.len(), bytes);
         // Before the answers: whoever is refused asks why.
         self.report(written.failure);
-        for (index, slip) in slips.into_iter().enumerate() {
-            slip.answer(index < written.taken);
-        }
+        let answers = slips.into_iter().enumerate().map(|(index, slip)| slip.answer(index < written.taken));
+        self.wakers.extend(answers.flatten());
+        self.relay.wake(&mut self.wakers);
     }
 
     /// Tells once that it begins to fail, and once that it goes on.

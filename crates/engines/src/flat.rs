@@ -45,6 +45,7 @@ pub(crate) fn item() -> Path<Owner> {
     Path::new("{path}", "Secrets as JSON objects under free paths.")
         .param("path", Segment::Rest, "Location of the secret.")
         .exists::<Location>(exists)
+        .harmless_reads()
         .read::<ReadSecret>(read, "Read a secret.")
         .update::<WriteSecret>(write, "Store a secret in place of what is there.")
         .delete::<Location>(delete, "Delete a secret.")

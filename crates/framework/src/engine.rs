@@ -59,6 +59,8 @@ pub struct Route {
     pub knows_existence: bool,
     /// Whether the engine can tell which user a login is of here.
     pub knows_user: bool,
+    /// Whether reading and listing change nothing here, or outside.
+    pub has_harmless_reads: bool,
     /// The path behind the mount path as it is really meant, if it came in another spelling.
     pub folded: Option<String>,
 }
@@ -315,8 +317,8 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         }
         let params = path.spec.params.iter().map(|param| param.name).zip(found.captures).collect();
         let folded = path.spec.folded(&params);
-        let PathSpec { access, knows_existence, knows_user, .. } = path.spec;
-        Ok(Route { index: found.index, params, access, knows_existence, knows_user, folded })
+        let PathSpec { access, knows_existence, knows_user, has_harmless_reads, .. } = path.spec;
+        Ok(Route { index: found.index, params, access, knows_existence, knows_user, has_harmless_reads, folded })
     }
 
     async fn exists(&self, context: &Context, route: &Route, data: &Map<String, Value>) -> Result<bool, Error> {

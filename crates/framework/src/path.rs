@@ -107,6 +107,8 @@ pub struct PathSpec {
     pub knows_role: bool,
     /// Whether the engine can tell which user a login is of.
     pub knows_user: bool,
+    /// Whether reading and listing change nothing, here or outside.
+    pub has_harmless_reads: bool,
 }
 
 impl PathSpec {
@@ -206,6 +208,7 @@ impl<S: Send + Sync + 'static> Path<S> {
             knows_existence: false,
             knows_role: false,
             knows_user: false,
+            has_harmless_reads: false,
         };
         Self { spec, calls: BTreeMap::new(), exists: None, role: None, user: None }
     }
@@ -285,6 +288,14 @@ impl<S: Send + Sync + 'static> Path<S> {
     #[must_use]
     pub fn makes_leases(mut self) -> Self {
         self.spec.access.makes_leases = true;
+        self
+    }
+
+    /// Reading and listing here change nothing, neither what is stored nor anything outside: so that they may be done
+    /// while their audit record is still being written. The reply waits for it.
+    #[must_use]
+    pub fn harmless_reads(mut self) -> Self {
+        self.spec.has_harmless_reads = true;
         self
     }
 

@@ -5,13 +5,13 @@
 //! a sealed node included. With no device in the entry there is no audit; with one that takes nothing, no request passes.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use api::Timestamp;
 use api::audit::ChainName;
 use arc_swap::ArcSwapOption;
-use audit::{Device, OptionError, Receipt, Rules, Settings, record};
+use audit::{Device, OptionError, Receipt, Relay, Rules, Settings, record};
 use barrier::{Changes, Purpose, Remembered};
 use env::Env;
 use framework::view::{COMMIT_TRIES, from_barrier};
@@ -21,6 +21,7 @@ use storage::Revision;
 use crate::keys::{self, ROOT_NAMESPACE};
 use crate::store::{Found, Lost, Store, encode};
 
+pub(crate) mod caller_texts;
 mod entry;
 mod headers;
 pub(crate) mod heads;
@@ -54,6 +55,17 @@ pub(crate) struct AuditLog {
     opening: tokio::sync::Mutex<()>,
     /// The task that commits how far the chains have come.
     committing: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    relay: Arc<Relay>,
+    /// The task that runs the relay, from the first device on.
+    relaying: OnceLock<tokio::task::JoinHandle<()>>,
+}
+
+impl Drop for AuditLog {
+    fn drop(&mut self) {
+        if let Some(task) = self.relaying.get() {
+            task.abort();
+        }
+    }
 }
 
 /// What the table named at one revision.
@@ -104,6 +116,8 @@ impl AuditLog {
             running: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             committing: Mutex::default(),
+            relay: Arc::default(),
+            relaying: OnceLock::new(),
         }
     }
 
@@ -186,7 +200,8 @@ impl AuditLog {
         let boot = format!("{nanos:016x}{:08x}", u32::from_le_bytes(self.env.random()));
         let name = ChainName { device: uuid.to_owned(), boot, node: self.node.clone(), term: subkey.term };
         let key = audit::Key::new(subkey.key.expose());
-        Device::start(settings, salt, name, key).map(Arc::new).map_err(refused)
+        self.relaying.get_or_init(|| tokio::spawn(self.relay.runner(self.env.clone())));
+        Device::start(settings, salt, name, key, Arc::clone(&self.relay)).map(Arc::new).map_err(refused)
     }
 
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {
@@ -203,13 +218,16 @@ impl AuditLog {
         }
     }
 
-    /// Whether one device has taken the record, or will before patience ends.
-    pub(crate) async fn is_taken(&self, receipt: Receipt) -> bool {
-        tokio::select! {
-            biased;
-            is_taken = receipt => is_taken,
-            () = self.env.sleep(PATIENCE) => false,
-        }
+    /// Hands a record to each of these devices. The receipt, begun at this time of the monotonic clock, is given up when
+    /// patience ends.
+    pub(crate) fn submit<'d>(
+        &self,
+        records: impl ExactSizeIterator<Item = (&'d Device, Vec<u8>)>,
+        began: Duration,
+    ) -> Receipt {
+        let receipt = Device::submit(records);
+        self.relay.give_up(&receipt, began.saturating_add(PATIENCE));
+        receipt
     }
 
     /// The wall clock, for records.
@@ -249,7 +267,7 @@ impl AuditLog {
     async fn probe(&self, device: &Device) -> Result<(), Error> {
         let root = Namespace { id: ROOT_NAMESPACE.to_owned(), path: String::new() };
         let record = record::test(device, self.now(), &self.env.uuid(), &root);
-        if self.is_taken(Device::submit(std::iter::once((device, record)))).await {
+        if self.submit(std::iter::once((device, record)), self.env.monotonic()).await {
             return Ok(());
         }
         let why = device.failure().map_or_else(|| "it does not answer".to_owned(), |failure| failure.to_string());

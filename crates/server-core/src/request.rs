@@ -227,7 +227,8 @@ impl Pipeline {
             authorize::check(request, operation, &to, token, data)
         };
         let allowed = allowed.and_then(|is_sudo| check_place(&to).map(|()| is_sudo));
-        let seen = Seen { request, operation, data, to: Some(&to), token };
+        let is_harmless = is_harmless(request, operation, target);
+        let seen = Seen { request, operation, data, to: Some(&to), token, is_harmless };
         self.record_request(trail, &seen, allowed.as_ref().err()).await?;
         context.caller.is_sudo = allowed?;
         let mount_type = target.engine.type_name().to_owned();
@@ -343,6 +344,13 @@ impl Destination<'_> {
     fn access(&self) -> Access {
         self.target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access).unwrap_or_default()
     }
+}
+
+/// Whether nothing changes, here or outside, whatever the engine answers.
+fn is_harmless(request: &Request, operation: Operation, target: &Target<'_>) -> bool {
+    let is_read = matches!(operation, Operation::Read | Operation::List | Operation::Scan);
+    // A wrapped reply is stored.
+    is_read && request.wrap_ttl.is_none() && target.route.as_ref().is_ok_and(|route| route.has_harmless_reads)
 }
 
 /// The namespace does not exist: told to those who could do something in it, to all others as if they may not.

@@ -15,6 +15,7 @@ use policy::Acl;
 use secret::Secret;
 use storage::{Expectation, Key, KeyRange, Revision};
 
+use crate::audit_log::caller_texts::CallerTexts;
 use crate::cidr;
 use crate::cluster::Identity;
 use crate::identity::{Identities, Who};
@@ -113,6 +114,8 @@ pub(crate) struct Resolved {
     is_current: Remembered,
     /// Whether it has no parent any more.
     is_orphan: Remembered,
+    /// How audit devices write it.
+    pub(crate) caller_texts: CallerTexts,
 }
 
 /// The compiled policies of a token, and whose they are.
@@ -317,6 +320,7 @@ impl Tokens {
             sources,
             is_current: Remembered::default(),
             is_orphan: Remembered::default(),
+            caller_texts: CallerTexts::default(),
         }))
     }
 

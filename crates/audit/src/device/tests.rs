@@ -19,7 +19,7 @@ fn device(path: &Path, more: &[(&str, &str)]) -> Device {
         more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     options.insert("file_path".to_owned(), path.display().to_string());
     let settings = Settings::parse("file", &options, &crate::Rules::default()).expect("the options are sound");
-    Device::start(&settings, b"salt", name(), Key::new(&KEY)).expect("there is a thread")
+    Device::start(&settings, b"salt", name(), Key::new(&KEY), Arc::default()).expect("there is a thread")
 }
 
 async fn write(device: &Device, record: &str) -> bool {

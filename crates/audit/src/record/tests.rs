@@ -17,7 +17,7 @@ fn device(options: &[(&str, &str)]) -> Device {
         Settings::parse("file", &options, &crate::Rules { may_have_prefix: true, ..crate::Rules::default() })
             .expect("the options are sound");
     let name = api::audit::ChainName { device: "d".into(), boot: "b".into(), node: "n".into(), term: 1 };
-    Device::start(&settings, b"salt", name, Key::new(b"key")).expect("there is a thread")
+    Device::start(&settings, b"salt", name, Key::new(b"key"), std::sync::Arc::default()).expect("there is a thread")
 }
 
 /// The record as JSON with its keys in their order, one a line.
@@ -30,6 +30,8 @@ fn shown(record: Vec<u8>) -> String {
 fn both(device: &Device, operation: Operation, data: Value, result: Result<&Reply, &str>) -> String {
     let metadata = [("team".to_owned(), "blue".to_owned())].into();
     let caller = Caller {
+        token: "hvs.TOKEN",
+        client_id: "entity-1".to_owned(),
         accessor: "accessor-1",
         display_name: "token",
         policies: vec!["default", "reader"],
@@ -40,8 +42,10 @@ fn both(device: &Device, operation: Operation, data: Value, result: Result<&Repl
         token_type: "service",
         token_ttl: Duration::from_secs(3600),
         token_issue_time: Timestamp::from_unix_secs(1_600_000_000),
-        is_allowed: Some(result.is_ok()),
     };
+    let granting = Granting { name: "reader", namespace_id: "abcde", namespace_path: "team/" };
+    let granting = if result.is_ok() { vec![granting] } else { Vec::new() };
+    let judged = Judged { is_allowed: result.is_ok(), granting };
     let clear = ["clear".to_owned()];
     let place = Place {
         point: "secret/".into(),
@@ -65,9 +69,9 @@ fn both(device: &Device, operation: Operation, data: Value, result: Result<&Repl
             ("x-secret".to_owned(), vec!["a".to_owned(), "b".to_owned()], true),
         ],
         place: Some(&place),
-        caller: Some(&caller),
+        judged: Some(&judged),
     };
-    let about = about(device, &request);
+    let about = about(device, &request, Some(&CallerText::new(device, &caller)));
     let time = Timestamp::from_unix_secs(1_700_000_000);
     let first = super::request(device, time, &about, result.err());
     let second = reply(device, time, &about, operation, Some(&place), result);
@@ -132,7 +136,7 @@ fn a_login_is_by_the_one_who_is_let_in() {
         namespace: None,
         headers: &[],
         place: None,
-        caller: None,
+        judged: None,
     };
     let auth = Auth {
         client_token: Secret::new("t".to_owned()),
@@ -148,7 +152,7 @@ fn a_login_is_by_the_one_who_is_let_in() {
         is_orphan: true,
         num_uses: 0,
     };
-    let about = about(&device, &request);
+    let about = about(&device, &request, None);
     let record = reply(&device, Timestamp::UNIX_EPOCH, &about, Operation::Update, None, Ok(&Reply::from(auth)));
     let record: Value = serde_json::from_str(&shown(record)).expect("JSON");
     assert_eq!(record["auth"], record["response"]["auth"]);
@@ -172,8 +176,9 @@ fn options_change_what_is_clear() {
                 namespace: None,
                 headers: &[],
                 place: None,
-                caller: None,
+                judged: None,
             },
+            None,
         );
         String::from_utf8(super::request(&raw, Timestamp::UNIX_EPOCH, &about, None)).expect("text")
     };

@@ -12,7 +12,7 @@ fn entry(bytes: usize) -> (Receipt, Entry) {
 fn takes(spool: &Spool, bytes: usize) -> bool {
     let (receipt, entry) = entry(bytes);
     let before = spool.state().queue.len();
-    spool.push(entry);
+    let _roused = spool.push(entry);
     drop(receipt);
     spool.state().queue.len() > before
 }
@@ -33,14 +33,14 @@ fn it_is_bounded_in_records_and_bytes_until_they_are_written() {
 async fn a_closed_one_gives_what_it_has_and_refuses_the_rest() {
     let spool = Spool::new(Bounds { records: 9, bytes: 100 });
     let (receipt, first) = entry(1);
-    spool.push(first);
+    assert!(!spool.push(first), "nobody sleeps");
     spool.close();
     let (late, second) = entry(1);
-    spool.push(second);
+    assert!(!spool.push(second));
     assert!(!late.await);
     let work = spool.next().expect("one waits");
     for entry in work.entries {
-        entry.slip.answer(true);
+        assert!(entry.slip.answer(true).is_none(), "nobody has asked yet");
     }
     assert!(receipt.await);
     assert!(spool.next().is_none());
@@ -50,8 +50,9 @@ async fn a_closed_one_gives_what_it_has_and_refuses_the_rest() {
 async fn one_that_takes_a_record_is_enough_and_nobody_who_forgets_it_is_waited_for() {
     let (receipt, slips) = Receipt::new(3);
     let mut slips = slips.into_iter();
-    slips.next().expect("three").answer(false);
-    slips.next().expect("three").answer(true);
+    for is_taken in [false, true] {
+        let _waker = slips.next().expect("three").answer(is_taken);
+    }
     assert!(receipt.await, "the third has not answered yet");
     let (receipt, slips) = Receipt::new(2);
     drop(slips);

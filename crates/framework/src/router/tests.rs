@@ -19,6 +19,7 @@ fn spec(template: &'static str) -> PathSpec {
         operations: BTreeMap::new(),
         access: Access::default(),
         knows_existence: false,
+        has_harmless_reads: false,
         knows_role: false,
         knows_user: false,
     }

@@ -1,20 +1,24 @@
 //! Every request is recorded before its engine runs, and its answer before it leaves. If no audit device takes the
-//! record, the request ends there.
+//! record, the request ends there. What changes nothing wherever it leads may run while its record is being written: the
+//! answer waits for both.
 //!
 //! Not recorded is what only asks how the node is (health, seal status), so that a node whose devices stand still can
 //! be looked at, and whatever comes while the node is sealed, since what records are hashed with is sealed too.
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::audit::record::{self, About, Caller, Place};
+use ::audit::record::{self, About, Caller, CallerText, Granting, Judged, Place};
 use ::audit::{Device, Receipt};
+use data_encoding::BASE64;
 use framework::view::from_stored;
 use framework::{Access, Error, Kind, Operation, Request};
 use serde_json::{Map, Value};
 
-use super::{Destination, Done, Pipeline};
+use super::{Destination, Done, Pipeline, authorize};
 use crate::audit_log::Active;
+use crate::keys::ROOT_NAMESPACE;
 use crate::mounts::LiveMount;
 use crate::tokens::Resolved;
 
@@ -43,9 +47,18 @@ enum Half {
     Reply,
 }
 
+/// A record that is on its way to the devices.
+struct Submitted {
+    receipt: Receipt,
+    /// On the monotonic clock.
+    began: Duration,
+}
+
 /// What the second record needs of the first.
 pub(super) struct Recorded {
     active: Arc<Active>,
+    /// The first record, if the answer is to wait for it.
+    first: Option<Submitted>,
     /// One for each device.
     abouts: Vec<About>,
     operation: Operation,
@@ -60,6 +73,8 @@ pub(super) struct Seen<'s> {
     pub(super) data: &'s Map<String, Value>,
     pub(super) to: Option<&'s Destination<'s>>,
     pub(super) token: Option<&'s Resolved>,
+    /// Whether nothing is changed by what is done next, here or outside.
+    pub(super) is_harmless: bool,
 }
 
 impl Trail {
@@ -101,14 +116,18 @@ impl Pipeline {
         let abouts = describe(&active, seen, error);
         let (time, text) = (self.audit.now(), error.map(ToString::to_string));
         let records = active.devices.iter().zip(&abouts);
-        let records = records.map(|(device, about)| {
+        let submitted = self.submit(records.map(|(device, about)| {
             let device = device.as_ref();
             (device, record::request(device, time, about, text.as_deref()))
-        });
-        let receipt = Device::submit(records);
-        self.unless_refused(receipt, &active, Half::Request).await?;
+        }));
+        let first = if seen.is_harmless || error.is_some() {
+            Some(submitted)
+        } else {
+            self.unless_refused(submitted, &active, Half::Request).await?;
+            None
+        };
         let mount = seen.to.and_then(|to| to.target.as_ref()?.mount.clone());
-        Ok(Recorded { active, abouts, operation: seen.operation, mount })
+        Ok(Recorded { active, first, abouts, operation: seen.operation, mount })
     }
 
     /// Records what became of a request. A request that failed before it was recorded is recorded first.
@@ -120,39 +139,47 @@ impl Pipeline {
         result: Result<Done, Error>,
     ) -> Result<Done, Error> {
         if let (Trail::Begun, Err(error)) = (&trail, &result) {
-            let seen = Seen { request, operation: request.operation, data, to: None, token: None };
+            let seen = Seen { request, operation: request.operation, data, to: None, token: None, is_harmless: true };
             Box::pin(self.record_request(&mut trail, &seen, Some(error))).await?;
         }
         if let Trail::Recorded(recorded) = trail {
-            Box::pin(self.submit_reply(&recorded, result.as_ref())).await?;
+            Box::pin(self.record_reply(recorded, result.as_ref())).await?;
         }
         result
     }
 
-    async fn submit_reply(&self, recorded: &Recorded, result: Result<&Done, &Error>) -> Result<(), Error> {
+    async fn record_reply(&self, recorded: Recorded, result: Result<&Done, &Error>) -> Result<(), Error> {
+        let Recorded { active, first, abouts, operation, mount } = recorded;
         let text = result.as_ref().err().map(ToString::to_string);
         let told = match result {
             Ok(done) => Ok(&done.reply),
             Err(_) => Err(text.as_deref().unwrap_or_default()),
         };
         let time = self.audit.now();
-        let place = recorded.mount.as_deref().map(place);
-        let receipt = Device::submit(recorded.active.devices.iter().zip(&recorded.abouts).map(|(device, about)| {
+        let place = mount.as_deref().map(place);
+        let second = self.submit(active.devices.iter().zip(&abouts).map(|(device, about)| {
             let device = device.as_ref();
-            (device, record::reply(device, time, about, recorded.operation, place.as_ref(), told))
+            (device, record::reply(device, time, about, operation, place.as_ref(), told))
         }));
-        self.unless_refused(receipt, &recorded.active, Half::Reply).await
+        if let Some(first) = first {
+            self.unless_refused(first, &active, Half::Request).await?;
+        }
+        self.unless_refused(second, &active, Half::Reply).await
     }
 
-    async fn unless_refused(&self, receipt: Receipt, active: &Active, half: Half) -> Result<(), Error> {
+    fn submit<'d>(&self, records: impl ExactSizeIterator<Item = (&'d Device, Vec<u8>)>) -> Submitted {
+        let began = self.metrics.now();
+        Submitted { receipt: self.audit.submit(records, began), began }
+    }
+
+    async fn unless_refused(&self, submitted: Submitted, active: &Active, half: Half) -> Result<(), Error> {
         let metrics = &self.metrics;
         let (shown, times, failures) = match half {
             Half::Request => (REQUEST_REFUSED, &metrics.audit_request, &metrics.audit_request_failure),
             Half::Reply => (REPLY_REFUSED, &metrics.audit_reply, &metrics.audit_reply_failure),
         };
-        let began = metrics.now();
-        let is_taken = self.audit.is_taken(receipt).await;
-        metrics.took(times, began);
+        let is_taken = submitted.receipt.await;
+        metrics.took(times, submitted.began);
         if is_taken {
             return Ok(());
         }
@@ -164,7 +191,7 @@ impl Pipeline {
 }
 
 /// What both records of a request have in common, for each device.
-fn describe(active: &Active, seen: &Seen<'_>, error: Option<&Error>) -> Vec<About> {
+fn describe(active: &Arc<Active>, seen: &Seen<'_>, error: Option<&Error>) -> Vec<About> {
     let request = seen.request;
     let source = request.headers.as_ref();
     let headers: Vec<_> = match source {
@@ -176,7 +203,8 @@ fn describe(active: &Active, seen: &Seen<'_>, error: Option<&Error>) -> Vec<Abou
     };
     let mount = seen.to.and_then(|to| to.target.as_ref()?.mount.as_deref());
     let place = mount.map(place);
-    let caller = seen.token.map(|token| caller(token, error));
+    let granting = seen.token.map(|token| granting(seen, token, error)).unwrap_or_default();
+    let judged = seen.token.map(|token| judged(token, &granting, error));
     let about = record::Request {
         id: &request.id,
         operation: seen.operation,
@@ -188,12 +216,41 @@ fn describe(active: &Active, seen: &Seen<'_>, error: Option<&Error>) -> Vec<Abou
         namespace: seen.to.map(|to| to.place.namespace.as_ref()),
         headers: &headers,
         place: place.as_ref(),
-        caller: caller.as_ref(),
+        judged: judged.as_ref(),
     };
-    active.devices.iter().map(|device| record::about(device, &about)).collect()
+    let texts = seen.token.map(|token| {
+        token.caller_texts.by(active, || {
+            let caller = caller(token, about.token);
+            active.devices.iter().map(|device| CallerText::new(device, &caller)).collect()
+        })
+    });
+    let text = |index: usize| texts.as_ref().and_then(|known| known.of(index));
+    let devices = active.devices.iter().enumerate();
+    devices.map(|(index, device)| record::about(device, &about, text(index))).collect()
 }
 
-fn caller<'t>(token: &'t Resolved, error: Option<&Error>) -> Caller<'t> {
+/// The name and the namespace of each policy that allows the request. The policies are asked once more, so that only a
+/// request that is recorded needs it.
+fn granting(seen: &Seen<'_>, token: &Resolved, error: Option<&Error>) -> Vec<(Arc<str>, Arc<str>)> {
+    match seen.to.filter(|to| error.is_none() && !to.access().is_unauthenticated) {
+        Some(to) => authorize::granting(seen.request, seen.operation, to, token, seen.data),
+        None => Vec::new(),
+    }
+}
+
+fn judged<'t>(token: &'t Resolved, granting: &'t [(Arc<str>, Arc<str>)], error: Option<&Error>) -> Judged<'t> {
+    let granting = granting.iter().map(|(name, namespace)| {
+        let namespace_id = match namespace.as_ref() {
+            "" => ROOT_NAMESPACE,
+            path if path == token.home.path => &token.home.id,
+            _ => "",
+        };
+        Granting { name, namespace_id, namespace_path: namespace }
+    });
+    Judged { is_allowed: error.is_none(), granting: granting.collect() }
+}
+
+fn caller<'t>(token: &'t Resolved, text: &'t str) -> Caller<'t> {
     let entry = &token.entry;
     let token_policies: Vec<_> = entry.policies.iter().map(String::as_str).collect();
     let identity_policies: Vec<_> = token.identity_policies.iter().map(String::as_str).collect();
@@ -201,6 +258,8 @@ fn caller<'t>(token: &'t Resolved, error: Option<&Error>) -> Caller<'t> {
     policies.sort_unstable();
     policies.dedup();
     Caller {
+        token: text,
+        client_id: client_id(token),
         accessor: &entry.accessor,
         display_name: &entry.display_name,
         policies,
@@ -211,8 +270,19 @@ fn caller<'t>(token: &'t Resolved, error: Option<&Error>) -> Caller<'t> {
         token_type: token.kind.name(),
         token_ttl: entry.ttl(),
         token_issue_time: from_stored(entry.created),
-        is_allowed: Some(error.is_none()),
     }
+}
+
+/// Who a token is counted as: its entity, or else all tokens that have the same policies in the same namespace
+/// (documented Vault behavior; the root token's is the one that Vault's own records show).
+fn client_id(token: &Resolved) -> String {
+    if !token.entity_id.is_empty() {
+        return token.entity_id.clone();
+    }
+    let mut policies: Vec<_> = token.entry.policies.iter().map(String::as_str).collect();
+    policies.sort_unstable();
+    let text = [&policies.join("\u{7f}"), "\0", &token.home.id].concat();
+    BASE64.encode(&secret::sha256(text.as_bytes()))
 }
 
 fn place(mount: &LiveMount) -> Place<'_> {

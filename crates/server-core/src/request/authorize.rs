@@ -2,10 +2,11 @@
 //! too, so that the two cannot differ.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use framework::{Access, Error, Judge, Operation, Request};
-use policy::{Acl, Decision, Question};
+use policy::{Acl, Decision, Question, Reason};
 use serde_json::{Map, Value};
 
 use super::Destination;
@@ -92,6 +93,34 @@ pub(super) fn check(
     data: &Map<String, Value>,
 ) -> Result<bool, Error> {
     let token = token.ok_or(Error::Denied)?;
+    ask(request, operation, to, token, data, |verdict| {
+        if verdict.is_allowed() { Ok(verdict.decision.sudo) } else { Err(Error::Denied) }
+    })
+}
+
+/// The name and the namespace of each policy that allows what [`check`] has allowed.
+pub(super) fn granting(
+    request: &Request,
+    operation: Operation,
+    to: &Destination<'_>,
+    token: &Resolved,
+    data: &Map<String, Value>,
+) -> Vec<(Arc<str>, Arc<str>)> {
+    ask(request, operation, to, token, data, |verdict| match verdict.decision.reason {
+        Reason::Root => vec![(policy::ROOT.into(), "".into())],
+        reason => reason.sources().map(|it| (Arc::clone(&it.policy), Arc::clone(&it.namespace))).collect(),
+    })
+}
+
+/// Has the token's policies judge a request.
+fn ask<T>(
+    request: &Request,
+    operation: Operation,
+    to: &Destination<'_>,
+    token: &Resolved,
+    data: &Map<String, Value>,
+    tell: impl FnOnce(Verdict<'_>) -> T,
+) -> T {
     // One of a wrapped reply has come to open it, and its policy is of its own namespace.
     let namespace = if token.entry.is_wrapping() { &token.home } else { &to.place.namespace };
     let path = namespace.full_path(to.path);
@@ -99,8 +128,7 @@ pub(super) fn check(
     let folded = folded.map(|folded| namespace.full_path(folded));
     let wish = Wish::new(&path, operation).with(data, request.wrap_ttl).meant(folded.as_deref());
     let access = to.target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access);
-    let verdict = judge(&token.acl, &wish, access);
-    if verdict.is_allowed() { Ok(verdict.decision.sudo) } else { Err(Error::Denied) }
+    tell(judge(&token.acl, &wish, access))
 }
 
 impl Judge for Resolved {

@@ -24,6 +24,7 @@ use super::entry::{State, TokenEntry, TokenState};
 use super::kind::Kind;
 use super::text::{parse_name, with_namespace};
 use super::{Compiled, Resolved, Sources, Stored, Tokens};
+use crate::audit_log::caller_texts::CallerTexts;
 use crate::cidr::Cidr;
 use crate::keys;
 use crate::store::encode;
@@ -237,6 +238,7 @@ impl Tokens {
             sources,
             is_current: Remembered::default(),
             is_orphan: Remembered::default(),
+            caller_texts: CallerTexts::default(),
         }))
     }
 

@@ -9,6 +9,7 @@ use quick_cache::sync::Cache;
 
 use super::Resolved;
 use super::entry::TokenEntry;
+use crate::audit_log::caller_texts::CALLER_TEXTS_BYTES_MAX;
 
 /// What all resolved tokens together may take, in bytes: about five thousand with a policy of ten rules each.
 pub(crate) const RESOLVED_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -31,7 +32,11 @@ impl Weighter<String, Arc<Resolved>> for Bytes {
     fn weight(&self, _: &String, resolved: &Arc<Resolved>) -> u64 {
         let sources = resolved.sources.keys.iter().map(|key| SOURCE_OVERHEAD_BYTES + key.as_bytes().len());
         let identity = resolved.identity_policies.iter().map(|name| TEXT_OVERHEAD_BYTES + name.len());
-        let own = TOKEN_OVERHEAD_BYTES + texts(&resolved.entry) + identity.sum::<usize>() + sources.sum::<usize>();
+        let own = TOKEN_OVERHEAD_BYTES
+            + CALLER_TEXTS_BYTES_MAX
+            + texts(&resolved.entry)
+            + identity.sum::<usize>()
+            + sources.sum::<usize>();
         (own + resolved.acl.bytes()) as u64
     }
 }

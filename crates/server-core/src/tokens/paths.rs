@@ -109,6 +109,7 @@ fn lookup() -> Path<Tokens> {
 
 fn lookup_self() -> Path<Tokens> {
     Path::new("lookup-self", "Show what the caller's token is.")
+        .harmless_reads()
         .read(read_self, "Show the caller's token.")
         .update(read_self, "Show the caller's token.")
 }

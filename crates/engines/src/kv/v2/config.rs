@@ -24,6 +24,7 @@ fields! {
 
 pub(super) fn item() -> Path<Versioned> {
     Path::new("config", "Settings of the whole mount.")
+        .harmless_reads()
         .read::<Nothing>(read, "Read the settings of the mount.")
         .update::<WriteConfig>(write, "Change settings of the mount; those that are not given stay.")
 }

@@ -54,6 +54,7 @@ pub(super) fn item() -> Path<Versioned> {
     Path::new("data/{path}", "Secrets with their versions.")
         .param("path", Segment::Rest, "Location of the secret.")
         .exists::<Location>(exists)
+        .harmless_reads()
         .read::<ReadVersion>(read, "Read a version of a secret.")
         .update::<WriteVersion>(write, "Make a new version of a secret.")
         .patch::<WriteVersion>(patch, "Make a new version of a secret by merging into the latest (RFC 7396).")
@@ -63,6 +64,7 @@ pub(super) fn item() -> Path<Versioned> {
 pub(super) fn subkeys() -> Path<Versioned> {
     Path::new("subkeys/{path}", "The shape of secrets: their keys without their values.")
         .param("path", Segment::Rest, "Location of the secret.")
+        .harmless_reads()
         .read::<ReadSubkeys>(read_subkeys, "Read the keys of a secret, with null in place of every value.")
 }
 

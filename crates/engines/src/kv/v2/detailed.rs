@@ -23,6 +23,7 @@ const METADATA: &str = "metadata/";
 pub(super) fn item() -> Path<Versioned> {
     Path::new("detailed-metadata/{path}", "Names of secrets together with what is known of each.")
         .param("path", Segment::Rest, "Location of the folder.")
+        .harmless_reads()
         .list::<Folder>(list, "List the secrets and folders in a folder, with what is known of the secrets.")
         .scan::<Folder>(scan, "List all secrets below a folder, however deep, with what is known of them.")
 }

@@ -70,6 +70,7 @@ pub(super) fn item() -> Path<Versioned> {
     Path::new("metadata/{path}", "Names of secrets, and what is known of each.")
         .param("path", Segment::Rest, "Location of the secret.")
         .exists::<Location>(exists)
+        .harmless_reads()
         .read::<Location>(read, "Read what is known of a secret: its settings and versions.")
         .update::<WriteMetadata>(write, "Change what is known of a secret; it needs no version yet.")
         .patch::<PatchMetadata>(patch, "Merge into what is known of a secret (RFC 7396).")
