@@ -22,22 +22,17 @@ use crate::keys::{self, ROOT_NAMESPACE};
 use crate::store::{Found, Lost, Store, encode};
 
 pub(crate) mod caller_texts;
+mod enabling;
 mod entry;
 mod headers;
 pub(crate) mod heads;
 
 use entry::{DeviceEntry, Table};
 
-/// The most devices. Every request is written to each.
-const DEVICES_MAX: usize = 16;
 /// The longest path of a device, in bytes.
 const PATH_BYTES_MAX: usize = 256;
-/// The most that a device's options and description may take together, in bytes.
-const OPTIONS_BYTES_MAX: usize = 16 * 1024;
 /// How long a request waits for a device to take its record. Behind it, it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of a device's salt.
-const SALT_BYTES: usize = 32;
 
 /// The audit devices.
 pub(crate) struct AuditLog {
@@ -55,6 +50,8 @@ pub(crate) struct AuditLog {
     opening: tokio::sync::Mutex<()>,
     /// The task that commits how far the chains have come.
     committing: Mutex<Option<tokio::task::JoinHandle<()>>>,
+    /// What the configuration of this node declares, by path.
+    declared: Mutex<BTreeMap<String, AuditDevice>>,
     relay: Arc<Relay>,
     /// The task that runs the relay, from the first device on.
     relaying: OnceLock<tokio::task::JoinHandle<()>>,
@@ -85,13 +82,19 @@ struct Running {
     device: Arc<Device>,
 }
 
-/// A device to be enabled.
-pub(crate) struct NewDevice {
-    pub(crate) path: String,
-    pub(crate) kind: String,
-    pub(crate) description: String,
-    pub(crate) options: BTreeMap<String, String>,
-    pub(crate) is_local: bool,
+/// A device to be enabled. It has no `Debug`: an option may be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuditDevice {
+    /// Its name.
+    pub path: String,
+    /// Its type, such as `file`.
+    pub kind: String,
+    /// A sentence for people.
+    pub description: String,
+    /// Options of the type and of all types.
+    pub options: BTreeMap<String, String>,
+    /// Kept and shown: whether it is left out of replication, which does not exist.
+    pub is_local: bool,
 }
 
 /// What is shown of a device.
@@ -116,6 +119,7 @@ impl AuditLog {
             running: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             committing: Mutex::default(),
+            declared: Mutex::default(),
             relay: Arc::default(),
             relaying: OnceLock::new(),
         }
@@ -235,34 +239,6 @@ impl AuditLog {
         Timestamp::from(self.env.now())
     }
 
-    /// Enables a device once it has taken a first record.
-    pub(crate) async fn enable(&self, new: NewDevice) -> Result<(), Error> {
-        let path = parse_path(&new.path)?;
-        let options: usize = new.options.iter().map(|(name, value)| name.len() + value.len()).sum();
-        if options + new.description.len() > OPTIONS_BYTES_MAX {
-            let text = format!("options and description together are longer than {OPTIONS_BYTES_MAX} bytes");
-            return Err(Error::Invalid(text.into()));
-        }
-        let settings = Settings::parse(&new.kind, &new.options, &self.rules).map_err(refused)?;
-        check_place(self.table().await?.as_ref().map(|found| &found.value), &path)?;
-        let salt = self.env.random::<SALT_BYTES>();
-        let entry = DeviceEntry::new(self.env.uuid(), path, new, &salt);
-        let device = self.start_device(&settings, &entry.uuid, &salt)?;
-        self.probe(&device).await?;
-        self.running().push(Running { uuid: entry.uuid.clone(), path: entry.path.clone(), device });
-        let added = self
-            .change(|table| {
-                check_place(Some(table), &entry.path)?;
-                table.devices.push(entry.clone());
-                Ok(true)
-            })
-            .await;
-        if added.is_err() {
-            self.running().retain(|it| it.uuid != entry.uuid);
-        }
-        added
-    }
-
     /// Writes a first record: a device that takes nothing would stop the server.
     async fn probe(&self, device: &Device) -> Result<(), Error> {
         let root = Namespace { id: ROOT_NAMESPACE.to_owned(), path: String::new() };
@@ -272,17 +248,6 @@ impl AuditLog {
         }
         let why = device.failure().map_or_else(|| "it does not answer".to_owned(), |failure| failure.to_string());
         Err(Error::Invalid(format!("sanity check failed; the device takes no record: {why}").into()))
-    }
-
-    /// Disables a device; one that is not there is as good.
-    pub(crate) async fn disable(&self, path: &str) -> Result<(), Error> {
-        let path = parse_path(path)?;
-        self.change(|table| {
-            let before = table.devices.len();
-            table.devices.retain(|device| device.path != path);
-            Ok(table.devices.len() < before)
-        })
-        .await
     }
 
     /// All devices.
@@ -321,19 +286,19 @@ impl AuditLog {
         self.running().clear();
     }
 
-    /// Changes the table; `change` says whether it did. A node that was faster is read again.
-    async fn change(&self, mut change: impl FnMut(&mut Table) -> Result<bool, Error>) -> Result<(), Error> {
+    /// Changes the table; `change` says whether it did, and so does this. A node that was faster is read again.
+    async fn change(&self, mut change: impl FnMut(&mut Table) -> Result<bool, Error>) -> Result<bool, Error> {
         for _ in 0..COMMIT_TRIES {
             let found = self.table().await?;
             let known = found.as_ref().map(|found| found.revision);
             let mut table = found.map_or_else(Table::default, |found| found.value);
             if !change(&mut table)? {
-                return Ok(());
+                return Ok(false);
             }
             let mut changes = Changes::new();
             changes.set(keys::AUDIT.clone(), known, encode(&table)?);
             match self.store.commit(changes).await {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(true),
                 Err(Lost::Race(_)) => {}
                 Err(Lost::Failed(error)) => return Err(error),
             }
@@ -361,18 +326,6 @@ fn parse_path(path: &str) -> Result<String, Error> {
         return Err(Error::Invalid(text.into()));
     }
     Ok([path, "/"].concat())
-}
-
-/// Devices do not nest, so that each has a name of its own.
-fn check_place(table: Option<&Table>, path: &str) -> Result<(), Error> {
-    let devices = table.map_or(&[][..], |table| &table.devices);
-    if devices.iter().any(|it| it.path.starts_with(path) || path.starts_with(&it.path)) {
-        return Err(Error::invalid("path already in use"));
-    }
-    if devices.len() >= DEVICES_MAX {
-        return Err(Error::Invalid(format!("there are at most {DEVICES_MAX} audit devices").into()));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -51,6 +51,7 @@ mod versions;
 mod wrapping;
 
 pub use audit::Rules as AuditRules;
+pub use audit_log::AuditDevice;
 pub use bootstrap::{BootstrapState, Marks};
 pub use lockout::{LockoutDefaults, LockoutSettings};
 pub use metrics::Telemetry;
@@ -316,6 +317,12 @@ impl Core {
     /// When the seal is of another kind, the key is wrong, or the store gives no answer.
     pub async fn unseal_unattended(&self) -> Result<SealStatus, Error> {
         self.seals.unseal_unattended().await
+    }
+
+    /// Says which audit devices the configuration of this node declares: from now on nobody can disable them through this
+    /// node, and whoever enables one as declared puts it in the place of what is there.
+    pub fn declare_audit_devices(&self, devices: Vec<AuditDevice>) {
+        self.pipeline.audit.declare(devices);
     }
 
     /// Has every audit device open its file or connection anew: for the rotation of logs.

@@ -6,7 +6,7 @@ use data_encoding::BASE64;
 use framework::Error;
 use serde::{Deserialize, Serialize};
 
-use super::{NewDevice, Shown};
+use super::{AuditDevice, Shown};
 
 /// `core/audit`: every device, and what all of them record of headers. Absent: none.
 #[derive(Clone, Serialize, Deserialize)]
@@ -45,9 +45,15 @@ pub(super) struct HeaderEntry {
 }
 
 impl DeviceEntry {
-    pub(super) fn new(uuid: String, path: String, new: NewDevice, salt: &[u8]) -> Self {
-        let NewDevice { kind, description, options, is_local, .. } = new;
+    pub(super) fn new(uuid: String, path: String, new: AuditDevice, salt: &[u8]) -> Self {
+        let AuditDevice { kind, description, options, is_local, .. } = new;
         Self { uuid, path, kind, description, options, is_local, salt: BASE64.encode(salt) }
+    }
+
+    /// Whether it is what is to be enabled.
+    pub(super) fn is_like(&self, new: &AuditDevice) -> bool {
+        let AuditDevice { path: _, kind, description, options, is_local } = new;
+        (&self.kind, &self.description, &self.options, &self.is_local) == (kind, description, options, is_local)
     }
 
     pub(super) fn salt(&self) -> Result<Vec<u8>, Error> {

@@ -40,11 +40,12 @@ impl AuditLog {
             Ok(true)
         })
         .await
+        .map(drop)
     }
 
     /// Records a header no more.
     pub(crate) async fn unset_header(&self, name: &str) -> Result<(), Error> {
         let name = name.to_ascii_lowercase();
-        self.change(|table| Ok(table.headers.remove(&name).is_some())).await
+        self.change(|table| Ok(table.headers.remove(&name).is_some())).await.map(drop)
     }
 }

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::testing::{Bench, denied, invalid, refused};
 
+mod declared;
 mod trouble;
 
 /// In every secret of these tests.

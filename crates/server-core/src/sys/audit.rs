@@ -6,7 +6,7 @@ use framework::input::Nothing;
 use framework::{Context, Error, Path, Reply, Segment, fields};
 use serde_json::{Map, Value, json};
 
-use crate::audit_log::{AuditLog, NewDevice, Shown};
+use crate::audit_log::{AuditDevice, AuditLog, Shown};
 
 const PATH: &str = "The name of the device.";
 
@@ -104,7 +104,7 @@ async fn list(log: &AuditLog, _: &Context, _: Nothing) -> Result<Reply, Error> {
 }
 
 async fn enable(log: &AuditLog, _: &Context, input: Enable) -> Result<Reply, Error> {
-    let new = NewDevice {
+    let new = AuditDevice {
         path: input.path,
         kind: input.r#type,
         description: input.description,

@@ -1,5 +1,5 @@
 //! The `bootstrap` stanza: namespaces, mounts, auth methods, policies and further requests that are to be in force on
-//! the server once it is unsealed.
+//! the server once it is unsealed; and audit devices, which have stanzas of their own as well.
 //!
 //! Reading it contacts nothing. Values may be secrets: nothing here shows one, in no error and no `Debug`; errors name
 //! the place and the key.
@@ -20,12 +20,14 @@ pub use value::{Declared, Fields, SourceError, resolve};
 pub const DECLARATIONS_MAX: usize = 1_000;
 
 const PLACE: &str = "in bootstrap";
-const STANZAS: &[&str] = &["auth", "namespace", "policy", "request", "secrets"];
+const STANZAS: &[&str] = &["audit", "auth", "namespace", "policy", "request", "secrets"];
 
 /// What a declaration is about.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Subject {
-    /// A namespace. They come first, the shorter paths before the longer ones.
+    /// An audit device. They come first, so that they record the rest.
+    Audit,
+    /// A namespace. The shorter paths come before the longer ones.
     Namespace,
     /// An ACL policy.
     Policy,
@@ -66,6 +68,7 @@ impl Subject {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Self::Audit => "audit",
             Self::Namespace => "namespace",
             Self::Policy => "policy",
             Self::Secrets => "secrets",
@@ -76,6 +79,18 @@ impl Subject {
 }
 
 impl Declaration {
+    /// A request without a body; what it really is comes after.
+    fn new(reader: &Reader<'_>, line: u32, label: &str) -> Result<Self, ConfigError> {
+        Ok(Self {
+            subject: Subject::Request,
+            namespace: String::new(),
+            path: path(reader, line, label)?,
+            fields: Fields::new(),
+            only_if_absent: false,
+            place: format!("{}, line {line}", reader.file),
+        })
+    }
+
     /// What it is called in messages and in the memory of what was put in force.
     #[must_use]
     pub fn name(&self) -> String {
@@ -113,12 +128,30 @@ impl Bootstrap {
                 self.push(reader, block.position.line, declaration)?;
             }
         }
-        // Namespaces inside others after these; everything else as written.
+        self.sort();
+        Ok(())
+    }
+
+    /// Adds what an `audit` stanza of the configuration itself declares: labels are the type and the name, as in
+    /// OpenBao.
+    pub(super) fn add_devices(&mut self, reader: &mut Reader<'_>, item: &Item) -> Result<(), ConfigError> {
+        for block in item.blocks(2).map_err(|error| reader.text_error(error))? {
+            let line = block.position.line;
+            let name = block.labels.get(1).map_or("", |label| label.text.as_str());
+            let mut made = Declaration::new(reader, line, name)?;
+            device(reader, &block, &mut made, Some(super::server::label(&block)))?;
+            self.push(reader, line, made)?;
+        }
+        self.sort();
+        Ok(())
+    }
+
+    /// Namespaces inside others after these; everything else as written.
+    fn sort(&mut self) {
         self.declarations.sort_by_key(|it| {
             let depth = if it.subject == Subject::Namespace { it.namespace.matches('/').count() } else { 0 };
             (it.subject, it.subject == Subject::Namespace && !it.namespace.is_empty(), depth)
         });
-        Ok(())
     }
 
     fn push(&mut self, reader: &Reader<'_>, line: u32, declaration: Declaration) -> Result<(), ConfigError> {
@@ -138,15 +171,9 @@ impl Bootstrap {
 /// One stanza.
 fn declaration(reader: &mut Reader<'_>, kind: &str, block: &Block<'_>) -> Result<Declaration, ConfigError> {
     let line = block.position.line;
-    let mut made = Declaration {
-        subject: Subject::Request,
-        namespace: String::new(),
-        path: path(reader, line, super::server::label(block))?,
-        fields: Fields::new(),
-        only_if_absent: false,
-        place: format!("{}, line {line}", reader.file),
-    };
+    let mut made = Declaration::new(reader, line, super::server::label(block))?;
     match kind {
+        "audit" => device(reader, block, &mut made, None)?,
         "namespace" => namespace(reader, block, &mut made)?,
         "policy" => policy(reader, block, &mut made)?,
         "secrets" => mount(reader, block, &mut made, Subject::Secrets)?,
@@ -169,6 +196,64 @@ fn namespace(reader: &mut Reader<'_>, block: &Block<'_>, made: &mut Declaration)
         }
     }
     Ok(())
+}
+
+/// An audit device; `kind` is its type, if that is no key. What is left out is filled in, for a device is as declared only
+/// if it has no further options.
+fn device(
+    reader: &mut Reader<'_>,
+    block: &Block<'_>,
+    made: &mut Declaration,
+    kind: Option<&str>,
+) -> Result<(), ConfigError> {
+    const KEYS: &[&str] = &["description", "local", "options", "type"];
+    const PLACE: &str = "in an audit device";
+    made.subject = Subject::Audit;
+    made.fields = [("description", "".into()), ("local", false.into())]
+        .map(|(name, value): (_, serde_json::Value)| (name.to_owned(), Declared::Plain(value)))
+        .into();
+    made.fields.insert("options".to_owned(), Declared::Object(Fields::new()));
+    let kind = kind.map(|kind| ("type".to_owned(), Declared::Plain(kind.into())));
+    made.fields.extend(kind);
+    for item in &block.body.items {
+        match item.name() {
+            "type" if !made.fields.contains_key("type") => {
+                let text = reader.some_text(item)?;
+                made.fields.insert("type".to_owned(), Declared::Plain(text.into()));
+            }
+            "description" => insert(reader, made, item, |value| value.as_str().is_some(), "a string")?,
+            "options" => {
+                insert(reader, made, item, is_object, "an object of texts")?;
+                if let Some(Declared::Object(options)) = made.fields.get_mut("options") {
+                    let is_sound = options.iter_mut().all(|(name, value)| as_text(name, value));
+                    is_sound.then_some(()).ok_or_else(|| masked(reader, item, "an object of texts"))?;
+                }
+            }
+            "local" => {
+                let flag = reader.flag(item)?;
+                made.fields.insert("local".to_owned(), Declared::Plain(flag.into()));
+            }
+            _ => reader.foreign(item, PLACE, KEYS, &[], &[])?,
+        }
+    }
+    if made.fields.contains_key("type") {
+        return Ok(());
+    }
+    Err(reader.error(block.position.line, Problem::NoKey { place: "an audit device", key: "type" }))
+}
+
+/// Makes a text of a number or a Boolean, as the options of devices are; whether it could. The octal digits of a mode have
+/// to be a text: as a number they would be another.
+fn as_text(name: &str, value: &mut Declared) -> bool {
+    match value {
+        Declared::Plain(serde_json::Value::String(_)) => true,
+        Declared::Plain(plain) if plain.is_boolean() || (plain.is_number() && name != "mode") => {
+            *plain = plain.to_string().into();
+            true
+        }
+        Declared::File { .. } | Declared::Variable { .. } | Declared::Credential { .. } => true,
+        Declared::Plain(_) | Declared::List(_) | Declared::Object(_) => false,
+    }
 }
 
 fn policy(reader: &mut Reader<'_>, block: &Block<'_>, made: &mut Declaration) -> Result<(), ConfigError> {
@@ -343,7 +428,7 @@ fn check_name(made: &Declaration) -> Result<(), &'static str> {
             Some(rest) if NODE.iter().any(|it| rest == *it || rest.starts_with(&format!("{it}/"))) => {
                 Err("it turns the node itself, and would do so at each unseal")
             }
-            Some(rest) if rest.starts_with("audit/") => Err("audit devices are not declared by requests"),
+            Some(rest) if rest.starts_with("audit/") => Err("audit devices have stanzas of their own"),
             _ => Ok(()),
         },
         _ => Ok(()),

@@ -54,10 +54,7 @@ pub(super) const TOP_IGNORED: Ignored = &[
 ];
 
 /// Top level.
-pub(super) const TOP_REFUSED: Refused = &[
-    ("audit", "nothing would be recorded: audit devices are enabled by sys/audit in this release"),
-    ("entropy", "keys would not come from that source"),
-];
+pub(super) const TOP_REFUSED: Refused = &[("entropy", "keys would not come from that source")];
 
 /// `listener "tcp"`.
 pub(super) const LISTENER_IGNORED: Ignored = &[

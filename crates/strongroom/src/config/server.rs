@@ -27,6 +27,7 @@ pub(super) const KEYS: &[&str] = &[
     "allow_audit_log_prefixing",
     "api_addr",
     "api_version",
+    "audit",
     "audit_dirs",
     "backend",
     "bootstrap",
@@ -155,6 +156,7 @@ impl Draft {
             "confinement" => self.confinement = confinement(reader, item)?,
             "user" => self.user = some(reader.text(item)?),
             "group" => self.group = some(reader.text(item)?),
+            "audit" => self.bootstrap.add_devices(reader, item)?,
             "audit_dirs" => self.audit_dirs = folders(reader, item)?,
             "confinement_read_dirs" => self.readable_dirs = folders(reader, item)?,
             _ if self.log_file.take(reader, item)? => {}

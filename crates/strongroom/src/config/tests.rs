@@ -5,6 +5,7 @@ use std::time::Duration;
 use framework::Openings;
 use http_api::{AdmissionLimits, ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion, UnixEndpoint};
 
+use serde_json::json;
 use server_core::LockoutSettings;
 
 use super::*;
@@ -431,10 +432,7 @@ fn mistakes_are_told_with_file_line_and_remedy() {
             "listener \"tcp\" { custom_response_headers { \"200\" = { \"A\" = \"b\\n\" } } }",
             "a.hcl, line 1: key \"A\" takes visible ASCII, not \"b\\n\"",
         ),
-        (
-            "audit \"file\" {}",
-            "a.hcl, line 1: key \"audit\" is not supported here: nothing would be recorded: audit devices are enabled by sys/audit in this release",
-        ),
+        ("audit \"file\" {}", "a.hcl, line 1, column 1: block \"audit\" takes 2 quoted label(s), found 1"),
         (
             "seal \"awskms\" {}",
             "a.hcl, line 1: there is no seal of kind \"awskms\" here; ours are \"shamir\" and \"static\"",
@@ -674,6 +672,12 @@ fn declarations_that_cannot_be_meant_so_are_named_with_their_line() {
             "policy \"root\" { policy = \"\" }",
             "a.hcl, line 3: policy root cannot be declared: the policy is part of the server and cannot be written",
         ),
+        ("audit \"a\" {}", "a.hcl, line 3: an audit device needs the key \"type\""),
+        ("audit \"a\" { type = \"file\" path = \"x\" }", "a.hcl, line 3: unknown key \"path\" in an audit device"),
+        (
+            "audit \"a\" { type = \"file\" options { mode = 0640 } }",
+            "a.hcl, line 3: key \"options\" takes an object of texts, not an object",
+        ),
         ("policy \"a\" {}", "a.hcl, line 3: policy of bootstrap needs one of the keys policy or file"),
         (
             "policy \"a\" { policy = \"\" file = \"/a\" }",
@@ -690,7 +694,7 @@ fn declarations_that_cannot_be_meant_so_are_named_with_their_line() {
         ),
         (
             "request \"sys/audit/file\" {}",
-            "a.hcl, line 3: request sys/audit/file cannot be declared: audit devices are not declared by requests",
+            "a.hcl, line 3: request sys/audit/file cannot be declared: audit devices have stanzas of their own",
         ),
         (
             "request \"kv/a\" {}\n request \"/kv/a/\" {}",
@@ -704,6 +708,34 @@ fn declarations_that_cannot_be_meant_so_are_named_with_their_line() {
         "{LEAST}bootstrap {{ policy \"a\" {{ policy = \"\" }} }}\nbootstrap {{ policy \"a\" {{ policy = \"\" namespace = \"b\" }} }}"
     );
     assert_eq!(load_text(&twice).config.bootstrap.declarations.len(), 2, "another namespace is another place");
+}
+
+#[test]
+fn audit_devices_are_declared_in_stanzas_of_their_own_or_in_bootstrap() {
+    let loaded = load_text(&format!(
+        r#"{LEAST}
+        bootstrap {{
+            policy "p" {{ policy = "" }}
+            audit "second" {{ type = "file" options {{ file_path = "/l/2" log_raw = true spool_records = 5 }} }}
+        }}
+        audit "file" "first" {{
+            description = "d"
+            options {{ file_path = "/l/1" mode = "0640" }}
+        }}"#
+    ));
+    let shown: Vec<_> =
+        loaded.config.bootstrap.declarations.iter().map(|it| (it.name(), resolve(&it.fields))).collect();
+    let [(second, second_fields), (first, first_fields), (policy, _)] = shown.try_into().expect("three");
+    assert_eq!([second, first, policy], ["audit second", "audit first", "policy p"], "before what they record");
+    let expected = |options: serde_json::Value, description: &str| json!({ "type": "file", "description": description, "local": false, "options": options });
+    let value = |fields: Result<_, _>| serde_json::Value::Object(fields.expect("it needs nothing else"));
+    assert_eq!(
+        value(second_fields),
+        expected(json!({ "file_path": "/l/2", "log_raw": "true", "spool_records": "5" }), "")
+    );
+    assert_eq!(value(first_fields), expected(json!({ "file_path": "/l/1", "mode": "0640" }), "d"));
+    let twice = "audit \"file\" \"a\" {}\naudit \"syslog\" \"a\" {}";
+    assert_eq!(error(&format!("{LEAST}{twice}")), "a.hcl, line 4: audit a is declared already, in a.hcl, line 3");
 }
 
 #[test]

@@ -62,6 +62,10 @@ impl Task {
         loop {
             let declared = Arc::clone(&self.declared.borrow_and_update());
             let is_empty = declared.declarations.is_empty();
+            if is_empty {
+                // Those that were declared before may be disabled by anybody who may.
+                self.core.declare_audit_devices(Vec::new());
+            }
             if !failed {
                 self.core.set_bootstrap_state(if is_empty { BootstrapState::Nothing } else { BootstrapState::Pending });
             }

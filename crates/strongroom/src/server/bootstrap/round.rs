@@ -7,7 +7,7 @@
 use env::Env;
 use framework::Error;
 use serde_json::{Map, Value, json};
-use server_core::{Core, Marks};
+use server_core::{AuditDevice, Core, Marks};
 
 use super::client::{Client, Shown};
 use crate::config::{Bootstrap, Declaration, SourceError, Subject, resolve};
@@ -79,16 +79,46 @@ struct Paths {
     change: String,
 }
 
-/// Compares everything, tells what has to be done, and does it.
+/// Compares everything, tells what has to be done, and does it: with the audit devices first, whatever is wrong with the
+/// rest.
 pub(super) async fn run(core: &Core, env: &Env, declared: &Bootstrap) -> Result<Summary, RoundError> {
     let client = Client::new(core, env).await.map_err(RoundError::Prepare)?;
     let marks = core.bootstrap_marks().await.map_err(RoundError::Prepare)?;
-    let mut steps = Vec::new();
-    for declaration in &declared.declarations {
-        steps.push(plan(&client, &marks, declaration).await?);
-    }
+    let names: Vec<String> = declared.declarations.iter().map(Declaration::name).collect();
     let mut summary = Summary::default();
-    for step in &steps {
+    let is_device = |declaration: &&Declaration| declaration.subject == Subject::Audit;
+    let (devices, rest): (Vec<_>, Vec<_>) = declared.declarations.iter().partition(is_device);
+    core.declare_audit_devices(devices.iter().map(|it| device(it)).collect::<Result<_, _>>()?);
+    for part in [devices, rest] {
+        let mut steps = Vec::new();
+        for declaration in part {
+            steps.push(plan(&client, &marks, declaration).await?);
+        }
+        tell(&steps, &mut summary);
+        for step in steps.iter().filter(|step| step.action != Action::Leave) {
+            apply(core, &client, step, &names).await?;
+        }
+    }
+    Ok(summary)
+}
+
+/// An audit device as it is declared.
+fn device(declaration: &Declaration) -> Result<AuditDevice, RoundError> {
+    let fields = fields(declaration)?;
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let options = fields.get("options").and_then(Value::as_object).into_iter().flatten();
+    Ok(AuditDevice {
+        path: declaration.path.clone(),
+        kind: text(fields.get("type")),
+        description: text(fields.get("description")),
+        options: options.map(|(name, value)| (name.clone(), text(Some(value)))).collect(),
+        is_local: fields.get("local").and_then(Value::as_bool).unwrap_or_default(),
+    })
+}
+
+/// Tells and counts what has to be done.
+fn tell(steps: &[Step<'_>], summary: &mut Summary) {
+    for step in steps {
         let (count, word) = match step.action {
             Action::Create => (&mut summary.created, "create"),
             Action::Change => (&mut summary.changed, "change"),
@@ -100,17 +130,16 @@ pub(super) async fn run(core: &Core, env: &Env, declared: &Bootstrap) -> Result<
             tracing::info!("bootstrap: {word} {} ({})", step.declaration.name(), fields.join(", "));
         }
     }
-    let names: Vec<String> = declared.declarations.iter().map(Declaration::name).collect();
-    for step in steps.iter().filter(|step| step.action != Action::Leave) {
-        apply(core, &client, step, &names).await?;
-    }
-    Ok(summary)
+}
+
+/// The values of a declaration.
+fn fields(declaration: &Declaration) -> Result<Map<String, Value>, RoundError> {
+    resolve(&declaration.fields).map_err(|source| RoundError::Value { what: declaration.name(), source })
 }
 
 /// What a declaration takes.
 async fn plan<'d>(client: &Client<'_>, marks: &Marks, declaration: &'d Declaration) -> Result<Step<'d>, RoundError> {
-    let fields =
-        resolve(&declaration.fields).map_err(|source| RoundError::Value { what: declaration.name(), source })?;
+    let fields = fields(declaration)?;
     let action = compare(client, marks, declaration, &fields).await?;
     Ok(Step { declaration, fields, action })
 }
@@ -122,7 +151,7 @@ async fn compare(
     fields: &Map<String, Value>,
 ) -> Result<Action, RoundError> {
     let failed = |source| failed(declaration, "look at what is there", source);
-    let found = client.read(&declaration.namespace, &paths(declaration).read).await.map_err(failed)?;
+    let found = look(client, declaration).await.map_err(failed)?;
     let name = declaration.name();
     let is_known = || marks.knows(&name);
     let found = match found {
@@ -138,7 +167,7 @@ async fn compare(
     };
     check_type(declaration, fields, &found)?;
     let wanted = wanted(declaration, fields);
-    let shown = narrowed(&wanted, &found);
+    let shown = shown(declaration, &wanted, found.clone());
     if is_shown(&wanted, &found, &shown)
         || marks.holds(&name, &content(client, declaration, &wanted, &shown).await.map_err(failed)?)
     {
@@ -158,9 +187,9 @@ async fn apply(core: &Core, client: &Client<'_>, step: &Step<'_>, names: &[Strin
     } else {
         client.write(namespace, &create_path(declaration), fields.clone()).await.map_err(failed("write it"))?;
     }
-    let found = client.read(namespace, &paths.read).await.map_err(failed("look at what was written"))?;
+    let found = look(client, declaration).await.map_err(failed("look at what was written"))?;
     let found = if let Shown::Object(found) = found { found } else { Map::new() };
-    let shown = narrowed(&wanted, &found);
+    let shown = shown(declaration, &wanted, found.clone());
     if is_shown(&wanted, &found, &shown) {
         return Ok(());
     }
@@ -190,7 +219,7 @@ async fn content(
         Subject::Request if !declaration.path.starts_with("sys/") => declaration.path.clone(),
         Subject::Secrets => declaration.path.clone(),
         Subject::Auth => format!("auth/{}", declaration.path),
-        Subject::Namespace | Subject::Policy | Subject::Request => String::new(),
+        Subject::Audit | Subject::Namespace | Subject::Policy | Subject::Request => String::new(),
     };
     let mut accessor = Value::Null;
     if !path.is_empty()
@@ -209,6 +238,7 @@ fn is_mount(declaration: &Declaration) -> bool {
 fn create_path(declaration: &Declaration) -> String {
     let path = &declaration.path;
     match declaration.subject {
+        Subject::Audit => format!("sys/audit/{path}"),
         Subject::Namespace => format!("sys/namespaces/{path}"),
         Subject::Policy => format!("sys/policies/acl/{path}"),
         Subject::Secrets => format!("sys/mounts/{path}"),
@@ -255,6 +285,26 @@ fn check_type(
     }
     let (what, place) = (declaration.name(), declaration.place.clone());
     Err(RoundError::OtherType { what, place, declared, found: text(found) })
+}
+
+/// What is at the place of a declaration. Of audit devices only all can be read.
+async fn look(client: &Client<'_>, declaration: &Declaration) -> Result<Shown, Error> {
+    if declaration.subject != Subject::Audit {
+        return client.read(&declaration.namespace, &paths(declaration).read).await;
+    }
+    let Shown::Object(mut devices) = client.read("", "sys/audit").await? else { return Ok(Shown::Absent) };
+    Ok(match devices.remove(&[&declaration.path, "/"].concat()) {
+        Some(Value::Object(mut device)) => {
+            device.remove("path");
+            Shown::Object(device)
+        }
+        _ => Shown::Absent,
+    })
+}
+
+/// What is compared with the declaration. An audit device is as declared only if it has no further options.
+fn shown(declaration: &Declaration, wanted: &Map<String, Value>, found: Map<String, Value>) -> Map<String, Value> {
+    if declaration.subject == Subject::Audit { found } else { narrowed(wanted, &found) }
 }
 
 /// Of what is shown, what has been declared, at any depth.

@@ -270,3 +270,40 @@ fn a_listing_shows_names_and_sources_and_no_value() {
     );
     assert!(!format!("{whole:?}").contains(CANARY));
 }
+
+#[tokio::test]
+async fn audit_devices_come_first_are_kept_as_declared_and_can_be_let_go() {
+    let bench = Bench::new().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let device = |name: &str, more: &str| {
+        format!("audit \"main\" {{ type = \"file\" options {{ file_path = {:?} {more} }} }}", path(name))
+    };
+    // What else is declared cannot be had: the devices are in force all the same.
+    let broken = "policy \"p\" { file = \"/nonexistent/policy\" }";
+    assert!(bench.round(&declared(&[broken, &device("one", "")].join("\n"))).await.is_err());
+    let shown = |name: &str| {
+        let options = json!({ "file_path": path(name) });
+        let device = json!({ "path": "main/", "type": "file", "description": "", "options": options, "local": false });
+        json!({ "main/": device })
+    };
+    assert_eq!(bench.read("", "sys/audit").await, shown("one"));
+    let policy = r#"policy "p" { policy = "path \"a\" { capabilities = [\"read\"] }" }"#;
+    let both = declared(&[policy, &device("one", "")].join("\n"));
+    assert_eq!(bench.round(&both).await.expect("it is put in force"), summary(1, 0, 1));
+    let text = std::fs::read_to_string(path("one")).expect("it was written");
+    assert!(text.contains("\"path\":\"sys/policies/acl/p\"") && text.contains("\"display_name\":\"bootstrap\""));
+    let refused = bench.ask(Operation::Delete, "", "sys/audit/main", Value::Null).await;
+    assert!(refused.is_err_and(|error| error.contains("is declared in the server's configuration")));
+    let changed = declared(&device("two", ""));
+    assert_eq!(bench.round(&changed).await.expect("it is put in force"), summary(0, 1, 0));
+    assert_eq!(bench.round(&changed).await.expect("it is in force"), summary(0, 0, 1));
+    assert_eq!(bench.read("", "sys/audit").await, shown("two"));
+    // A further option is another device.
+    let more = declared(&device("two", "log_raw = true"));
+    assert_eq!(bench.round(&more).await.expect("it is put in force"), summary(0, 1, 0));
+    assert_eq!(bench.round(&changed).await.expect("it is put in force"), summary(0, 1, 0));
+    assert_eq!(bench.read("", "sys/audit").await, shown("two"), "and so is one less");
+    assert_eq!(bench.round(&declared("")).await.expect("nothing is declared"), summary(0, 0, 0));
+    bench.ask(Operation::Delete, "", "sys/audit/main", Value::Null).await.expect("it is anybody's now");
+}
