@@ -25,5 +25,5 @@ pub use device::{Device, Head};
 pub use receipt::Receipt;
 pub use redact::Hasher;
 pub use relay::{Relay, Runner};
-pub use settings::{OptionError, Rules, Settings};
+pub use settings::{OptionError, Rules, Settings, shown};
 pub use spool::Backlog;

@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::sinks::file::FileTarget;
+use crate::sinks::http::{self, HttpTarget};
 use crate::sinks::socket::{SocketTarget, Transport};
 use crate::sinks::syslog::{self, SyslogTarget};
 use crate::spool::Bounds;
@@ -24,6 +25,11 @@ const SPOOL_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// The longest text in front of each record, in bytes.
 const PREFIX_BYTES_MAX: usize = 256;
 
+/// The most headers that a device of type http sends.
+const HEADERS_MAX: usize = 64;
+/// What stands in place of a header's value where options are shown.
+const HIDDEN: &str = "(hidden)";
+
 /// How long a write to a socket may take, unless it says otherwise (documented Vault default).
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most that it may say: a request waits for five seconds.
@@ -32,7 +38,7 @@ const WRITE_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 const TAG_CHARACTERS_MAX: usize = 32;
 
 /// The types, for a message.
-const TYPES: &str = "file, syslog and socket";
+const TYPES: &str = "file, http, socket and syslog";
 
 /// What is asked for and cannot be.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +117,7 @@ pub(crate) enum Target {
     File(FileTarget),
     Syslog(SyslogTarget),
     Socket(SocketTarget),
+    Http(HttpTarget),
 }
 
 impl Target {
@@ -120,6 +127,7 @@ impl Target {
             Self::File(_) => "file",
             Self::Syslog(_) => "syslog",
             Self::Socket(_) => "socket",
+            Self::Http(_) => "http",
         }
     }
 }
@@ -136,6 +144,7 @@ impl Settings {
             "file" => Target::File(file(&mut options, rules)?),
             "syslog" => Target::Syslog(syslog(&mut options)?),
             "socket" => Target::Socket(socket(&mut options)?),
+            "http" => Target::Http(web_server(&mut options)?),
             _ => return Err(OptionError::Type(kind.to_owned())),
         };
         match options.take("format").unwrap_or("json") {
@@ -248,6 +257,10 @@ fn socket(options: &mut Options<'_>) -> Result<SocketTarget, OptionError> {
     if transport != Transport::Unix && !address.rsplit_once(':').is_some_and(is_place) {
         return Err(value("address", "a host and a port, such as 192.0.2.1:9090"));
     }
+    Ok(SocketTarget { transport, address, write_timeout: write_timeout(options)? })
+}
+
+fn write_timeout(options: &mut Options<'_>) -> Result<Duration, OptionError> {
     let write_timeout = match options.take("write_timeout") {
         None => WRITE_TIMEOUT,
         Some(text) => api::duration::parse(text).map_err(|_| value("write_timeout", "a duration such as 2s"))?,
@@ -255,7 +268,68 @@ fn socket(options: &mut Options<'_>) -> Result<SocketTarget, OptionError> {
     if write_timeout.is_zero() || write_timeout > WRITE_TIMEOUT_MAX {
         return Err(value("write_timeout", &format!("up to {} seconds, and not zero", WRITE_TIMEOUT_MAX.as_secs())));
     }
-    Ok(SocketTarget { transport, address, write_timeout })
+    Ok(write_timeout)
+}
+
+/// `uri` and `headers` are OpenBao's; the rest is ours.
+fn web_server(options: &mut Options<'_>) -> Result<HttpTarget, OptionError> {
+    let wrong = || value("uri", "a URL with http or https, such as https://192.0.2.1/audit, without a user in it");
+    let url = reqwest::Url::parse(options.required("uri")?).map_err(|_| wrong())?;
+    let is_sound = matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty();
+    if !is_sound || url.password().is_some() || url.fragment().is_some() {
+        return Err(wrong());
+    }
+    let is_batched = options.flag("batch", false)?;
+    let authorities = match options.take("ca_cert") {
+        None => Vec::new(),
+        Some(text) => http::authorities(text).ok_or_else(|| value("ca_cert", "certificates in PEM"))?,
+    };
+    let mut headers = reqwest::header::HeaderMap::new();
+    let kind = if is_batched { "application/x-ndjson" } else { "application/json" };
+    let given = [("content-type".to_owned(), vec![kind.to_owned()])].into_iter().chain(web_headers(options)?);
+    for (name, values) in given {
+        for (index, text) in values.into_iter().enumerate() {
+            let why = "names that HTTP allows and the connection does not set itself, each with a list of texts";
+            let (name, text) = http::header(&name, &text).ok_or_else(|| value("headers", why))?;
+            if index == 0 {
+                // One that is given takes the place of ours.
+                headers.remove(&name);
+            }
+            headers.append(name, text);
+        }
+    }
+    let write_timeout = write_timeout(options)?;
+    Ok(HttpTarget { url, headers, authorities, write_timeout, is_batched })
+}
+
+/// An object of names with lists of texts, in JSON (documented OpenBao behavior). Values that OpenBao would look up on the
+/// server are refused: whoever may enable a device must not read the server's files and environment with it.
+fn web_headers(options: &mut Options<'_>) -> Result<BTreeMap<String, Vec<String>>, OptionError> {
+    let Some(text) = options.take("headers") else { return Ok(BTreeMap::new()) };
+    let wrong = |why: &str| value("headers", why);
+    let headers: BTreeMap<String, Vec<String>> = serde_json::from_str(text)
+        .map_err(|_| wrong("JSON with a list of texts for each name, such as {\"Authorization\": [\"Bearer …\"]}"))?;
+    let is_looked_up = |text: &String| text.starts_with("env://") || text.starts_with("file://");
+    if headers.values().flatten().any(is_looked_up) {
+        return Err(wrong("env:// and file:// are not looked up; declared devices can have from_env and from_file"));
+    }
+    if headers.values().map(Vec::len).sum::<usize>() > HEADERS_MAX {
+        return Err(wrong(&format!("at most {HEADERS_MAX}")));
+    }
+    Ok(headers)
+}
+
+/// Options as they may be shown to those who may see devices: without the values of headers, which are credentials.
+#[must_use]
+pub fn shown(kind: &str, mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if kind == "http"
+        && let Some(text) = options.get_mut("headers")
+    {
+        let headers = serde_json::from_str::<BTreeMap<String, Vec<String>>>(text).unwrap_or_default();
+        let hidden: BTreeMap<_, _> = headers.into_keys().map(|name| (name, [HIDDEN])).collect();
+        *text = serde_json::to_string(&hidden).unwrap_or_default();
+    }
+    options
 }
 
 /// Octal digits; zero keeps the mode of a file that is there (documented Vault behavior).

@@ -5,6 +5,7 @@ use std::io;
 use crate::settings::Target;
 
 pub(crate) mod file;
+pub(crate) mod http;
 pub(crate) mod socket;
 pub(crate) mod syslog;
 
@@ -103,6 +104,7 @@ impl Target {
             Self::File(target) => file::sink(target),
             Self::Syslog(target) => syslog::sink(target),
             Self::Socket(target) => socket::sink(target),
+            Self::Http(target) => http::sink(target),
         }
     }
 }

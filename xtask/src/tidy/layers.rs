@@ -81,9 +81,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "strongroom"]),
     ("hyper", &["http-api"]),
     ("redb", &["storage-embedded"]),
-    ("reqwest", &["client"]),
+    ("reqwest", &["audit", "client"]),
     ("rpassword", &["cli"]),
-    ("rustls", &["client", "http-api", "strongroom"]),
+    ("rustls", &["audit", "client", "http-api", "strongroom"]),
     ("anyhow", &["bench", "e2e", "xtask"]),
     ("cargo_metadata", &["xtask"]),
 ];

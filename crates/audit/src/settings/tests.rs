@@ -43,7 +43,7 @@ fn options_are_taken_as_text() {
 fn what_is_wrong_is_named() {
     let path = ("file_path", "/log");
     for (kind, options, expected) in [
-        ("tape", &[][..], "unknown backend type: \"tape\"; there are file, syslog and socket"),
+        ("tape", &[][..], "unknown backend type: \"tape\"; there are file, http, socket and syslog"),
         ("file", &[], "file_path is required"),
         ("file", &[("file_path", "log")], "option \"file_path\": an absolute path, stdout or discard"),
         ("file", &[path, ("mode", "9")], "option \"mode\": strconv.ParseUint: parsing \"9\": invalid syntax"),
@@ -106,4 +106,60 @@ fn a_file_lies_where_the_configuration_lets_it() {
         assert_eq!(parse(path, &["/var/log/vault", "/x"]), Err(format!("{refused} /var/log/vault, /x")), "{path}");
     }
     assert_eq!(parse("/var/log/a.log", &[]), Err(format!("{refused} none")));
+}
+
+#[test]
+fn web_servers_have_their_options() {
+    let parse = |options: &[(&str, &str)]| {
+        let options = options.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Settings::parse("http", &options, &Rules::default()).map(|settings| match settings.sink {
+            Target::Http(target) => target,
+            other => panic!("{other:?}"),
+        })
+    };
+    let target = parse(&[("uri", "https://h/x"), ("headers", r#"{"A": ["1", "2"], "content-type": ["text/x"]}"#)]);
+    let target = target.expect("they are sound");
+    assert_eq!((target.write_timeout, target.is_batched), (WRITE_TIMEOUT, false));
+    assert_eq!(target.headers.get_all("a").iter().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(target.headers.get_all("content-type").iter().collect::<Vec<_>>(), ["text/x"]);
+    let batched = parse(&[("uri", "http://h"), ("batch", "true"), ("write_timeout", "5s")]).expect("they are sound");
+    assert_eq!(
+        (batched.is_batched, &batched.headers["content-type"]),
+        (true, &"application/x-ndjson".parse().expect("text"))
+    );
+    let uri = "option \"uri\": a URL with http or https, such as https://192.0.2.1/audit, without a user in it";
+    let headers =
+        "option \"headers\": JSON with a list of texts for each name, such as {\"Authorization\": [\"Bearer …\"]}";
+    let names =
+        "option \"headers\": names that HTTP allows and the connection does not set itself, each with a list of texts";
+    for (options, expected) in [
+        (&[][..], "uri is required"),
+        (&[("uri", "env://X")], uri),
+        (&[("uri", "file:///etc/passwd")], uri),
+        (&[("uri", "h:443/x")], uri),
+        (&[("uri", "https://me:CANARY@h/")], uri),
+        (&[("uri", "http://h"), ("headers", "a=CANARY")], headers),
+        (&[("uri", "http://h"), ("headers", r#"{"a": "CANARY"}"#)], headers),
+        (&[("uri", "http://h"), ("headers", r#"{"Host": ["CANARY"]}"#)], names),
+        (&[("uri", "http://h"), ("headers", r#"{"a": ["CANARY\r\nb: c"]}"#)], names),
+        (
+            &[("uri", "http://h"), ("headers", r#"{"a": ["file:///etc/CANARY"]}"#)],
+            "option \"headers\": env:// and file:// are not looked up; declared devices can have from_env and from_file",
+        ),
+        (&[("uri", "http://h"), ("ca_cert", "CANARY")], "option \"ca_cert\": certificates in PEM"),
+        (&[("uri", "http://h"), ("write_timeout", "61s")], "option \"write_timeout\": up to 60 seconds, and not zero"),
+        (&[("uri", "http://h"), ("url", "x")], "unknown option \"url\" for a device of type \"http\""),
+    ] {
+        assert_eq!(parse(options).expect_err(expected).to_string(), expected);
+    }
+}
+
+#[test]
+fn what_is_shown_has_no_credential() {
+    let options = |headers: &str| {
+        BTreeMap::from([("headers".to_owned(), headers.to_owned()), ("uri".to_owned(), "u".to_owned())])
+    };
+    let hidden = shown("http", options(r#"{"A": ["CANARY"], "B": ["CANARY", "x"]}"#));
+    assert_eq!(hidden, options(r#"{"A":["(hidden)"],"B":["(hidden)"]}"#));
+    assert_eq!(shown("file", options("x")), options("x"));
 }

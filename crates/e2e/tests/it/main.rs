@@ -2,6 +2,7 @@
 //!
 //! A test whose client is missing says so in a line that begins with `SKIPPED`, and the gate counts it.
 
+mod audit;
 mod backups;
 mod bootstrap;
 mod clients;

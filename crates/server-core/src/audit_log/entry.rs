@@ -62,6 +62,6 @@ impl DeviceEntry {
 
     pub(super) fn into_shown(self) -> Shown {
         let Self { path, kind, description, options, is_local, .. } = self;
-        Shown { path, kind, description, options, is_local }
+        Shown { path, options: audit::shown(&kind, options), kind, description, is_local }
     }
 }

@@ -298,7 +298,7 @@ async fn bad_devices_are_refused_with_a_reason() {
     let bench = Bench::new().await;
     let with = |options: Value| json!({ "type": "file", "options": options });
     for (body, expected) in [
-        (json!({}), "unknown backend type: \"\"; there are file, syslog and socket"),
+        (json!({}), "unknown backend type: \"\"; there are file, http, socket and syslog"),
         (with(json!({})), "file_path is required"),
         (
             with(json!({ "file_path": "/x", "mode": "999" })),

@@ -53,7 +53,7 @@ fields! {
     struct Enable {
         /// The name of the device.
         path: String,
-        /// The device type: file, syslog or socket.
+        /// The device type: file, http, socket or syslog.
         r#type: String = String::new(),
         /// A sentence for people.
         description: String = String::new(),
