@@ -8,7 +8,10 @@ everything back. Each check is an assertion: the script ends at the first surpri
 
 import importlib.metadata
 import json
+import queue
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import hvac
 from hvac import exceptions
@@ -251,6 +254,41 @@ def cubbyhole(client, app):
     assert app.read("cubbyhole/note") is None
 
 
+class Receiver(BaseHTTPRequestHandler):
+    """Takes audit records."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.records.put((self.headers["Authorization"], json.loads(body)))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def audit_at_a_web_server(client):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as receiver:
+        receiver.records = queue.Queue()
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{receiver.server_port}/in"
+        options = {"uri": uri, "headers": '{"Authorization": ["Bearer abc"]}'}
+        client.sys.enable_audit_device("http", path="siem", options=options)
+        shown = client.sys.list_enabled_audit_devices()["data"]["siem/"]["options"]
+        assert shown == {"uri": uri, "headers": '{"Authorization":["(hidden)"]}'}, shown
+        hashed = client.sys.calculate_hash("siem", "a value")["data"]["hash"]
+        client.sys.disable_audit_device("siem")
+        seen = []
+        while not seen or (seen[-1]["type"], seen[-1]["request"]["operation"]) != ("response", "delete"):
+            key, record = receiver.records.get(timeout=60)
+            assert key == "Bearer abc"
+            seen.append(record)
+        receiver.shutdown()
+    inputs = [record["request"]["data"]["input"] for record in seen if "audit-hash" in record["request"]["path"]]
+    assert inputs == [hashed, hashed] and "a value" not in json.dumps(seen)
+    assert [record["chain"]["seq"] for record in seen] == list(range(1, len(seen) + 1))
+
+
 def first(client, state, connect):
     seal_and_unseal(client, state)
     mounts(client)
@@ -258,6 +296,7 @@ def first(client, state, connect):
     kv_two(client)
     app = policies_and_tokens(client, connect)
     cubbyhole(client, app)
+    audit_at_a_web_server(client)
     app.write("cubbyhole/kept", text="over a restart")
     state["app_token"] = app.token
     client.sys.seal()
