@@ -75,8 +75,9 @@ pub(crate) fn number(out: &mut Vec<u8>, value: u64) {
 
 /// A string with its quotes.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
-    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-    if text.bytes().all(is_plain) {
+    let is_special = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    // Without an early end, so that many bytes are looked at in one step.
+    if !text.bytes().fold(false, |found, byte| found | is_special(byte)) {
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');

@@ -11,7 +11,7 @@ use super::Resolved;
 use super::entry::TokenEntry;
 use crate::audit_log::caller_texts::CALLER_TEXTS_BYTES_MAX;
 
-/// What all resolved tokens together may take, in bytes: about five thousand with a policy of ten rules each.
+/// What all resolved tokens together may take, in bytes: about four thousand with a policy of ten rules each.
 pub(crate) const RESOLVED_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// A guess that only sizes the tables at the start.
 const RESOLVED_GUESS: usize = 1_000;
