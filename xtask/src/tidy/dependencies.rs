@@ -46,17 +46,37 @@ const BANNED: &[(&str, &str)] = &[
     ("openssl", "TLS is rustls with aws-lc"),
     ("openssl-sys", "TLS is rustls with aws-lc"),
     ("ring", "a second crypto provider makes rustls panic at run time; aws-lc-rs is the one"),
-    ("rsa", "its timing side channel is unfixed; aws-lc-rs does RSA"),
     ("rustls-pemfile", "unmaintained; rustls-pki-types reads PEM"),
     ("serde_yaml", "unmaintained"),
 ];
 
 /// Crates that may be present in several versions, how many, and why.
-const DUPLICATES_ALLOWED: &[(&str, usize, &str)] =
-    &[("syn", 2, "build time only: derive macros are between two releases")];
+const DUPLICATES_ALLOWED: &[(&str, usize, &str)] = &[
+    ("base64", 2, PGP),
+    ("blowfish", 2, PGP),
+    ("cipher", 2, PGP),
+    ("crypto-common", 2, PGP),
+    ("getrandom", 2, PGP),
+    ("inout", 2, PGP),
+    ("serdect", 2, PGP),
+    ("syn", 2, "build time only: derive macros are between two releases"),
+];
+
+/// Why there are two of what it uses.
+const PGP: &str = "pgp stands on the RustCrypto release before the one of bcrypt and the rest";
 
 /// The same for the whole tree, instead of the list above: nothing of it is shipped.
 const DUPLICATES_IN_DEVELOPMENT: &[(&str, usize, &str)] = &[
+    ("base64", 2, PGP),
+    ("blowfish", 2, PGP),
+    ("cipher", 2, PGP),
+    ("cpufeatures", 2, PGP),
+    ("crypto-common", 2, PGP),
+    ("getrandom", 2, PGP),
+    ("inout", 2, PGP),
+    ("rand", 2, PGP),
+    ("rand_core", 2, PGP),
+    ("serdect", 2, PGP),
     ("syn", 3, "vaultrs, a client that is tested, derives with the oldest release"),
     ("synstructure", 2, "vaultrs: the same"),
     ("thiserror", 2, "vaultrs: its HTTP layer has the old release"),
