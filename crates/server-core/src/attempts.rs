@@ -25,10 +25,11 @@ use crate::keys;
 use crate::store::{Lost, Store, encode};
 
 mod allowance;
+mod backup;
 pub(crate) mod generate_root;
 pub(crate) mod rekey;
 
-use allowance::Allowance;
+use allowance::{Allowance, BEGINNINGS, SHARES};
 use generate_root::RootAttempt;
 use rekey::RekeyAttempt;
 
@@ -46,7 +47,8 @@ pub(crate) struct Attempts {
     process: String,
     /// Where others reach this node; empty when unknown.
     address: String,
-    allowance: Allowance,
+    shares: Allowance,
+    beginnings: Allowance,
     root: Slot<RootAttempt>,
     barrier: Slot<RekeyAttempt>,
     recovery: Slot<RekeyAttempt>,
@@ -137,7 +139,8 @@ impl Attempts {
     ) -> Self {
         Self {
             process: env.uuid(),
-            allowance: Allowance::new(env.clone()),
+            shares: Allowance::new(env.clone(), SHARES),
+            beginnings: Allowance::new(env.clone(), BEGINNINGS),
             store,
             env,
             identity,
@@ -188,7 +191,9 @@ impl Attempts {
         }
         *held = None;
         let AttemptEntry { process, address, .. } = entry.value;
-        if process != self.process && !address.is_empty() && address != self.address {
+        // Where nobody else writes the store, it was this node, whatever it was called then.
+        let is_alone = self.store.barrier().cache_use().is_some();
+        if !is_alone && process != self.process && !address.is_empty() && address != self.address {
             return Err(Refused::Elsewhere(address));
         }
         Ok(Found { held, lost: Some(entry.revision) })
@@ -196,6 +201,7 @@ impl Attempts {
 
     /// Begins an attempt in a slot that holds none.
     async fn begin<T>(&self, slot: &Slot<T>, found: &mut Found<'_, T>, about: T) -> Result<(), Lost> {
+        self.beginnings.take()?;
         let nonce = self.env.uuid();
         let entry = AttemptEntry {
             v: 1,
@@ -250,7 +256,7 @@ impl Attempts {
         texts: &Texts,
     ) -> Result<Option<Authority>, Error> {
         check_share(share).map_err(invalid_share)?;
-        self.allowance.take()?;
+        self.shares.take()?;
         if !held.shares.add(share) {
             return Err(Error::invalid(texts.twice));
         }

@@ -32,6 +32,11 @@ pub(crate) fn attempt(kind: &str) -> Result<Key, Error> {
     key(&["core/attempt/", kind])
 }
 
+/// Copies of the new keys of a kind, encrypted to PGP keys.
+pub(crate) fn rekey_backup(kind: &str) -> Result<Key, Error> {
+    key(&["core/rekey-backup/", kind])
+}
+
 /// The id of the root namespace.
 pub const ROOT_NAMESPACE: &str = "root";
 

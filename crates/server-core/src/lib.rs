@@ -36,6 +36,7 @@ mod mounts;
 mod namespaces;
 mod node;
 mod oidc;
+mod pgp;
 mod policies;
 mod process;
 mod quotas;

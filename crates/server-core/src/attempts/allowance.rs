@@ -1,4 +1,5 @@
-//! How many shares this node looks at: shares are asked for without a token, and putting many together takes time.
+//! How much of what needs no token this node does: it looks at shares, and putting many together takes time; it begins
+//! attempts, and each is a commit.
 //!
 //! A full key ceremony of the most shares that there can be passes at once; beyond that a share a fifth of a second. Only
 //! shares that name the running attempt are counted, so that strangers who know of none use up nothing.
@@ -9,21 +10,29 @@ use std::time::Duration;
 use env::Env;
 use framework::Error;
 
-/// How many shares may come at once: as many as there can be, and some typing errors.
-const SHARES_MAX: u32 = 300;
-/// How long it takes until one more may come.
-const REFILL: Duration = Duration::from_millis(200);
+/// How much may come at once, and how long it takes until one more may.
+#[derive(Clone, Copy)]
+pub(super) struct Rate {
+    burst: u32,
+    refill: Duration,
+}
 
-/// What is left of it.
+/// Shares: as many as there can be, and some typing errors.
+pub(super) const SHARES: Rate = Rate { burst: 300, refill: Duration::from_millis(200) };
+/// Attempts that are begun.
+pub(super) const BEGINNINGS: Rate = Rate { burst: 30, refill: Duration::from_secs(1) };
+
+/// What is left of a rate.
 pub(super) struct Allowance {
     env: Env,
+    rate: Rate,
     /// When it will be full again, on the monotonic clock.
     full_at: Mutex<Duration>,
 }
 
 impl Allowance {
-    pub(super) fn new(env: Env) -> Self {
-        Self { env, full_at: Mutex::default() }
+    pub(super) fn new(env: Env, rate: Rate) -> Self {
+        Self { env, rate, full_at: Mutex::default() }
     }
 
     /// Takes one.
@@ -33,9 +42,10 @@ impl Allowance {
     pub(super) fn take(&self) -> Result<(), Error> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.env.monotonic();
-        let next = (*full_at).max(now).saturating_add(REFILL);
-        if next.saturating_sub(now) > REFILL * SHARES_MAX {
-            return Err(Error::TooMany("too many keys were given in a short time: wait a few seconds".into()));
+        let Rate { burst, refill } = self.rate;
+        let next = (*full_at).max(now).saturating_add(refill);
+        if next.saturating_sub(now) > refill * burst {
+            return Err(Error::TooMany("too much of this in a short time: wait a few seconds".into()));
         }
         *full_at = next;
         Ok(())
@@ -46,17 +56,17 @@ impl Allowance {
 mod tests {
     use std::time::Duration;
 
-    use super::{Allowance, REFILL, SHARES_MAX};
+    use super::{Allowance, SHARES};
 
     #[test]
     fn a_burst_passes_then_one_at_a_time() {
         let (env, clock) = env::simulated::env(1);
-        let allowance = Allowance::new(env);
-        let taken = || (0..2 * SHARES_MAX).take_while(|_| allowance.take().is_ok()).count();
+        let allowance = Allowance::new(env, SHARES);
+        let taken = || (0..2 * SHARES.burst).take_while(|_| allowance.take().is_ok()).count();
         assert_eq!(taken(), 300);
-        clock.advance(REFILL);
+        clock.advance(SHARES.refill);
         assert_eq!(taken(), 1);
-        clock.advance(REFILL * 7);
+        clock.advance(SHARES.refill * 7);
         assert_eq!(taken(), 7);
         clock.advance(Duration::from_secs(3600));
         assert_eq!(taken(), 300);

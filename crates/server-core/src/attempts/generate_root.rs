@@ -1,14 +1,19 @@
 //! A new root token from shares, for whoever has lost all others. It leaves encrypted, by a one-time password that only
-//! the one who began the attempt knows, so that the giver of the last share does not get it.
+//! the one who began the attempt knows, or to a PGP key, so that the giver of the last share does not get it.
 
-use data_encoding::BASE64_NOPAD;
+use std::sync::Arc;
+
+use data_encoding::{BASE64, BASE64_NOPAD};
+use env::Env;
 use framework::Error;
+use openpgp::PublicKey;
 use secret::{LockedBytes, Secret, SecretBytes};
 use serde_json::{Value, json};
 use storage::Expectation;
 
 use super::{Attempts, Found, Refused, Texts};
 use crate::keys::{self, ROOT_NAMESPACE};
+use crate::pgp;
 use crate::store::Lost;
 use crate::tokens::{ROOT_TOKEN_CHARACTERS, create};
 
@@ -20,15 +25,36 @@ const TEXTS: Texts = Texts {
 };
 
 /// How the token is to be encrypted.
-pub(super) struct RootAttempt {
-    /// As long as the token.
-    otp: LockedBytes,
+pub(super) enum RootAttempt {
+    /// By a password that is as long as the token.
+    Otp(LockedBytes),
+    /// To somebody's key.
+    Pgp(Arc<PublicKey>),
 }
 
 /// How somebody asks for it.
 pub(crate) struct RootRequest {
-    /// Empty: one is made up, and shown this once.
+    /// Empty: one is made up, and shown this once, unless there is a PGP key.
     pub(crate) otp: Secret<String>,
+    /// Empty: a password.
+    pub(crate) pgp_key: String,
+}
+
+impl RootAttempt {
+    fn fingerprint(&self) -> &str {
+        match self {
+            Self::Otp(_) => "",
+            Self::Pgp(key) => key.fingerprint(),
+        }
+    }
+
+    /// The token as it is told to the giver of the last share.
+    fn cover(&self, token: &str, env: &Env) -> Result<Secret<String>, Error> {
+        Ok(Secret::new(match self {
+            Self::Otp(otp) => BASE64_NOPAD.encode(masked(token.as_bytes(), otp.expose()).expose()),
+            Self::Pgp(key) => BASE64.encode(pgp::encrypted(key, token, env)?.expose()),
+        }))
+    }
 }
 
 impl Attempts {
@@ -41,9 +67,13 @@ impl Attempts {
     /// Begins.
     pub(crate) async fn begin_root(&self, request: RootRequest) -> Result<Value, Refused> {
         let mut found = self.find(&self.root).await?;
-        let is_made_up = request.otp.expose().is_empty();
+        let is_made_up = request.otp.expose().is_empty() && request.pgp_key.is_empty();
+        if !request.otp.expose().is_empty() && !request.pgp_key.is_empty() {
+            return Err(Error::invalid("only one of otp and pgp_key can be given").into());
+        }
+        let pgp_key = if request.pgp_key.is_empty() { None } else { Some(pgp::key(&request.pgp_key, &self.env)?) };
         let otp = if is_made_up { Secret::new(self.env.base62(ROOT_TOKEN_CHARACTERS)) } else { request.otp };
-        if otp.expose().len() != ROOT_TOKEN_CHARACTERS {
+        if pgp_key.is_none() && otp.expose().len() != ROOT_TOKEN_CHARACTERS {
             return Err(Error::invalid("OTP string is wrong length").into());
         }
         if found.held.is_some() {
@@ -52,7 +82,8 @@ impl Attempts {
         if self.required().await? == 0 {
             return Err(super::from_verify(barrier::seal::VerifyError::NoRecoveryKey).into());
         }
-        let about = RootAttempt { otp: LockedBytes::copy_of(otp.expose().as_bytes()) };
+        let otp_bytes = || RootAttempt::Otp(LockedBytes::copy_of(otp.expose().as_bytes()));
+        let about = pgp_key.map_or_else(otp_bytes, RootAttempt::Pgp);
         match self.begin(&self.root, &mut found, about).await {
             Ok(()) => tracing::warn!("somebody has begun to generate a root token"),
             Err(Lost::Race(_)) => return Err(in_progress().into()),
@@ -77,8 +108,8 @@ impl Attempts {
         let (nonce, revision) = (held.nonce.clone(), held.revision);
         let parts = create::root(&self.env, &*self.identity.cluster()?, None)?;
         let token = parts.created.token;
-        let encoded =
-            Secret::new(BASE64_NOPAD.encode(masked(token.expose().as_bytes(), held.about.otp.expose()).expose()));
+        let encoded = held.about.cover(token.expose(), &self.env)?;
+        let fingerprint = held.about.fingerprint().to_owned();
         let live = keys::namespace_live(ROOT_NAMESPACE)?;
         let [found_live] = self.store.revisions_of([live.clone()]).await?;
         let mut changes = barrier::Changes::new();
@@ -104,7 +135,7 @@ impl Attempts {
             "complete": true,
             "encoded_token": encoded.expose(),
             "encoded_root_token": encoded.expose(),
-            "pgp_fingerprint": "",
+            "pgp_fingerprint": fingerprint,
             "otp": "",
             "otp_length": ROOT_TOKEN_CHARACTERS,
         }))
@@ -120,7 +151,7 @@ impl Attempts {
             "complete": false,
             "encoded_token": "",
             "encoded_root_token": "",
-            "pgp_fingerprint": "",
+            "pgp_fingerprint": held.map_or("", |held| held.about.fingerprint()),
             "otp": otp,
             "otp_length": ROOT_TOKEN_CHARACTERS,
         }))

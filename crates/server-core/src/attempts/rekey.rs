@@ -1,16 +1,20 @@
 //! New unseal keys, with a new root key under them, or new recovery keys, by authority of the old ones. The new keys are
 //! handed out once; where it was asked for they count only after enough of them were given back.
 
+use std::sync::Arc;
+
 use barrier::Changes;
 use barrier::seal::{Authority, Kind, NewKey, Proof, ReplaceError, SealControl, Split, Target, check_share};
 use data_encoding::{BASE64, HEXLOWER};
 use framework::Error;
 use framework::view::{from_barrier, from_commit};
+use openpgp::PublicKey;
 use secret::SecretBytes;
 use serde_json::{Value, json};
 
 use super::{Attempts, Found, Refused, Shares, Slot, Texts, from_verify, invalid_share, wrong_nonce};
 use crate::keys;
+use crate::pgp;
 use crate::store::Lost;
 
 /// How long after its begin an attempt is given up only by somebody who names its nonce (documented Vault behavior).
@@ -27,6 +31,9 @@ const TEXTS: Texts = Texts {
 /// What is to be made.
 pub(super) struct RekeyAttempt {
     split: Split,
+    /// To encrypt the new shares to; none, or one for each.
+    keys: Vec<Arc<PublicKey>>,
+    has_backup: bool,
     needs_verification: bool,
     /// There once the new keys were handed out, if they do not count yet.
     verification: Option<Verification>,
@@ -37,7 +44,21 @@ struct Verification {
     nonce: String,
     new: NewKey,
     authority: Authority,
+    /// As they were handed out, if a copy is to be kept.
+    covered: Vec<(Arc<PublicKey>, SecretBytes)>,
     shares: Shares,
+}
+
+/// An attempt that has come to its end.
+struct Done<'d> {
+    target: Target,
+    nonce: &'d str,
+    /// Of its entry.
+    revision: storage::Revision,
+    new: &'d NewKey,
+    authority: &'d Authority,
+    /// As they were handed out, if a copy is to be kept.
+    covered: &'d [(Arc<PublicKey>, SecretBytes)],
 }
 
 /// How somebody asks for it. Numbers as they came.
@@ -45,6 +66,8 @@ pub(crate) struct RekeyRequest {
     pub(crate) shares: i64,
     pub(crate) threshold: i64,
     pub(crate) needs_verification: bool,
+    pub(crate) pgp_keys: Vec<String>,
+    pub(crate) has_backup: bool,
 }
 
 impl Attempts {
@@ -66,12 +89,20 @@ impl Attempts {
     pub(crate) async fn begin_rekey(&self, target: Target, request: &RekeyRequest) -> Result<Value, Refused> {
         self.check_target(target)?;
         let is_unattended = target == Target::Barrier && self.control.kind() != Kind::Shamir;
+        if request.has_backup && request.pgp_keys.is_empty() {
+            let text = "cannot request a backup of the new keys without providing PGP keys for encryption";
+            return Err(Error::invalid(text).into());
+        }
+        if is_unattended && !request.pgp_keys.is_empty() {
+            return Err(Error::invalid("PGP keys are not applicable: nobody is handed an unseal key").into());
+        }
         let split = match is_unattended {
             // The operator's key stays; there is nothing to be split.
             true => Split { shares: 1, threshold: 1 },
             false => SealControl::new_split(request.shares, request.threshold)
                 .map_err(|text| Error::Invalid(format!("invalid rekey seal configuration: {text}").into()))?,
         };
+        let keys = pgp::keys(&request.pgp_keys, request.shares, &self.env)?;
         let slot = self.slot(target);
         let mut found = self.find(slot).await?;
         if found.held.is_some() {
@@ -81,7 +112,8 @@ impl Attempts {
             return Err(from_verify(barrier::seal::VerifyError::NoRecoveryKey).into());
         }
         let needs_verification = request.needs_verification && !is_unattended;
-        let about = RekeyAttempt { split, needs_verification, verification: None };
+        let has_backup = request.has_backup;
+        let about = RekeyAttempt { split, keys, has_backup, needs_verification, verification: None };
         match self.begin(slot, &mut found, about).await {
             Ok(()) => tracing::warn!(?target, "somebody has begun to replace the keys"),
             Err(Lost::Race(_)) => return Err(in_progress().into()),
@@ -121,24 +153,29 @@ impl Attempts {
             return Ok(self.rekey_view(&found).await?);
         };
         let (new, shares) = self.control.new_key(target, held.about.split);
+        let shares = pgp::covered(shares, &held.about.keys, &self.env)?;
         let mut body = json!({
             "nonce": nonce,
             "complete": true,
             "keys": shares.iter().map(|share| HEXLOWER.encode(share.expose())).collect::<Vec<_>>(),
             "keys_base64": shares.iter().map(|share| BASE64.encode(share.expose())).collect::<Vec<_>>(),
-            "pgp_fingerprints": null,
-            "backup": false,
+            "pgp_fingerprints": pgp::fingerprints(&held.about.keys),
+            "backup": held.about.has_backup,
             "verification_required": held.about.needs_verification,
         });
+        let covered =
+            if held.about.has_backup { held.about.keys.iter().cloned().zip(shares).collect() } else { Vec::new() };
         if held.about.needs_verification {
-            let verification = Verification { nonce: self.env.uuid(), new, authority, shares: Shares::default() };
+            let verification =
+                Verification { nonce: self.env.uuid(), new, authority, covered, shares: Shares::default() };
             if let Some(body) = body.as_object_mut() {
                 body.insert("verification_nonce".to_owned(), json!(verification.nonce));
             }
             held.about.verification = Some(verification);
             return Ok(body);
         }
-        self.replace(slot, held.revision, &new, &authority).await?;
+        let done = Done { target, nonce, revision: held.revision, new: &new, authority: &authority, covered: &covered };
+        self.replace(done).await?;
         *found.held = None;
         Ok(body)
     }
@@ -164,7 +201,7 @@ impl Attempts {
         let mut found = self.find(slot).await?;
         let is_lost = found.lost.is_some();
         let held = found.held.as_mut().ok_or_else(|| if is_lost { Error::invalid(TEXTS.lost) } else { none() })?;
-        let (revision, split) = (held.revision, held.about.split);
+        let (revision, split, attempt) = (held.revision, held.about.split, held.nonce.clone());
         let Some(verification) = &mut held.about.verification else {
             return Err(Error::invalid("no rekey verification in progress").into());
         };
@@ -172,7 +209,7 @@ impl Attempts {
             return Err(wrong_nonce("verify", &verification.nonce).into());
         }
         check_share(share).map_err(invalid_share)?;
-        self.allowance.take()?;
+        self.shares.take()?;
         if !verification.shares.add(share) {
             let text = "given key has already been provided during this verify operation";
             return Err(Error::invalid(text).into());
@@ -185,7 +222,8 @@ impl Attempts {
             }
             Proof::Enough(()) => verification.new.is_proven = true,
         }
-        let replaced = self.replace(slot, revision, &verification.new, &verification.authority).await;
+        let Verification { new, authority, covered, .. } = &*verification;
+        let replaced = self.replace(Done { target, nonce: &attempt, revision, new, authority, covered }).await;
         if replaced.is_err() {
             // They are proven all the same, but have to be given again, so that somebody is there when it works.
             verification.shares = Shares::default();
@@ -209,15 +247,14 @@ impl Attempts {
     }
 
     /// Makes the new keys count.
-    async fn replace(
-        &self,
-        slot: &Slot<RekeyAttempt>,
-        revision: storage::Revision,
-        new: &NewKey,
-        authority: &Authority,
-    ) -> Result<(), Error> {
+    async fn replace(&self, done: Done<'_>) -> Result<(), Error> {
+        let Done { target, nonce, revision, new, authority, covered } = done;
+        let slot = self.slot(target);
         let mut changes = Changes::new();
         changes.delete(keys::attempt(slot.kind)?, revision);
+        if !covered.is_empty() {
+            self.keep_backup(target, nonce, covered, &mut changes).await?;
+        }
         self.control.replace_key(new, authority, &changes).await.map_err(from_replace)?;
         tracing::warn!(kind = slot.kind, "the keys were replaced");
         if !new.is_proven {
@@ -243,8 +280,8 @@ impl Attempts {
             "n": split.shares,
             "progress": held.map_or(0, |held| held.shares.0.len()),
             "required": self.required().await?,
-            "pgp_fingerprints": null,
-            "backup": false,
+            "pgp_fingerprints": held.and_then(|held| pgp::fingerprints(&held.about.keys)),
+            "backup": held.is_some_and(|held| held.about.has_backup),
             "verification_required": held.is_some_and(|held| held.about.needs_verification),
         });
         let verification = held.and_then(|held| held.about.verification.as_ref());

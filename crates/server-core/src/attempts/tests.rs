@@ -339,6 +339,20 @@ async fn another_node_tells_where_the_attempt_is_and_may_cancel_it() {
 }
 
 #[tokio::test]
+async fn nobody_begins_attempts_without_end() {
+    let (bench, _) = bench().await;
+    let nobody = bench.nobody();
+    for round in 0..31 {
+        let begun = nobody.write("sys/generate-root/attempt", json!({})).await;
+        let is_refused = begun["refused"].as_str().is_some_and(|text| text.starts_with("TooMany"));
+        assert_eq!(is_refused, round == 30, "{round}: {begun}");
+        nobody.delete("sys/generate-root/attempt").await;
+    }
+    bench.clock.advance(std::time::Duration::from_secs(1));
+    begin(&nobody, ROOT, json!({})).await;
+}
+
+#[tokio::test]
 async fn of_two_who_begin_or_finish_at_once_one_does() {
     let (bench, shares) = bench().await;
     let nobody = bench.nobody();
@@ -478,6 +492,111 @@ async fn an_operator_may_ask_for_a_token_beside_the_shares() {
         assert_eq!(closed.nobody().read(status).await, denied());
         assert_eq!(closed.nobody().write(update, json!({ "key": shares[0], "nonce": "n" })).await, denied());
         assert_eq!(closed.with(&bench.root).read(status).await["data"]["started"], false);
+    }
+}
+
+/// Keys as gpg made them; the tests of `openpgp` and the end-to-end tests open messages.
+const KEYS: [(&str, &str); 2] = [
+    (include_str!("../../../openpgp/src/keys/curve25519.asc"), "b52c8b454bc326a87de94d356611e3575ce2d79a"),
+    (include_str!("../../../openpgp/src/keys/rsa.asc"), "a758205bed832b316698285164f25b159116d9fe"),
+];
+
+#[tokio::test]
+async fn new_keys_leave_encrypted_and_a_copy_stays_until_it_is_deleted() {
+    let (bench, old) = bench().await;
+    let nobody = bench.nobody();
+    let pgp_keys = KEYS.map(|(key, _)| key);
+    for (about, text) in [
+        (
+            json!({ "secret_shares": 2, "secret_threshold": 2, "backup": true }),
+            "cannot request a backup of the new keys without providing PGP keys for encryption",
+        ),
+        (
+            json!({ "secret_shares": 3, "secret_threshold": 2, "pgp_keys": pgp_keys }),
+            "count mismatch between number of provided PGP keys and number of shares",
+        ),
+        (
+            json!({ "secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["keybase:somebody"] }),
+            "error parsing PGP key: PGP keys are not fetched from Keybase: give the key itself",
+        ),
+    ] {
+        assert_eq!(nobody.write("sys/rekey/init", about).await, invalid(text));
+    }
+    let none = invalid("no backed-up keys found");
+    assert_eq!(bench.root().read("sys/rekey/backup").await, none);
+    let about = |needs_verification: bool| {
+        json!({
+            "secret_shares": 2, "secret_threshold": 2, "pgp_keys": pgp_keys, "backup": true,
+            "require_verification": needs_verification,
+        })
+    };
+    let nonce = begin(&nobody, REKEY, about(true)).await;
+    give(&nobody, REKEY, &nonce, &old[0]).await;
+    assert_eq!(give(&nobody, REKEY, &nonce, &old[1]).await["complete"], true);
+    assert_eq!(bench.root().read("sys/rekey/backup").await, none, "they do not count yet");
+    let cancel = nobody.request(framework::Operation::Delete, "sys/rekey/init", json!({ "nonce": nonce }));
+    assert_eq!(nobody.send(cancel).await, json!({}));
+
+    let nonce = begin(&nobody, REKEY, about(false)).await;
+    let prints = json!(KEYS.map(|(_, print)| print));
+    let status = nobody.read("sys/rekey/init").await["data"].clone();
+    assert_eq!((&status["pgp_fingerprints"], &status["backup"]), (&prints, &json!(true)));
+    give(&nobody, REKEY, &nonce, &old[0]).await;
+    let made = give(&nobody, REKEY, &nonce, &old[1]).await;
+    assert_eq!((&made["pgp_fingerprints"], &made["backup"]), (&prints, &json!(true)));
+    for (hex, base64) in shares_of(&made).iter().zip(made["keys_base64"].as_array().expect("a list")) {
+        let message = data_encoding::HEXLOWER.decode(hex.as_bytes()).expect("hexadecimal");
+        assert_eq!(json!(data_encoding::BASE64.encode(&message)), *base64);
+        // A packet with a session key, then protected data.
+        assert!(message[0] == 0xc1 && message.len() > 150, "{hex}");
+    }
+    let kept = bench.root().read("sys/rekey/backup").await["data"].clone();
+    assert_eq!((&kept["nonce"], &kept["keys"][KEYS[0].1][0]), (&json!(nonce), &made["keys"][0]));
+    assert_eq!(kept["keys_base64"][KEYS[1].1][0], made["keys_base64"][1]);
+    assert_eq!(nobody.read("sys/rekey/backup").await, denied());
+    assert_eq!(bench.root().delete("sys/rekey/backup").await, json!({}));
+    assert_eq!(bench.root().delete("sys/rekey/backup").await, json!({}), "twice is fine");
+    assert_eq!(bench.root().read("sys/rekey/backup").await, none);
+}
+
+#[tokio::test]
+async fn a_root_token_leaves_encrypted_to_a_key() {
+    let (bench, shares) = bench().await;
+    let nobody = bench.nobody();
+    let both = json!({ "otp": "abcdefghijklmnopqrstuvwxyz12", "pgp_key": KEYS[0].0 });
+    let refused = nobody.write("sys/generate-root/attempt", both).await;
+    assert_eq!(refused, invalid("only one of otp and pgp_key can be given"));
+    let begun = nobody.write("sys/generate-root/attempt", json!({ "pgp_key": KEYS[0].0 })).await["data"].clone();
+    assert_eq!((&begun["otp"], &begun["pgp_fingerprint"]), (&json!(""), &json!(KEYS[0].1)));
+    let nonce = begun["nonce"].as_str().expect("a nonce");
+    give(&nobody, ROOT, nonce, &shares[0]).await;
+    let last = give(&nobody, ROOT, nonce, &shares[1]).await;
+    assert_eq!((&last["complete"], &last["pgp_fingerprint"]), (&json!(true), &json!(KEYS[0].1)));
+    let message = last["encoded_token"].as_str().expect("a text").as_bytes();
+    assert_eq!(data_encoding::BASE64.decode(message).expect("base64")[0], 0xc1);
+}
+
+#[tokio::test]
+async fn the_first_keys_leave_encrypted_and_a_wrong_key_initializes_nothing() {
+    let bench = Bench::fresh(Arc::new(Memory::new()), CacheMode::SoleWriter);
+    let nobody = bench.nobody();
+    let about = |keys: Value, root: &str| json!({ "secret_shares": 2, "secret_threshold": 2, "pgp_keys": keys, "root_token_pgp_key": root });
+    let keys = KEYS.map(|(key, _)| key);
+    for (about, text) in [
+        (about(json!([keys[0]]), ""), "count mismatch between number of provided PGP keys and number of shares"),
+        (about(json!([keys[0], "no key!"]), ""), "error parsing PGP key: PGP key is neither base64 nor armored"),
+        (
+            about(json!(keys), "keybase:a"),
+            "error parsing PGP key: PGP keys are not fetched from Keybase: give the key itself",
+        ),
+    ] {
+        assert_eq!(nobody.write("sys/init", about).await, invalid(text));
+        assert_eq!(nobody.read("sys/init").await["data"]["initialized"], false);
+    }
+    let made = nobody.write("sys/init", about(json!(keys), keys[0])).await["data"].clone();
+    for text in [&made["keys_base64"][0], &made["keys_base64"][1], &made["root_token"]] {
+        let message = data_encoding::BASE64.decode(text.as_str().expect("a text").as_bytes()).expect("base64");
+        assert!(message[0] == 0xc1 && message.len() > 150, "{text}");
     }
 }
 

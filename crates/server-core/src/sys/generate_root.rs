@@ -42,7 +42,7 @@ fields! {
         /// A one-time password of as many characters as `otp_length` says, that the token is combined with. One is made
         /// up when neither this nor a PGP key is given.
         otp: Secret<String> = Secret::new(String::new()) => secret,
-        /// A PGP key to encrypt the token with. Not supported.
+        /// A PGP key to encrypt the token to, in base64, in place of a password.
         pgp_key: String = String::new(),
     }
 }
@@ -62,10 +62,7 @@ async fn read_attempt(attempts: &Arc<Attempts>, context: &Context, _: Nothing) -
 }
 
 async fn write_attempt(attempts: &Arc<Attempts>, context: &Context, input: Begin) -> Result<Reply, Error> {
-    if !input.pgp_key.is_empty() {
-        return Err(Error::invalid("PGP keys are not supported in this release: leave them out"));
-    }
-    answer(context, attempts.begin_root(RootRequest { otp: input.otp }).await)
+    answer(context, attempts.begin_root(RootRequest { otp: input.otp, pgp_key: input.pgp_key }).await)
 }
 
 async fn delete_attempt(attempts: &Arc<Attempts>, context: &Context, _: Nothing) -> Result<Reply, Error> {

@@ -21,15 +21,18 @@ pub(crate) struct RekeyPart {
 /// The templates of one form.
 struct Rows {
     init: &'static str,
+    backup: &'static str,
     update: &'static str,
     verify: &'static str,
     openness: Openness,
 }
 
 pub(super) fn barrier_paths(openness: Openness) -> Vec<Path<RekeyPart>> {
-    let open = Rows { init: "rekey/init", update: "rekey/update", verify: "rekey/verify", openness };
+    let open =
+        Rows { init: "rekey/init", backup: "rekey/backup", update: "rekey/update", verify: "rekey/verify", openness };
     let closed = Rows {
         init: "rotate/root/init",
+        backup: "rotate/root/backup",
         update: "rotate/root/update",
         verify: "rotate/root/verify",
         openness: Openness::Sudo,
@@ -40,12 +43,14 @@ pub(super) fn barrier_paths(openness: Openness) -> Vec<Path<RekeyPart>> {
 pub(super) fn recovery_paths(openness: Openness) -> Vec<Path<RekeyPart>> {
     let open = Rows {
         init: "rekey-recovery-key/init",
+        backup: "rekey/recovery-key-backup",
         update: "rekey-recovery-key/update",
         verify: "rekey-recovery-key/verify",
         openness,
     };
     let closed = Rows {
         init: "rotate/recovery/init",
+        backup: "rotate/recovery/backup",
         update: "rotate/recovery/update",
         verify: "rotate/recovery/verify",
         openness: Openness::Sudo,
@@ -53,7 +58,7 @@ pub(super) fn recovery_paths(openness: Openness) -> Vec<Path<RekeyPart>> {
     [open, closed].iter().flat_map(paths).collect()
 }
 
-fn paths(rows: &Rows) -> [Path<RekeyPart>; 3] {
+fn paths(rows: &Rows) -> Vec<Path<RekeyPart>> {
     let init = Path::new(rows.init, "The attempt to replace the keys that people hold.")
         .root_only()
         .with_delete_body()
@@ -68,7 +73,13 @@ fn paths(rows: &Rows) -> [Path<RekeyPart>; 3] {
         .read(read_verify, "Show how far that is.")
         .update(write_verify, "Give one of the new shares; with the last one they count.")
         .delete(delete_verify, "Begin to verify anew.");
-    [init, update, verify].map(|path| rows.openness.apply(path))
+    let backup = Path::new(rows.backup, "Copies of new shares, encrypted to PGP keys.")
+        .root_only()
+        .read(read_backup, "Show the copies of the last rekey that asked for them.")
+        .delete(delete_backup, "Delete them.");
+    // What was handed out before is not for whoever gives a share.
+    let backup = if rows.openness == Openness::Sudo { backup.sudo() } else { backup };
+    [init, update, verify].map(|path| rows.openness.apply(path)).into_iter().chain([backup]).collect()
 }
 
 fields! {
@@ -82,9 +93,9 @@ fields! {
         stored_shares: i64 = 0,
         /// Whether the new keys count only after enough of them were given back.
         require_verification: bool = false,
-        /// PGP keys to encrypt the shares with. Not supported.
+        /// PGP keys in base64, one for each new share, which is encrypted to it.
         pgp_keys: Option<Vec<String>>,
-        /// Whether to keep a copy of the encrypted shares. Not supported.
+        /// Whether to keep a copy of the encrypted shares.
         backup: bool = false,
     }
 }
@@ -102,13 +113,12 @@ async fn read_init(part: &RekeyPart, context: &Context, _: Nothing) -> Result<Re
 }
 
 async fn write_init(part: &RekeyPart, context: &Context, input: Init) -> Result<Reply, Error> {
-    if input.backup || input.pgp_keys.is_some_and(|keys| !keys.is_empty()) {
-        return Err(Error::invalid("PGP keys are not supported in this release: leave them out"));
-    }
     let request = RekeyRequest {
         shares: input.secret_shares,
         threshold: input.secret_threshold,
         needs_verification: input.require_verification,
+        pgp_keys: input.pgp_keys.unwrap_or_default(),
+        has_backup: input.backup,
     };
     answer(context, part.attempts.begin_rekey(part.target, &request).await)
 }
@@ -120,6 +130,15 @@ async fn delete_init(part: &RekeyPart, context: &Context, input: Cancel) -> Resu
 async fn write_update(part: &RekeyPart, context: &Context, input: Give) -> Result<Reply, Error> {
     let share = input.share()?;
     answer(context, part.attempts.give_rekey(part.target, &share, input.nonce()).await)
+}
+
+async fn read_backup(part: &RekeyPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
+    Ok(Reply::data(part.attempts.backup(part.target).await?).mirrored())
+}
+
+async fn delete_backup(part: &RekeyPart, _: &Context, _: Nothing) -> Result<Reply, Error> {
+    part.attempts.delete_backup(part.target).await?;
+    Ok(Reply::empty())
 }
 
 async fn read_verify(part: &RekeyPart, context: &Context, _: Nothing) -> Result<Reply, Error> {

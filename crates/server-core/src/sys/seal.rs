@@ -9,6 +9,7 @@ use secret::{Secret, SecretBytes};
 use serde_json::{Value, json};
 
 use super::SealPart;
+use crate::pgp;
 use crate::seals::from_unseal;
 
 pub(super) fn paths() -> Vec<Path<SealPart>> {
@@ -46,11 +47,11 @@ fields! {
         recovery_shares: i64 = 0,
         /// How many recovery shares authorize.
         recovery_threshold: i64 = 0,
-        /// PGP keys to encrypt the shares with. Not supported.
+        /// PGP keys in base64, one for each share, which is encrypted to it.
         pgp_keys: Option<Vec<String>>,
-        /// PGP keys to encrypt the recovery shares with. Not supported.
+        /// PGP keys in base64, one for each recovery share, which is encrypted to it.
         recovery_pgp_keys: Option<Vec<String>>,
-        /// A PGP key to encrypt the root token with. Not supported.
+        /// A PGP key in base64 that the root token is encrypted to.
         root_token_pgp_key: Option<String>,
     }
 }
@@ -73,13 +74,12 @@ async fn read_init(part: &SealPart, _: &Context, _: Nothing) -> Result<Reply, Er
     Ok(Reply::data(json!({ "initialized": is_initialized })).bare())
 }
 
-async fn write_init(part: &SealPart, _: &Context, input: Init) -> Result<Reply, Error> {
-    let wants_pgp = input.pgp_keys.is_some_and(|keys| !keys.is_empty())
-        || input.recovery_pgp_keys.is_some_and(|keys| !keys.is_empty())
-        || input.root_token_pgp_key.is_some_and(|key| !key.is_empty());
-    if wants_pgp {
-        return Err(Error::invalid("PGP keys are not supported in this release: leave them out"));
-    }
+async fn write_init(part: &SealPart, context: &Context, input: Init) -> Result<Reply, Error> {
+    // Before anything is done: a key that is not one must not be found out when the shares can be shown no more.
+    let env = &context.env;
+    let keys = pgp::keys(&input.pgp_keys.unwrap_or_default(), input.secret_shares, env)?;
+    let recovery_keys = pgp::keys(&input.recovery_pgp_keys.unwrap_or_default(), input.recovery_shares, env)?;
+    let root_key = input.root_token_pgp_key.filter(|key| !key.is_empty()).map(|key| pgp::key(&key, env)).transpose()?;
     let options = InitOptions {
         secret_shares: input.secret_shares,
         secret_threshold: input.secret_threshold,
@@ -87,16 +87,22 @@ async fn write_init(part: &SealPart, _: &Context, input: Init) -> Result<Reply, 
         recovery_threshold: input.recovery_threshold,
     };
     let made = part.seals.init(&options, None).await?;
+    let shares = pgp::covered(made.shares, &keys, env)?;
+    let recovery_shares = pgp::covered(made.recovery_shares, &recovery_keys, env)?;
+    let root_token = match root_key {
+        Some(key) => Secret::new(BASE64.encode(pgp::encrypted(&key, made.root_token.expose(), env)?.expose())),
+        None => made.root_token,
+    };
     let mut body = json!({
-        "keys": hex(&made.shares),
-        "keys_base64": base64(&made.shares),
-        "root_token": made.root_token.expose(),
+        "keys": hex(&shares),
+        "keys_base64": base64(&shares),
+        "root_token": root_token.expose(),
     });
-    if !made.recovery_shares.is_empty()
+    if !recovery_shares.is_empty()
         && let Some(body) = body.as_object_mut()
     {
-        body.insert("recovery_keys".to_owned(), hex(&made.recovery_shares));
-        body.insert("recovery_keys_base64".to_owned(), base64(&made.recovery_shares));
+        body.insert("recovery_keys".to_owned(), hex(&recovery_shares));
+        body.insert("recovery_keys_base64".to_owned(), base64(&recovery_shares));
     }
     Ok(Reply::data(body).bare())
 }
