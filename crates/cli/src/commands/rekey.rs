@@ -14,33 +14,44 @@ use crate::{Failure, table};
 const SHARES_DEFAULT: i64 = 5;
 const THRESHOLD_DEFAULT: i64 = 3;
 
-pub(super) const COMMANDS: &[Command] = &[Command {
-    words: "operator rekey",
-    arguments: "[KEY]",
-    arguments_min: 0,
-    arguments_max: 1,
-    summary: "Replace the unseal keys",
-    help: "-init begins, then each holder gives one key: asked for, as the argument, or on standard input with - and \
-        -nonce. The new keys are shown once, by whoever gives the last key.",
-    flags: &[
-        Flag::switch("init", "Begin."),
-        Flag::switch("cancel", "Give it up. With -verify, begin to verify anew."),
-        Flag::switch("status", "Show how far it is."),
-        Flag::switch(
-            "verify",
-            "With -init: new keys count only once they were given back. Else: give one of them back.",
-        ),
-        Flag::new("key-shares", Kind::Number, "How many keys there are. Default 5.").alias("n"),
-        Flag::new("key-threshold", Kind::Number, "How many of them are needed. Default 3.").alias("t"),
-        Flag::text("nonce", "The attempt that the key is for."),
-        Flag::text("target", "barrier for unseal keys, recovery for recovery keys. Default barrier."),
-        pgp::KEYS,
-        Flag::switch("backup", "Let the server keep a copy of the new keys; needs -pgp-keys."),
-        Flag::switch("backup-retrieve", "Show that copy."),
-        Flag::switch("backup-delete", "Delete that copy."),
-    ],
-    run: rekey,
-}];
+pub(super) const COMMANDS: &[Command] = &[
+    Command {
+        words: "operator rekey",
+        arguments: "[KEY]",
+        arguments_min: 0,
+        arguments_max: 1,
+        summary: "Replace the unseal keys",
+        help: "-init begins, then each holder gives one key: asked for, as the argument, or on standard input with - and \
+            -nonce. The new keys are shown once, by whoever gives the last key.",
+        flags: FLAGS,
+        run: rekey,
+    },
+    Command {
+        words: "operator rotate-keys",
+        arguments: "[KEY]",
+        arguments_min: 0,
+        arguments_max: 1,
+        summary: "Replace the unseal keys, with a token",
+        help: "The same as operator rekey, for servers that ask for a token as well. The token needs sudo.",
+        flags: FLAGS,
+        run: rotate_keys,
+    },
+];
+
+const FLAGS: &[Flag] = &[
+    Flag::switch("init", "Begin."),
+    Flag::switch("cancel", "Give it up. With -verify, begin to verify anew."),
+    Flag::switch("status", "Show how far it is."),
+    Flag::switch("verify", "With -init: new keys count only once they were given back. Else: give one of them back."),
+    Flag::new("key-shares", Kind::Number, "How many keys there are. Default 5.").alias("n"),
+    Flag::new("key-threshold", Kind::Number, "How many of them are needed. Default 3.").alias("t"),
+    Flag::text("nonce", "The attempt that the key is for."),
+    Flag::text("target", "barrier for unseal keys, recovery for recovery keys. Default barrier."),
+    pgp::KEYS,
+    Flag::switch("backup", "Let the server keep a copy of the new keys; needs -pgp-keys."),
+    Flag::switch("backup-retrieve", "Show that copy."),
+    Flag::switch("backup-delete", "Delete that copy."),
+];
 
 /// Whose keys are replaced.
 #[derive(Clone, Copy)]
@@ -48,14 +59,39 @@ struct Target {
     api: &'static str,
     backup: &'static str,
     noun: &'static str,
+    /// Whether the replies have an envelope.
+    is_enveloped: bool,
+}
+
+impl Target {
+    /// Sends a request; gives what the reply says.
+    fn call(self, connection: &Connection, request: Request) -> Result<Value, client::Error> {
+        connection.call(request).map(|reply| self.said(reply))
+    }
+
+    fn said(self, mut reply: Value) -> Value {
+        if self.is_enveloped { reply.get_mut("data").map(Value::take).unwrap_or_default() } else { reply }
+    }
 }
 
 fn rekey(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let backup = "sys/rekey/backup";
+    let barrier = Target { api: "sys/rekey", backup, noun: "Unseal Key", is_enveloped: false };
+    let (api, backup) = ("sys/rekey-recovery-key", "sys/rekey/recovery-key-backup");
+    replace(session, [barrier, Target { api, backup, noun: "Recovery Key", is_enveloped: false }])
+}
+
+fn rotate_keys(session: &mut Session<'_>) -> Result<u8, Failure> {
+    let (api, backup) = ("sys/rotate/root", "sys/rotate/root/backup");
+    let barrier = Target { api, backup, noun: "Unseal Key", is_enveloped: true };
+    let (api, backup) = ("sys/rotate/recovery", "sys/rotate/recovery/backup");
+    replace(session, [barrier, Target { api, backup, noun: "Recovery Key", is_enveloped: true }])
+}
+
+fn replace(session: &mut Session<'_>, [barrier, recovery]: [Target; 2]) -> Result<u8, Failure> {
     let target = match session.args.text("target").unwrap_or("barrier") {
-        "barrier" => Target { api: "sys/rekey", backup: "sys/rekey/backup", noun: "Unseal Key" },
-        "recovery" | "hsm" => {
-            Target { api: "sys/rekey-recovery-key", backup: "sys/rekey/recovery-key-backup", noun: "Recovery Key" }
-        }
+        "barrier" | "root" => barrier,
+        "recovery" | "hsm" => recovery,
         _ => return Err(Failure::usage("Invalid target: expected barrier or recovery")),
     };
     let connection = session.connect()?;
@@ -87,10 +123,10 @@ fn rekey(session: &mut Session<'_>) -> Result<u8, Failure> {
     if is("init") {
         return begin(session, &connection, target);
     }
-    let status: Value = if is("status") {
-        connection.call(Request::new(Method::GET, &path))
+    let status = if is("status") {
+        target.call(&connection, Request::new(Method::GET, &path))
     } else {
-        connection.ask(Request::new(Method::GET, &path))
+        connection.ask(Request::new(Method::GET, &path)).map(|reply| target.said(reply))
     }
     .map_err(|error| Failure::api("Error getting rekey status", &error))?;
     if is("status") {
@@ -116,7 +152,7 @@ fn begin(session: &mut Session<'_>, connection: &Connection, target: Target) -> 
         body.insert("pgp_keys".to_owned(), json!(keys));
     }
     let request = Request::new(Method::PUT, &format!("{}/init", target.api)).json(&Value::Object(body));
-    let status = connection.call(request).map_err(|error| Failure::api("Error initializing rekey", &error))?;
+    let status = target.call(connection, request).map_err(|error| Failure::api("Error initializing rekey", &error))?;
     print_status(session, &status)
 }
 
@@ -136,7 +172,7 @@ fn give(
     let (key, nonce) = key_and_nonce(session, status, target.noun)?;
     let path = format!("{}/{}", target.api, if stage == "verify" { "verify" } else { "update" });
     let request = Request::new(Method::PUT, &path).json(&json!({"key": key, "nonce": nonce}));
-    let reply: Value = connection.call(request).map_err(|error| Failure::api("Error posting unseal key", &error))?;
+    let reply = target.call(connection, request).map_err(|error| Failure::api("Error posting unseal key", &error))?;
     if reply.get("complete").and_then(Value::as_bool) != Some(true) {
         // A key that was given is answered with the state, or with as little as the nonce.
         return print_status(session, if reply.get("progress").is_some() { &reply } else { status });

@@ -72,6 +72,10 @@ fn new_keys_and_root_tokens_are_as_written() {
         "PUT /v1/sys/rekey/update" => {
             Answer::new(200, r#"{"nonce":"n-1","complete":true,"keys":["61","62"],"keys_base64":["YQ==","Yg=="]}"#)
         }
+        "GET /v1/sys/rotate/root/init" | "PUT /v1/sys/rotate/root/init" => reply(STARTED),
+        "PUT /v1/sys/rotate/root/update" => {
+            reply(r#"{"nonce":"n-1","complete":true,"keys":["61","62"],"keys_base64":["YQ==","Yg=="]}"#)
+        }
         "GET /v1/sys/rekey/verify" => Answer::new(200, r#"{"nonce":"v-1","started":true,"t":2,"n":3,"progress":0}"#),
         "PUT /v1/sys/rekey/verify" => Answer::new(200, r#"{"nonce":"v-1","complete":true}"#),
         "GET /v1/sys/generate-root/attempt" | "PUT /v1/sys/generate-root/attempt" => Answer::new(200, ROOT),
@@ -99,6 +103,8 @@ fn new_keys_and_root_tokens_are_as_written() {
         "operator rekey -verify new",
         "operator rekey -target=recovery key",
         "operator rekey -",
+        "operator rotate-keys -init -n 3 -t 2",
+        "operator rotate-keys last",
         "operator generate-root -init",
         "operator generate-root -status -format=json",
         "operator generate-root -generate-otp",
