@@ -18,5 +18,6 @@ mod kill_nine;
 mod listeners;
 mod logins;
 mod memory_dump;
+mod root_and_rekey;
 mod signals;
 mod static_seal;
