@@ -18,6 +18,7 @@ mod kv_patch;
 mod leases;
 mod logical;
 mod login;
+mod monitor;
 mod mounts;
 mod namespaces;
 mod operator;
@@ -88,6 +89,7 @@ static TABLES: &[&[Command]] = &[
     audit::COMMANDS,
     namespaces::COMMANDS,
     history::COMMANDS,
+    monitor::COMMANDS,
     initialize::COMMANDS,
     operator::COMMANDS,
     backup::COMMANDS,

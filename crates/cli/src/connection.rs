@@ -77,8 +77,12 @@ impl Connection {
     }
 
     /// Hands an answer of any length to `sink` as it comes.
-    pub fn receive<E>(&self, path: &str, sink: impl FnMut(&[u8]) -> Result<(), E>) -> Result<Result<(), E>, Error> {
-        self.runtime.block_on(self.client.receive(path, sink))
+    pub fn receive<E>(
+        &self,
+        request: Request,
+        sink: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Result<(), E>, Error> {
+        self.runtime.block_on(self.client.receive(request, sink))
     }
 
     pub fn send(&self, request: Request) -> Result<Reply, Error> {

@@ -259,10 +259,10 @@ impl Client {
     /// When there is no answer, a refusal, or the answer breaks off; then the sink has had a part of it.
     pub async fn receive<E>(
         &self,
-        path: &str,
+        request: Request,
         mut sink: impl FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<Result<(), E>, Error> {
-        let request = Request { is_long: true, ..Request::new(Method::GET, path) };
+        let request = Request { is_long: true, ..request };
         let (url, mut response) = self.respond(&request).await?;
         let method = request.method;
         if response.status() != StatusCode::OK {

@@ -84,8 +84,8 @@ use request::Pipeline;
 use seals::Seals;
 use store::Store;
 use sys::{
-    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LockoutPart, LoggersPart, MountsPart, NamespacesPart,
-    Openness, QuotasPart, RekeyPart, SealPart, Sys,
+    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LockoutPart, LoggersPart, MonitorPart, MountsPart,
+    NamespacesPart, Openness, QuotasPart, RekeyPart, SealPart, Sys,
 };
 use tokens::Tokens;
 use traces::Traces;
@@ -252,6 +252,7 @@ impl Core {
             )),
             host: HostPart::new(Arc::clone(&process.host), Arc::clone(&in_flight), store.clone()),
             cluster: ClusterPart { node: Arc::clone(&node), host: process.host, mounts: Arc::clone(&mounts) },
+            monitor: MonitorPart(Arc::clone(&process.logs)),
             loggers: LoggersPart(process.logs),
             backups: Backups::new(store.clone(), env.clone(), identity, node.version),
             config: ConfigPart(process.config),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use framework::Chunks;
 use serde_json::{Map, Value};
 use tracing::level_filters::LevelFilter;
 
@@ -51,7 +52,7 @@ pub struct Usage {
     pub threads: u64,
 }
 
-/// The levels of the log, which last as long as the process.
+/// The log: its levels, which last as long as the process, and its lines for whoever watches.
 pub trait LogLevels: Send + Sync {
     /// The level of each logger.
     fn levels(&self) -> BTreeMap<&'static str, LevelFilter>;
@@ -61,4 +62,11 @@ pub trait LogLevels: Send + Sync {
 
     /// The same for all loggers.
     fn set_all(&self, level: Option<LevelFilter>);
+
+    /// The lines of this level and above that are written from now on, as text or each a JSON object, whatever is
+    /// written elsewhere. What a slow reader does not take in time is left out, and a line says so. `None` when as many
+    /// watch as may, and of a log that cannot be watched.
+    fn follow(&self, _level: LevelFilter, _is_json: bool) -> Option<Box<dyn Chunks>> {
+        None
+    }
 }

@@ -35,6 +35,7 @@ mod leases;
 mod locked_users;
 mod loggers;
 mod metrics;
+mod monitor;
 mod mounts;
 mod namespaces;
 mod policies;
@@ -53,6 +54,7 @@ pub(crate) use host::HostPart;
 pub(crate) use leases::LeasesPart;
 pub(crate) use locked_users::LockoutPart;
 pub(crate) use loggers::LoggersPart;
+pub(crate) use monitor::MonitorPart;
 pub(crate) use namespaces::NamespacesPart;
 pub(crate) use quotas::QuotasPart;
 pub(crate) use rekey::RekeyPart;
@@ -76,6 +78,7 @@ pub(crate) struct Sys {
     pub(crate) passwords: PasswordPolicies,
     pub(crate) host: HostPart,
     pub(crate) cluster: ClusterPart,
+    pub(crate) monitor: MonitorPart,
     pub(crate) loggers: LoggersPart,
     pub(crate) config: ConfigPart,
     pub(crate) metrics: Arc<MetricsPart>,
@@ -157,6 +160,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(host::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.host)))
         .paths(cluster::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.cluster)))
         .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))
+        .paths(monitor::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.monitor)))
         .paths(metrics::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.metrics)))
         .paths(config_state::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.config)))
         .paths(storage::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.backups)))

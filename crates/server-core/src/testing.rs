@@ -313,6 +313,21 @@ impl LogLevels for Logs {
             self.set(name, level);
         }
     }
+
+    /// One line that says how it was asked for. At `trace`, as many watch as may.
+    fn follow(&self, level: LevelFilter, is_json: bool) -> Option<Box<dyn Chunks>> {
+        let line = format!("{level} json={is_json}\n");
+        (level < LevelFilter::TRACE).then(|| Box::new(OneLine(Some(line))) as Box<dyn Chunks>)
+    }
+}
+
+struct OneLine(Option<String>);
+
+#[async_trait]
+impl Chunks for OneLine {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, framework::Error> {
+        Ok(self.0.take().map(String::into_bytes))
+    }
 }
 
 /// Everything below a prefix, keys as text and values as they are stored.

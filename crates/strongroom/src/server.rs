@@ -333,6 +333,7 @@ async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, declared: &De
     signals.until_stop(reload).await;
     tracing::info!("stopping: running requests may finish");
     stop.send_replace(true);
+    logs.end_watching();
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a listener ended badly");

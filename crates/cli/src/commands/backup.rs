@@ -7,6 +7,7 @@ use std::path::Path;
 
 use ::backup::file::{self, SaveError, Stop};
 use ::backup::{Summary, inspect};
+use client::{Method, Request};
 use data_encoding::HEXLOWER;
 use serde_json::{Map, Value, json};
 
@@ -91,9 +92,12 @@ fn save(session: &mut Session<'_>) -> Result<u8, Failure> {
 
 fn save_over_network(session: &Session<'_>, path: &Path) -> Result<Summary, Failure> {
     let connection = session.connect()?;
-    let saved = file::save(path, |out| match connection.receive("sys/storage/backup", |bytes| out.write_all(bytes)) {
-        Ok(written) => Ok(written?),
-        Err(error) => Err(Stop::Source(error)),
+    let saved = file::save(path, |out| {
+        let request = Request::new(Method::GET, "sys/storage/backup");
+        match connection.receive(request, |bytes| out.write_all(bytes)) {
+            Ok(written) => Ok(written?),
+            Err(error) => Err(Stop::Source(error)),
+        }
     });
     saved.map_err(|error| match &error {
         SaveError::Source(source) => Failure::api("Error saving the backup", source),

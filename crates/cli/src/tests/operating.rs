@@ -118,6 +118,17 @@ fn new_keys_and_root_tokens_are_as_written() {
 }
 
 #[test]
+fn the_log_is_shown_as_it_comes() {
+    let server = serve(|line, _| match line {
+        "GET /v1/sys/monitor" => Answer::bytes(b"one\ntwo\n"),
+        "GET /v1/sys/monitor?log_level=debug&log_format=json" => Answer::bytes(b"{}\n"),
+        _ => refusal(400, "invalid level provided"),
+    });
+    let lines = ["monitor", "monitor -log-level=debug -log-format=json", "monitor -log-level=loud"];
+    check("monitor", &Stage::at(&server), &server, &lines);
+}
+
+#[test]
 fn shares_are_asked_for_as_given_whatever_the_seal() {
     const KEYS: &str = r#"{"keys":["61"],"keys_base64":["YQ=="],"root_token":"hvs.root"}"#;
     for (line, is_auto, body) in [

@@ -93,7 +93,7 @@ fn unknown(name: &str) -> Error {
 }
 
 /// A level in Vault's words.
-fn parse(level: Option<String>) -> Result<LevelFilter, Error> {
+pub(super) fn parse(level: Option<String>) -> Result<LevelFilter, Error> {
     let level = level.ok_or(Error::invalid("level is required"))?;
     match level.trim().to_ascii_lowercase().as_str() {
         "" => Err(Error::invalid("level is empty")),

@@ -9,22 +9,25 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use env::Env;
+use framework::Chunks;
 use server_core::LogLevels;
-use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::writer::{BoxMakeWriter, MakeWriterExt as _};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer as _, Registry};
 
 use super::failure::{self, Failure};
 use crate::config::LogFile;
 
 mod file;
 mod format;
+mod watchers;
 
 use file::Rotating;
 use format::Lines;
+use watchers::{Tap, Watchers};
 
 /// The parts of the server that have a level of their own: its crates, by the names that log lines carry.
 const LOGGERS: [&str; 7] =
@@ -83,10 +86,16 @@ pub(super) fn start(plan: &LogPlan) -> Result<Arc<Log>, Failure> {
     };
     let form = Lines { env: Env::real(), is_json: plan.is_json };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false).event_format(form);
+    // Each with a filter of its own: who watches may see more than is written.
+    let (seen, seen_handle) = reload::Layer::new(watchers::targets(LevelFilter::OFF));
+    // It fails only where nothing is written either. A line about it would wait for the lock that is held here.
+    let refilter = move |targets| drop(seen_handle.reload(targets));
+    let watchers = Arc::new(Watchers::new(Env::real(), refilter));
+    let tap = Tap(Arc::clone(&watchers)).with_filter(seen);
     std::panic::set_hook(Box::new(report_panic));
     // Only a second call in one process fails, and then the first one's log goes on.
-    drop(tracing_subscriber::registry().with(filter).with(lines).try_init());
-    Ok(Arc::new(Log { levels: Mutex::new(levels), handle, file }))
+    drop(tracing_subscriber::registry().with(lines.with_filter(filter)).with(tap).try_init());
+    Ok(Arc::new(Log { levels: Mutex::new(levels), handle, file, watchers }))
 }
 
 /// The running log.
@@ -94,6 +103,7 @@ pub(super) struct Log {
     levels: Mutex<Levels>,
     handle: reload::Handle<Targets, Registry>,
     file: Option<Arc<Rotating>>,
+    watchers: Arc<Watchers>,
 }
 
 /// What each part says.
@@ -140,6 +150,11 @@ impl Log {
         }
     }
 
+    /// Tells whoever watches that it is over.
+    pub(super) fn end_watching(&self) {
+        self.watchers.end();
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut Levels) -> T) -> T {
         let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut levels);
@@ -161,6 +176,10 @@ impl LogLevels for Log {
 
     fn set_all(&self, level: Option<LevelFilter>) {
         self.change(|levels| levels.set_all(level));
+    }
+
+    fn follow(&self, level: LevelFilter, is_json: bool) -> Option<Box<dyn Chunks>> {
+        self.watchers.follow(level, is_json)
     }
 }
 

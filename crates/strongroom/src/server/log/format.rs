@@ -30,16 +30,24 @@ where
     N: for<'w> FormatFields<'w> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let mut said = Said::default();
-        event.record(&mut said);
-        if let Some(tag) = Tag::current().filter(|_| said.fields.iter().all(|(name, _)| *name != REQUEST_ID)) {
-            said.fields.push((REQUEST_ID, json!(tag.as_str())));
-        }
-        let (level, module) = (*event.metadata().level(), event.metadata().target());
-        let time = time(Timestamp::from(self.env.now()));
-        let line = if self.is_json { said.json(&time, level, module) } else { said.text(&time, level, module) };
-        writeln!(writer, "{line}")
+        writeln!(writer, "{}", line(&self.env, event, self.is_json))
     }
+}
+
+/// An event as a line, without its end.
+pub(super) fn line(env: &Env, event: &Event<'_>, is_json: bool) -> String {
+    let mut said = Said::default();
+    event.record(&mut said);
+    if let Some(tag) = Tag::current().filter(|_| said.fields.iter().all(|(name, _)| *name != REQUEST_ID)) {
+        said.fields.push((REQUEST_ID, json!(tag.as_str())));
+    }
+    said.line(env, (*event.metadata().level(), event.metadata().target()), is_json)
+}
+
+/// What somebody is told who did not take all lines in time.
+pub(super) fn left_out(env: &Env, count: u64, is_json: bool) -> String {
+    let said = Said { message: "lines were left out here".to_owned(), fields: vec![("count", json!(count))] };
+    said.line(env, (Level::WARN, module_path!()), is_json)
 }
 
 /// What an event says.
@@ -50,6 +58,11 @@ struct Said {
 }
 
 impl Said {
+    fn line(self, env: &Env, (level, module): (Level, &str), is_json: bool) -> String {
+        let time = time(Timestamp::from(env.now()));
+        if is_json { self.json(&time, level, module) } else { self.text(&time, level, module) }
+    }
+
     fn text(&self, time: &str, level: Level, module: &str) -> String {
         let level = format!("[{level}]");
         let mut line = format!("{time} {level:7} {module}: {}", in_one_line(&self.message));
