@@ -298,6 +298,7 @@ fn core(store: Arc<Embedded>, env: Env) -> Result<Core> {
         cluster_name: None,
         audit_rules: AuditRules::default(),
         enable_unauthenticated_access: false,
+        raw_storage_endpoint: false,
         engines: engines.collect(),
     };
     Ok(Core::new(parts)?)

@@ -85,7 +85,7 @@ use seals::Seals;
 use store::Store;
 use sys::{
     ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LockoutPart, LoggersPart, MonitorPart, MountsPart,
-    NamespacesPart, Openness, QuotasPart, RekeyPart, SealPart, Sys,
+    NamespacesPart, Openness, QuotasPart, RawPart, RekeyPart, SealPart, Sys,
 };
 use tokens::Tokens;
 use traces::Traces;
@@ -115,6 +115,8 @@ pub struct Parts {
     pub audit_rules: AuditRules,
     /// Whether shares alone rekey and generate a root token; otherwise a token is asked for as well.
     pub enable_unauthenticated_access: bool,
+    /// Whether `sys/raw` is there.
+    pub raw_storage_endpoint: bool,
     /// The engines that can be enabled. One of the type `cubbyhole` must be among them.
     pub engines: Vec<EngineType>,
 }
@@ -159,7 +161,7 @@ impl Core {
     /// See [`BuildError`].
     pub fn new(parts: Parts) -> Result<Self, BuildError> {
         let Parts { barrier, device, env, node, process, telemetry, limits, user_lockout, cluster_name, .. } = parts;
-        let Parts { audit_rules, enable_unauthenticated_access, engines, .. } = parts;
+        let Parts { audit_rules, enable_unauthenticated_access, raw_storage_endpoint, engines, .. } = parts;
         let traces = Traces::new(env.clone(), telemetry.tracing.clone());
         let metrics = Arc::new(Metrics::new(env.clone(), telemetry));
         let store = Store::new(barrier.clone());
@@ -255,6 +257,7 @@ impl Core {
             monitor: MonitorPart(Arc::clone(&process.logs)),
             loggers: LoggersPart(process.logs),
             backups: Backups::new(store.clone(), env.clone(), identity, node.version),
+            raw: RawPart::new(&store, raw_storage_endpoint),
             config: ConfigPart(process.config),
             rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Barrier },
             recovery_rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Recovery },

@@ -40,6 +40,7 @@ mod mounts;
 mod namespaces;
 mod policies;
 mod quotas;
+mod raw;
 mod rekey;
 mod remount;
 mod seal;
@@ -57,6 +58,7 @@ pub(crate) use loggers::LoggersPart;
 pub(crate) use monitor::MonitorPart;
 pub(crate) use namespaces::NamespacesPart;
 pub(crate) use quotas::QuotasPart;
+pub(crate) use raw::RawPart;
 pub(crate) use rekey::RekeyPart;
 
 const HELP: &str = "The server's own endpoints: seal, mounts, policies and what is shown of its state.";
@@ -88,6 +90,7 @@ pub(crate) struct Sys {
     /// Of what shares authorize.
     pub(crate) openness: Openness,
     pub(crate) backups: Backups,
+    pub(crate) raw: RawPart,
 }
 
 /// What is asked for beside shares, where shares authorize.
@@ -133,6 +136,7 @@ pub(crate) struct MountsPart {
 
 /// The engine of `sys/`.
 pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
+    let raw = if sys.raw.is_wanted { raw::paths() } else { Vec::new() };
     Engine::secrets("system", HELP)
         .paths(seal::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
         .paths(health::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.seal)))
@@ -163,6 +167,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(monitor::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.monitor)))
         .paths(metrics::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.metrics)))
         .paths(config_state::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.config)))
+        .paths(raw.into_iter().map(|path| path.within(|sys: &Sys| &sys.raw)))
         .paths(storage::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.backups)))
         .paths(tools::paths().into_iter().map(|path| path.within(|_: &Sys| &())))
         .mount(sys)

@@ -254,6 +254,7 @@ fn parts(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device)
         limits: LIMITS,
         user_lockout: LockoutDefaults::default(),
         cluster_name: None,
+        raw_storage_endpoint: true,
         audit_rules: AuditRules::default(),
         enable_unauthenticated_access: true,
         engines: vec![

@@ -136,6 +136,7 @@ fn core() -> Core {
         limits: Limits { default_lease_ttl: TTL, max_lease_ttl: TTL },
         user_lockout: server_core::LockoutDefaults::default(),
         cluster_name: None,
+        raw_storage_endpoint: false,
         audit_rules: server_core::AuditRules::default(),
         enable_unauthenticated_access: true,
         engines: engines.map(|it| EngineType { name: it.type_name, kind: it.kind, make: it.make }).collect(),

@@ -58,6 +58,8 @@ pub struct Config {
     pub allow_audit_log_prefixing: bool,
     /// Whether shares alone rekey and generate a root token; otherwise a token is asked for as well.
     pub enable_unauthenticated_access: bool,
+    /// Whether stored entries can be read and written as they are, by `sys/raw`.
+    pub raw_storage_endpoint: bool,
     /// What tokens and leases get when nothing is asked.
     pub default_lease_ttl: Duration,
     /// The most that they can get. Never below `default_lease_ttl`.

@@ -252,6 +252,7 @@ fn build_core(
         limits,
         user_lockout: plan.user_lockout.clone(),
         cluster_name: plan.cluster_name.clone(),
+        raw_storage_endpoint: plan.raw_storage_endpoint,
         audit_rules: plan.audit_rules.clone(),
         enable_unauthenticated_access: plan.enable_unauthenticated_access,
         engines: crate::builtin::engines(),

@@ -40,7 +40,6 @@ pub(super) const TOP_IGNORED: Ignored = &[
     ("plugin_file_uid", "there are no external plugins"),
     ("plugin_tmpdir", "there are no external plugins"),
     ("post_unseal_trace_directory", ""),
-    ("raw_storage_endpoint", "sys/raw does not exist here"),
     ("replication", ""),
     ("reporting", "nothing is reported to anybody"),
     ("request", "requests go into the bootstrap stanza"),

@@ -31,6 +31,7 @@ pub(super) struct Plan {
     /// Empty when unknown.
     pub(super) api_address: String,
     pub(super) cluster_name: Option<String>,
+    pub(super) raw_storage_endpoint: bool,
     /// What audit devices may do on this machine.
     pub(super) audit_rules: AuditRules,
     pub(super) enable_unauthenticated_access: bool,
@@ -88,6 +89,7 @@ impl Plan {
             api_version: api::API_VERSION.to_owned(),
             api_address: String::new(),
             cluster_name: None,
+            raw_storage_endpoint: false,
             audit_rules: AuditRules::default(),
             enable_unauthenticated_access: true,
             default_lease_ttl: LEASE_TTL,
@@ -140,6 +142,7 @@ pub(super) fn from_files(arguments: &Arguments) -> Result<Plan, Failure> {
     Ok(Plan {
         seal: seal(&config)?,
         log: log(&config, arguments)?,
+        raw_storage_endpoint: config.raw_storage_endpoint,
         audit_rules: audit_rules(&config),
         storage: match config.storage {
             Storage::Memory => StoragePlan::Memory,

@@ -27,6 +27,7 @@ pub(super) fn config(plan: &Plan, storage_type: &str) -> Map<String, Value> {
         ("log_level", json!(plan.log.level.to_string())),
         ("max_lease_ttl", json!(plan.max_lease_ttl.as_secs())),
         ("pid_file", json!(plan.pid_file.as_deref().map(|path| path.display().to_string()).unwrap_or_default())),
+        ("raw_storage_endpoint", json!(plan.raw_storage_endpoint)),
         ("seals", json!([{ "type": seal_type, "disabled": false }])),
         ("storage", json!({ "type": storage_type })),
         ("telemetry", telemetry(&plan.telemetry)),
@@ -98,7 +99,7 @@ mod tests {
                 },
             }],
             "log_file": "", "log_format": "standard", "log_level": "info", "max_lease_ttl": 2_764_800, "pid_file": "",
-            "seals": [{ "type": "static", "disabled": false }], "storage": { "type": "embedded" },
+            "raw_storage_endpoint": false, "seals": [{ "type": "static", "disabled": false }], "storage": { "type": "embedded" },
             "telemetry": {
                 "disable_hostname": true, "metrics_prefix": "vault", "otlp_traces_endpoint": "",
                 "prometheus_retention_time": 86_400,
