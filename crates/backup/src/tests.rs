@@ -186,3 +186,32 @@ fn the_stored_form_is_what_it_was() {
     let entries = [(b"core/seal".to_vec(), b"readable".to_vec()), (b"ns/root/live".to_vec(), b"sealed".to_vec())];
     assert_eq!(backup(&entries), include_bytes!("../golden/stored/v1.backup"));
 }
+
+/// What frames without their sums are with them.
+fn with_sums(mut frames: &[u8]) -> Vec<u8> {
+    let (mut backup, mut sum) = (crate::MAGIC.to_vec(), secret::sha256(crate::MAGIC));
+    while !frames.is_empty() {
+        let length = u32::from_be_bytes(frames[1..crate::HEAD_BYTES].try_into().expect("four bytes"));
+        let (frame, rest) = frames.split_at(crate::HEAD_BYTES + length as usize);
+        sum = crate::encode::next_sum(&sum, frame);
+        backup.extend_from_slice(frame);
+        backup.extend_from_slice(&sum);
+        frames = rest;
+    }
+    backup
+}
+
+#[test]
+fn the_corpus_of_the_fuzzer_is_read_or_refused_as_its_names_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/backup");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).expect("the corpus is there") {
+        let path = file.expect("it can be listed").path();
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let read = inspect(with_sums(&std::fs::read(&path).expect("it can be read")).as_slice());
+        let is_good = ["whole", "no-proof", "empty-store"].contains(&name.as_str());
+        assert_eq!(read.is_ok(), is_good, "{name}: {read:?}");
+        seen += 1;
+    }
+    assert!(seen >= 14, "{seen}");
+}
