@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 use crate::cluster::Identity;
 use crate::keys;
+use crate::node::Node;
 use crate::store::{Lost, Store, encode};
 
 mod allowance;
@@ -47,6 +48,8 @@ pub(crate) struct Attempts {
     process: String,
     /// Where others reach this node; empty when unknown.
     address: String,
+    /// Whether it takes the nonce to cancel a young rekey. Clients of earlier levels do not send it.
+    cancels_by_nonce: bool,
     shares: Allowance,
     beginnings: Allowance,
     root: Slot<RootAttempt>,
@@ -130,13 +133,7 @@ impl<T> Slot<T> {
 }
 
 impl Attempts {
-    pub(crate) fn new(
-        store: Store,
-        env: Env,
-        identity: Arc<Identity>,
-        control: Arc<SealControl>,
-        address: String,
-    ) -> Self {
+    pub(crate) fn new(store: Store, env: Env, identity: Arc<Identity>, control: Arc<SealControl>, node: &Node) -> Self {
         Self {
             process: env.uuid(),
             shares: Allowance::new(env.clone(), SHARES),
@@ -145,7 +142,8 @@ impl Attempts {
             env,
             identity,
             control,
-            address,
+            address: node.api_address.clone(),
+            cancels_by_nonce: node.is_at_least(1, 20),
             root: Slot::new("root"),
             barrier: Slot::new("rekey"),
             recovery: Slot::new("rekey-recovery"),

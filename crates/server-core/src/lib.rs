@@ -201,8 +201,7 @@ impl Core {
         let lockout = Arc::new(Lockout::new(store.clone(), env.clone(), user_lockout));
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let control = Arc::new(SealControl::new(barrier, device));
-        let address = node.api_address.clone();
-        let attempts = Attempts::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&control), address);
+        let attempts = Attempts::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&control), &node);
         let attempts = Arc::new(attempts);
         let seals = Arc::new(Seals {
             control,

@@ -200,6 +200,19 @@ async fn a_rekey_is_canceled_by_its_nonce_for_ten_minutes() {
 }
 
 #[tokio::test]
+async fn clients_of_earlier_levels_cancel_a_rekey_without_its_nonce() {
+    let (storage, seed) = (Arc::new(Memory::new()), 1);
+    let mut bench = Bench::fresh_as(storage, CacheMode::SoleWriter, Device::Shamir, seed, |parts| {
+        parts.node.api_version = "1.15.6".to_owned();
+    });
+    bench.init().await;
+    let nobody = bench.nobody();
+    begin(&nobody, REKEY, json!({ "secret_shares": 1, "secret_threshold": 1 })).await;
+    assert_eq!(nobody.delete("sys/rekey/init").await, json!({}));
+    assert_eq!(nobody.read("sys/rekey/init").await["data"]["started"], false);
+}
+
+#[tokio::test]
 async fn new_unseal_keys_take_the_place_of_the_old_ones() {
     let (bench, old) = bench().await;
     let nobody = bench.nobody();
