@@ -17,6 +17,7 @@ const SUDO: &[&str] = &[
     "sys/auth/*",
     "sys/config/auditing/*",
     "sys/config/cors",
+    "sys/config/reload/*",
     "sys/config/ui/headers",
     "sys/config/ui/headers/*",
     "sys/generate-root-token",

@@ -37,6 +37,9 @@ pub(crate) fn rekey_backup(kind: &str) -> Result<Key, Error> {
     key(&["core/rekey-backup/", kind])
 }
 
+/// When the keyring gets a new term by itself.
+pub(crate) static ROTATION: Key = Key::constant("core/rotation");
+
 /// The id of the root namespace.
 pub const ROOT_NAMESPACE: &str = "root";
 
@@ -162,6 +165,19 @@ pub(crate) fn password_policies(ns: &str) -> String {
 pub(crate) fn token(ns: &str, hash: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/token/", hash])
 }
+
+/// The folder of all tokens.
+pub(crate) fn tokens(ns: &str) -> String {
+    ["ns/", ns, "/token/"].concat()
+}
+
+/// The folder of which entities stand for others.
+pub(crate) fn all_entities_merged(ns: &str) -> String {
+    ["ns/", ns, "/entity-merged/"].concat()
+}
+
+/// What the keys of all namespaces begin with; an id and a slash follow.
+pub(crate) const NAMESPACES: &str = "ns/";
 
 pub(crate) fn token_state(ns: &str, hash: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/token-state/", hash])

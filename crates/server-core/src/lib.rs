@@ -40,8 +40,10 @@ mod pgp;
 mod policies;
 mod process;
 mod quotas;
+mod reloads;
 mod request;
 pub mod restored;
+mod rotation;
 mod seals;
 mod store;
 mod sys;
@@ -59,6 +61,7 @@ pub use metrics::Telemetry;
 pub use mounts::{EngineType, Make};
 pub use node::Node;
 pub use process::{Host, LogLevels, Process, Usage};
+pub use reloads::{ReloadOrder, Subsystem};
 pub use seals::Initialized;
 pub use tokens::Limits;
 pub use traces::Tracing;
@@ -80,12 +83,14 @@ use oidc::Oidc;
 use policies::Policies;
 use policies::password::PasswordPolicies;
 use quotas::Quotas;
+use reloads::Reloads;
 use request::Pipeline;
+use rotation::Rotation;
 use seals::Seals;
 use store::Store;
 use sys::{
-    ClusterPart, ConfigPart, ExplainPart, HostPart, LeasesPart, LockoutPart, LoggersPart, MonitorPart, MountsPart,
-    NamespacesPart, Openness, QuotasPart, RawPart, RekeyPart, SealPart, Sys,
+    ClusterPart, ConfigPart, CountersPart, ExplainPart, HostPart, LeasesPart, LockoutPart, LoggersPart, MonitorPart,
+    MountsPart, NamespacesPart, Openness, QuotasPart, RawPart, RekeyPart, SealPart, Sys,
 };
 use tokens::Tokens;
 use traces::Traces;
@@ -129,6 +134,7 @@ pub struct Core {
     in_flight: Arc<InFlight>,
     metrics: Arc<Metrics>,
     traces: Traces,
+    reloads: Arc<Reloads>,
 }
 
 /// How the caches are used that a warm request lives on.
@@ -219,6 +225,7 @@ impl Core {
             oidc: Arc::clone(&oidc),
             quotas: Arc::clone(&quotas),
             lockout: Arc::clone(&lockout),
+            rotation: Arc::new(Rotation::new(store.clone(), env.clone())),
             worker: due::Worker::default(),
             turning: tokio::sync::Mutex::default(),
             unsealed: tokio::sync::watch::Sender::new(false),
@@ -227,6 +234,7 @@ impl Core {
         });
         let index = Index::new(store.barrier().clone(), env.clone(), identity.clone());
         let browser = Arc::new(Browser::new(store.clone()));
+        let reloads = Arc::new(Reloads::new());
         let sys = sys::engine(Sys {
             seal: SealPart { seals: Arc::clone(&seals), node: Arc::clone(&node) },
             mounts: MountsPart {
@@ -258,6 +266,8 @@ impl Core {
             backups: Backups::new(store.clone(), env.clone(), identity, node.version),
             raw: RawPart::new(&store, raw_storage_endpoint),
             config: ConfigPart(process.config),
+            counters: CountersPart::new(store.clone()),
+            reloads: Arc::clone(&reloads),
             rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Barrier },
             recovery_rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Recovery },
             attempts,
@@ -284,6 +294,7 @@ impl Core {
             in_flight,
             metrics,
             traces,
+            reloads,
         })
     }
 
@@ -332,6 +343,11 @@ impl Core {
     /// Has every audit device open its file or connection anew: for the rotation of logs.
     pub async fn reopen_audit_devices(&self) {
         self.pipeline.audit.reopen().await;
+    }
+
+    /// What somebody wants to be read anew, for the program that knows the files; `None` when somebody has it already.
+    pub fn reload_orders(&self) -> Option<tokio::sync::mpsc::Receiver<ReloadOrder>> {
+        self.reloads.take()
     }
 
     /// Whether the node is unsealed, for who has something to do then.

@@ -32,6 +32,7 @@ use crate::oidc::Oidc;
 use crate::policies::Policies;
 use crate::quotas::{Kind, Quotas};
 use crate::restored;
+use crate::rotation::Rotation;
 use crate::store::{Store, encode};
 use crate::tokens::logins::Logins;
 use crate::tokens::{Tokens, create};
@@ -54,6 +55,7 @@ pub(crate) struct Seals {
     pub(crate) oidc: Arc<Oidc>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) lockout: Arc<Lockout>,
+    pub(crate) rotation: Arc<Rotation>,
     pub(crate) worker: Worker,
     /// Held while the node is opened or closed, so that one of the two has wholly happened before the other begins.
     pub(crate) turning: tokio::sync::Mutex<()>,
@@ -165,6 +167,7 @@ impl Seals {
         self.mounts.namespaces.forget();
         self.quotas.forget();
         self.lockout.forget();
+        self.rotation.forget();
         self.audit.forget();
         self.attempts.forget().await;
         self.worker.stop().await;
@@ -206,6 +209,7 @@ impl Seals {
     pub(crate) fn owners(&self) -> Vec<Arc<dyn Owner>> {
         vec![
             Arc::clone(&self.tokens) as _,
+            Arc::clone(&self.rotation) as _,
             Arc::new(Logins(Arc::clone(&self.tokens))),
             Arc::clone(&self.mounts) as _,
             Arc::clone(&self.identities) as _,

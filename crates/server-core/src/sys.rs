@@ -15,6 +15,7 @@ use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
 use crate::policies::password::PasswordPolicies;
+use crate::reloads::Reloads;
 use crate::seals::Seals;
 use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
@@ -25,6 +26,7 @@ mod capabilities;
 mod cluster;
 mod config;
 mod config_state;
+mod counters;
 mod decode_token;
 mod generate_root;
 mod health;
@@ -42,6 +44,7 @@ mod policies;
 mod quotas;
 mod raw;
 mod rekey;
+mod reload;
 mod remount;
 mod seal;
 mod storage;
@@ -51,6 +54,7 @@ mod wrapping;
 
 pub(crate) use cluster::ClusterPart;
 pub(crate) use config_state::ConfigPart;
+pub(crate) use counters::CountersPart;
 pub(crate) use host::HostPart;
 pub(crate) use leases::LeasesPart;
 pub(crate) use locked_users::LockoutPart;
@@ -83,6 +87,8 @@ pub(crate) struct Sys {
     pub(crate) monitor: MonitorPart,
     pub(crate) loggers: LoggersPart,
     pub(crate) config: ConfigPart,
+    pub(crate) counters: CountersPart,
+    pub(crate) reloads: Arc<Reloads>,
     pub(crate) metrics: Arc<MetricsPart>,
     pub(crate) attempts: Arc<Attempts>,
     pub(crate) rekey: RekeyPart,
@@ -166,6 +172,8 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(loggers::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.loggers)))
         .paths(monitor::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.monitor)))
         .paths(metrics::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.metrics)))
+        .paths(counters::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.counters)))
+        .paths(reload::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.reloads)))
         .paths(config_state::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.config)))
         .paths(raw.into_iter().map(|path| path.within(|sys: &Sys| &sys.raw)))
         .paths(storage::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.backups)))

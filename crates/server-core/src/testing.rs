@@ -15,7 +15,7 @@ use framework::terms::{TokenFields, TokenTerms};
 use framework::testing::object;
 use framework::view::{CommitError, Listing};
 use framework::{
-    Context, Data, Engine, Error, FieldSet as _, Input, Kind, Login, Mounted, Operation, Path, Renewing, Reply,
+    Chunks, Context, Data, Engine, Error, FieldSet as _, Input, Kind, Login, Mounted, Operation, Path, Renewing, Reply,
     Request, Segment, Service, Status, fields, retry,
 };
 use secret::{Secret, SecretBytes};

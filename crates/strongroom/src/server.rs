@@ -13,11 +13,12 @@ use env::Env;
 use framework::Service;
 use http_api::{Admission, Listener, ListenerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server_core::{Core, Host, Limits, LogLevels, Node, Parts, Process, Telemetry, Tracing};
+use server_core::{Core, Host, Limits, LogLevels, Node, Parts, Process, Subsystem, Telemetry, Tracing};
 use storage::Storage;
 use storage::timed::Timed;
 use storage_embedded::Embedded;
 use tokio::sync::watch;
+use tracing_subscriber::filter::LevelFilter;
 
 mod arguments;
 mod bootstrap;
@@ -156,6 +157,7 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<Log>)
     let declared = Declared {
         running: bootstrap::Running::start(&core, &env, plan.bootstrap.clone()),
         paths: plan.config_paths.clone(),
+        has_level: arguments.log_level.is_none(),
     };
     run_listeners(listeners, &core, &declared, &logs, signals).await;
     drop(declared);
@@ -288,26 +290,65 @@ async fn unseal_unattended(core: &Core, plan: &Plan) -> Result<(), Failure> {
 struct Declared {
     running: bootstrap::Running,
     paths: Vec<PathBuf>,
+    /// Whether the log's level is the files' to say, and not the command line's.
+    has_level: bool,
 }
 
 impl Declared {
     /// Reads it again. If it is wrong, what was declared before stays.
-    fn reload(&self) {
-        if self.paths.is_empty() {
-            return;
+    fn reload(&self) -> Result<(), String> {
+        if !self.paths.is_empty() {
+            self.running.declare(plan::declared(&self.paths).map_err(|failure| failure.chain())?);
         }
-        match plan::declared(&self.paths) {
-            Ok(declared) => self.running.declare(declared),
-            Err(failure) => {
-                let error = failure.chain();
-                tracing::error!(%error, "bootstrap could not be reloaded, what was declared before stays");
-            }
+        Ok(())
+    }
+
+    /// The level that the files say now, if it is theirs to say.
+    fn log_level(&self) -> Result<Option<LevelFilter>, String> {
+        if self.paths.is_empty() || !self.has_level {
+            return Ok(None);
         }
+        plan::log_level(&self.paths).map(Some).map_err(|failure| failure.chain())
     }
 }
 
-/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates and
-/// declarations anew, and opens audit files and the log's anew.
+/// Reads a part of what the server was started with anew. What fails is logged, and what was there before goes on.
+async fn reload(
+    part: Subsystem,
+    core: &Core,
+    declared: &Declared,
+    logs: &Log,
+    listeners: &[http_api::Handle],
+) -> Result<(), framework::Error> {
+    let done = match part {
+        Subsystem::Log => {
+            logs.reopen();
+            declared.log_level().map(|level| level.into_iter().for_each(|level| logs.configure(level)))
+        }
+        Subsystem::Audit => {
+            core.reopen_audit_devices().await;
+            Ok(())
+        }
+        Subsystem::Declarations => declared.reload(),
+        Subsystem::Listeners => {
+            let reloaded: Vec<_> = listeners.iter().map(http_api::Handle::reload).collect();
+            reloaded.into_iter().collect::<Result<(), _>>().map_err(|error| failure::chain(&error))
+        }
+    };
+    done.map_err(|error| {
+        let what = match part {
+            Subsystem::Log => "the log's level",
+            Subsystem::Audit => "audit devices",
+            Subsystem::Declarations => "bootstrap",
+            Subsystem::Listeners => "certificates",
+        };
+        tracing::error!(%error, "{what} could not be reloaded, what was there before stays");
+        framework::Error::world("reload", std::io::Error::other(error))
+    })
+}
+
+/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates,
+/// declarations and the log's level anew, and opens audit files and the log's anew.
 async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, declared: &Declared, logs: &Log, signals: Signals) {
     let (stop, stopped) = watch::channel(false);
     let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
@@ -319,19 +360,7 @@ async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, declared: &De
             listener.serve(async move { drop(stopped.wait_for(|stopped| *stopped).await) }).await;
         });
     }
-    let reload = || {
-        logs.reopen();
-        let core = Arc::clone(core);
-        tokio::spawn(async move { core.reopen_audit_devices().await });
-        declared.reload();
-        for handle in &handles {
-            if let Err(error) = handle.reload() {
-                let error = failure::chain(&error);
-                tracing::error!(%error, "certificates could not be reloaded, the old ones stay");
-            }
-        }
-    };
-    signals.until_stop(reload).await;
+    signals.until_stop(core.reload_orders(), async |part| reload(part, core, declared, logs, &handles).await).await;
     tracing::info!("stopping: running requests may finish");
     stop.send_replace(true);
     logs.end_watching();

@@ -131,6 +131,13 @@ impl Levels {
         self.own.clear();
     }
 
+    /// Another level is configured now. What was set for one logger stays.
+    fn configure(&mut self, level: LevelFilter) {
+        if level != self.configured {
+            (self.configured, self.all) = (level, level);
+        }
+    }
+
     fn by_logger(&self) -> BTreeMap<&'static str, LevelFilter> {
         LOGGERS.into_iter().map(|name| (name, self.own.get(name).copied().unwrap_or(self.all))).collect()
     }
@@ -148,6 +155,11 @@ impl Log {
             let (error, path) = (failure::chain(&error), file.path().display());
             tracing::error!(%error, %path, "the log's file could not be opened anew, the old one stays");
         }
+    }
+
+    /// Another level is configured now.
+    pub(super) fn configure(&self, level: LevelFilter) {
+        self.change(|levels| levels.configure(level));
     }
 
     /// Tells whoever watches that it is over.

@@ -191,6 +191,12 @@ pub(super) fn declared(paths: &[PathBuf]) -> Result<Bootstrap, Failure> {
     Ok(loaded.config.bootstrap)
 }
 
+/// The level of the log that the files say now, for the same.
+pub(super) fn log_level(paths: &[PathBuf]) -> Result<LevelFilter, Failure> {
+    let loaded = config::load(paths).map_err(|source| Failure::Config(Box::new(source)))?;
+    Ok(level(&loaded.config))
+}
+
 fn seal(config: &Config) -> Result<SealPlan, Failure> {
     match &config.seal {
         Seal::Shamir => Ok(SealPlan::Shamir),
@@ -207,19 +213,23 @@ fn seal(config: &Config) -> Result<SealPlan, Failure> {
 fn log(config: &Config, arguments: &Arguments) -> Result<LogPlan, Failure> {
     let level = match &arguments.log_level {
         Some(name) => LogPlan::level(name).ok_or_else(LogPlan::unknown_level)?,
-        None => match config.log_level.unwrap_or(LogLevel::Info) {
-            LogLevel::Trace => LevelFilter::TRACE,
-            LogLevel::Debug => LevelFilter::DEBUG,
-            LogLevel::Info => LevelFilter::INFO,
-            LogLevel::Warn => LevelFilter::WARN,
-            LogLevel::Error => LevelFilter::ERROR,
-        },
+        None => level(config),
     };
     let is_json = match &arguments.log_format {
         Some(format) => format == "json",
         None => config.log_format == Some(LogFormat::Json),
     };
     Ok(LogPlan { level, is_json, file: config.log_file.clone() })
+}
+
+fn level(config: &Config) -> LevelFilter {
+    match config.log_level.unwrap_or(LogLevel::Info) {
+        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    }
 }
 
 /// A file that holds the process's id while the server runs.

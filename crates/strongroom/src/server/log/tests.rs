@@ -62,7 +62,8 @@ async fn server() -> SocketAddr {
     let plan = Plan::defaults();
     let store = open_store(&plan.storage, &env).await.unwrap();
     let (_, handle) = reload::Layer::new(Targets::new());
-    let log = Log { levels: Mutex::new(Levels::new(LevelFilter::TRACE)), handle, file: None };
+    let watchers = Arc::new(Watchers::new(Env::real(), |_| ()));
+    let log = Log { levels: Mutex::new(Levels::new(LevelFilter::TRACE)), handle, file: None, watchers };
     let core = Arc::new(build_core(&plan, &store, &env, Arc::new(log), metrics(&plan)).unwrap());
     let admission = Admission::new(plan.admission, &env, Arc::default());
     let config = ListenerConfig::new(SocketAddr::from(([127, 0, 0, 1], 0)));
@@ -131,6 +132,21 @@ fn a_level_is_changed_for_all_or_for_one_and_goes_back_to_the_configured_one() {
     levels.set_all(None);
     assert!(levels.by_logger().values().all(|level| *level == LevelFilter::WARN));
     assert_eq!(levels.by_logger().len(), LOGGERS.len());
+}
+
+#[test]
+fn another_configured_level_holds_but_where_a_logger_has_its_own() {
+    let mut levels = Levels::new(LevelFilter::INFO);
+    levels.set("barrier", Some(LevelFilter::TRACE));
+    levels.set_all(Some(LevelFilter::ERROR));
+    levels.set("engines", Some(LevelFilter::TRACE));
+    levels.configure(LevelFilter::INFO);
+    assert_eq!(levels.by_logger()["barrier"], LevelFilter::ERROR, "the same file again changes nothing");
+    levels.configure(LevelFilter::DEBUG);
+    assert_eq!(levels.by_logger()["barrier"], LevelFilter::DEBUG);
+    assert_eq!(levels.by_logger()["engines"], LevelFilter::TRACE);
+    assert!(levels.set("engines", None));
+    assert_eq!(levels.by_logger()["engines"], LevelFilter::DEBUG);
 }
 
 #[test]
