@@ -12,10 +12,13 @@ use crate::changes::{Change, Changes};
 use crate::custody::Keys;
 use crate::entry::{self, Fault, Sealed};
 use crate::keyring::Term;
+use crate::xaes::NONCE_BYTES;
 use crate::{Barrier, CommitError, Error, Item, Opened, Page};
 
 /// How long a commit whose answer was lost is asked after before its outcome counts as unknown.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
+/// The length of a commit's id, in bytes.
+const COMMIT_ID_BYTES: usize = size_of::<CommitId>();
 
 impl Barrier {
     /// The values of 1 to [`storage::READ_KEYS_MAX`] keys in the order asked for, all as of one moment no older than
@@ -158,8 +161,15 @@ impl Barrier {
 
     /// The batch of these changes with every value sealed under a term.
     pub(crate) fn sealed(&self, changes: Changes, term: &Term) -> Batch {
-        let id = changes.id.unwrap_or_else(|| CommitId(self.0.env.random()));
-        let seal = |key: &Key, value: &SecretBytes| self.seal_value(term, key, value);
+        // The kernel is asked once for all that a commit draws: its id, and a nonce for each value.
+        let values = changes.writes.iter().filter(|change| change.has_value()).count();
+        let mut drawn = vec![0; changes.id.map_or(COMMIT_ID_BYTES, |_| 0) + values * NONCE_BYTES];
+        self.0.env.fill(&mut drawn);
+        let mut drawn = drawn.as_slice();
+        let id = changes.id.unwrap_or_else(|| CommitId(take(&mut drawn)));
+        let mut seal = |key: &Key, value: &SecretBytes| {
+            entry::seal(&term.cipher, term.number, key, &take(&mut drawn), value.expose())
+        };
         let writes: Vec<_> = changes
             .writes
             .into_iter()
@@ -257,6 +267,13 @@ impl Barrier {
             }
         }
     }
+}
+
+/// The next of some drawn bytes. Never the same ones twice: a nonce that came again would give its key away.
+fn take<const N: usize>(drawn: &mut &[u8]) -> [u8; N] {
+    let (taken, rest) = drawn.split_first_chunk().expect("as many bytes were drawn as are taken");
+    *drawn = rest;
+    *taken
 }
 
 enum Attempt {

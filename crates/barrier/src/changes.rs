@@ -25,6 +25,13 @@ pub(crate) enum Change {
     Delete(Key),
 }
 
+impl Change {
+    /// Whether a value is stored by it.
+    pub(crate) const fn has_value(&self) -> bool {
+        !matches!(self, Self::Delete(_))
+    }
+}
+
 impl Changes {
     /// Nothing yet.
     #[must_use]

@@ -105,21 +105,27 @@ impl Env {
     /// A random UUID, version 4 (RFC 9562 §5.4), in lower case with hyphens.
     #[must_use]
     pub fn uuid(&self) -> String {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut bytes = self.random::<16>();
-        bytes[6] = bytes[6] & 0x0f | 0x40;
-        bytes[8] = bytes[8] & 0x3f | 0x80;
-        let mut text = String::with_capacity(36);
-        for (index, byte) in bytes.iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            for digit in [byte >> 4, byte & 0x0f] {
-                text.push(char::from(DIGITS[usize::from(digit)]));
-            }
-        }
-        text
+        uuid_of(self.random())
     }
+}
+
+/// The UUID, version 4 (RFC 9562 §5.4), of these random bytes, in lower case with hyphens: for whoever draws for several
+/// at once.
+#[must_use]
+pub fn uuid_of(mut bytes: [u8; 16]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        for digit in [byte >> 4, byte & 0x0f] {
+            text.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
+    text
 }
 
 impl std::fmt::Debug for Env {

@@ -21,6 +21,7 @@ use crate::cors::{self, Crossing};
 use crate::error::chain;
 use crate::forwarded;
 use crate::head::{self, Head};
+use crate::ids::Ids;
 use crate::page;
 use crate::path;
 use crate::response::{self, Answered, ExtraHeaders};
@@ -38,6 +39,7 @@ pub(crate) struct Door {
     forwarded_for: Option<ForwardedFor>,
     headers: ExtraHeaders,
     bodies: Reader,
+    ids: Ids,
     pub(crate) admission: Arc<Admission>,
 }
 
@@ -62,6 +64,7 @@ impl Door {
             forwarded_for: config.forwarded_for.clone(),
             headers: ExtraHeaders::new(&config.headers)?,
             bodies: Reader::new(env.clone(), config.timeouts.read, &config.limits),
+            ids: Ids::new(env.clone()),
             env,
             admission,
         })
@@ -104,7 +107,7 @@ impl Door {
             Some(Err(error)) => chain(&error),
             None => "panic".to_owned(),
         };
-        let request_id = self.env.uuid();
+        let request_id = self.ids.next();
         tracing::error!(%request_id, error = %reason, "settings for browsers could not be read");
         Err(Refusal::Internal { request_id })
     }
@@ -219,7 +222,7 @@ impl Door {
             data.extend(body::parse(head::media_type(&parts.headers), &body.bytes, &self.json)?);
         }
         Ok(Request {
-            id: self.env.uuid(),
+            id: self.ids.next(),
             operation: head.operation,
             path: head.path,
             namespace: head.namespace,

@@ -16,6 +16,7 @@ mod error;
 mod form;
 mod forwarded;
 mod head;
+mod ids;
 mod listener;
 mod outgoing;
 mod page;
