@@ -3,6 +3,7 @@
 //! * [`Secret`] for what passes through: tokens, passwords, plaintexts. It lives on the ordinary heap.
 //! * [`LockedBytes`] for the few keys that everything else depends on: memory that is not swapped, dumped or inherited.
 //! * [`WipingAllocator`] for all the copies that nobody thought of: the whole Rust heap is wiped as it is freed.
+//! * [`CountingAllocator`] for tests: how often something allocates.
 //! * [`wipe_stack`] for what calls with a key left on the stack.
 //! * [`harden_process`] turns core dumps and debuggers away.
 //!
@@ -11,6 +12,7 @@
 
 mod allocator;
 mod compare;
+mod counting;
 mod locked;
 mod mac;
 mod process;
@@ -19,6 +21,7 @@ mod value;
 
 pub use allocator::WipingAllocator;
 pub use compare::is_equal;
+pub use counting::CountingAllocator;
 pub use locked::{LockedBytes, LockedKey, Protection};
 pub use mac::{MAC_BYTES, MacKey, derive_key, hmac_sha256, sha256};
 pub use process::{Shortfall, harden_process};
