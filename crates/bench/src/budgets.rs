@@ -104,6 +104,11 @@ pub const SUBJECTS: &[Subject] = &[
             row("memory growth", "resident after start: growth from {few} to {secrets} secrets, %", AtMost(10.0, 0.0)),
             row("cold read", "KV v2 read of a secret that is in no cache, µs CPU", Goal::None),
             row("cold ÷ warm", "the same ÷ of one that is, CPU", Goal::None),
+            row(
+                "hit rate",
+                "entries that the cache had when {secrets} secrets were read, few of them often, %",
+                Goal::None,
+            ),
         ],
     },
     Subject {

@@ -14,6 +14,7 @@ pub mod leases;
 pub mod overload;
 pub mod read;
 pub mod size;
+mod skew;
 mod starts;
 pub mod tenants;
 pub mod tls;

@@ -2,7 +2,7 @@
 //! needs. Goodput is what was answered with 200 within a client's patience; what is refused or late is none.
 
 use anyhow::{Result, ensure};
-use e2e::server::Tls;
+use e2e::server::{Home, Tls};
 
 use super::{CONNECTIONS, CROWD, READ};
 use crate::account::cpu_seconds;
@@ -13,23 +13,28 @@ use crate::figure::Figure;
 use crate::findings::Findings;
 use crate::plan::Plan;
 use crate::report::number;
-use crate::servers::Ours;
+use crate::servers::{Bare, Ours};
 
 /// How much more than the peak comes in.
 const OVERLOAD: f64 = 2.0;
 
 /// Measures the rows.
 pub(crate) fn measure(plan: &Plan, findings: &mut Findings<'_>) -> Result<()> {
+    let bare = Bare::start(&Home::new(Tls::Off)?, Tls::Off, Cores::Server)?;
     let ours = Ours::start(Tls::Off, Cores::Server)?;
     twice(plan, &ours, findings)?;
     let mut cases = [
         Case::new("read", ours.pid(), ours.load(READ, CONNECTIONS, plan)),
         Case::new("1,000 connections", ours.pid(), ours.load(READ, CROWD, plan)).with_refusals(),
+        Case::new("bare hyper", bare.process.id(), bare.load(READ, CONNECTIONS, plan)),
+        Case::new("1,000 connections", bare.process.id(), bare.load(READ, CROWD, plan)),
     ];
     rotate(&mut cases, plan)?;
-    let [few, crowd] = &cases;
+    let [few, crowd, bare, bare_crowd] = &cases;
     let (value, from) = crowd.over(few);
-    findings.tell("crowd", value, format!("{from}; refused {} %", number(100.0 * crowd.refused.median())))
+    let refused = number(100.0 * crowd.refused.median());
+    let (of_bare, bare_from) = bare_crowd.over(bare);
+    findings.tell("crowd", value, format!("{from}; refused {refused} %; bare hyper {}: {bare_from}", number(of_bare)))
 }
 
 /// Reads come due at twice the peak rate over many connections, whatever has become of those before (an open loop).

@@ -5,7 +5,7 @@ use e2e::server::Tls;
 use serde_json::json;
 
 use super::starts::Starts;
-use super::{CONNECTIONS, cold};
+use super::{CONNECTIONS, cold, skew};
 use crate::account::resident_mib;
 use crate::arrivals::{Arrivals, Pace, Requests};
 use crate::case::{Case, rotate};
@@ -41,7 +41,8 @@ pub(crate) fn measure(plan: &Plan, findings: &mut Findings<'_>) -> Result<()> {
     findings.tell("answer", large.answered.median(), format!("{with}: {}", number(small.answered.median())))?;
     findings.tell("unsealed", large.unsealed.median(), format!("{with}: {}", number(small.unsealed.median())))?;
     large.growth(&small, ["start growth", "memory growth"], findings)?;
-    cold::measure(plan, &mut ours, findings)
+    cold::measure(plan, &mut ours, findings)?;
+    skew::measure(plan, &ours, findings)
 }
 
 /// The path of a secret of the long list.
