@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use bench::population::Population;
+use mimalloc::MiMalloc;
 use secret::WipingAllocator;
 
 /// As the server has it: what it costs is part of what is measured.
 #[global_allocator]
-static ALLOCATOR: WipingAllocator = WipingAllocator::system();
+static ALLOCATOR: WipingAllocator<MiMalloc> = WipingAllocator::over(MiMalloc);
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
