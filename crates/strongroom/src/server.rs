@@ -54,6 +54,9 @@ const BUILD_DATE: &str = match option_env!("STRONGROOM_BUILD_DATE") {
 /// How often and how long a start waits for another process to let go of the store: two seconds in all.
 const IN_USE_TRIES: u32 = 40;
 const IN_USE_PAUSE: Duration = Duration::from_millis(50);
+/// How many tasks a thread runs before it looks for what the network has brought. A commit of many wakes as many requests
+/// at once, and by default a read that comes then is not even seen before two such groups have been worked on.
+const TASKS_AT_ONCE: u32 = 16;
 /// What running tasks get to end after the listeners have drained.
 const RUNTIME_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -115,7 +118,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
         Ok(count) if count.get() == 1 => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
-    runtime.enable_all().build()
+    runtime.event_interval(TASKS_AT_ONCE).enable_all().build()
 }
 
 /// As many open files as the system lets us have: every connection is one, and the store must not go without because
