@@ -31,6 +31,8 @@ pub enum Purpose {
     AuditChain,
     /// Sealing backups.
     Backups,
+    /// Sealing what applications get of people who log in to them.
+    AccessTokens,
 }
 
 impl Purpose {
@@ -41,6 +43,7 @@ impl Purpose {
             Self::BatchTokens => b"strongroom keyring 1: batch tokens",
             Self::AuditChain => b"strongroom keyring 1: audit chain",
             Self::Backups => b"strongroom keyring 1: backups",
+            Self::AccessTokens => b"strongroom keyring 1: access tokens",
         }
     }
 }

@@ -171,6 +171,8 @@ pub struct Caller {
     pub display_name: String,
     /// The entity behind it; empty for nobody known.
     pub entity_id: String,
+    /// When the token was made: for one of a login, when that was.
+    pub issued: Option<Timestamp>,
     /// The keyed hash that names the token in storage; empty without one. Not secret.
     pub token_hash: String,
     /// Whether the policies gave `sudo` on this path.

@@ -62,6 +62,8 @@ pub struct Access {
     pub is_urgent: bool,
     /// The body of a `DELETE` is read, which otherwise is ignored: a few clients put a field there.
     pub reads_delete_body: bool,
+    /// The handler sees the header `Authorization`, whatever the mount's tuning says: it carries credentials of its own.
+    pub takes_authorization: bool,
     /// Needs no token, and is answered while sealed, where the listener's configuration says so.
     pub opening: Option<Opening>,
 }
@@ -281,6 +283,14 @@ impl<S: Send + Sync + 'static> Path<S> {
     #[must_use]
     pub fn takes_wrapping_token(mut self) -> Self {
         self.spec.access.takes_wrapping_token = true;
+        self
+    }
+
+    /// Asks for credentials of its own in the header `Authorization`, which it then sees: those of an application, say. For
+    /// rows of the core that need no token.
+    #[must_use]
+    pub fn takes_authorization(mut self) -> Self {
+        self.spec.access.takes_authorization = true;
         self
     }
 

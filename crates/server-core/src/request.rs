@@ -11,6 +11,7 @@ use env::Env;
 use framework::context::Caller;
 use framework::engine::Route;
 use framework::openapi::{MountPath, Section};
+use framework::view::from_stored;
 use framework::{Access, Answer, Context, Error, Header, Mounted, Operation, Reply, Request};
 use serde_json::{Map, Value};
 
@@ -333,7 +334,11 @@ impl Pipeline {
             wrap_ttl: request.wrap_ttl,
             request_id: request.id.clone(),
             path: target.path.to_owned(),
-            headers: target.mount.as_ref().map(|it| headers::let_in(request, &it.settings)).unwrap_or_default(),
+            headers: target
+                .mount
+                .as_ref()
+                .map(|it| headers::let_in(request, &it.settings, to.access()))
+                .unwrap_or_default(),
             intents: None,
         }
     }
@@ -395,6 +400,7 @@ fn caller(request: &Request, resolved: &Arc<Resolved>) -> Caller {
         accessor: resolved.entry.accessor.clone(),
         display_name: resolved.entry.display_name.clone(),
         entity_id: resolved.entity_id.clone(),
+        issued: Some(from_stored(resolved.entry.created)),
         token_hash: resolved.hash.clone(),
         is_sudo: false,
         judge: Some(Arc::clone(resolved) as _),

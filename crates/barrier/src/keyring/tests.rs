@@ -5,7 +5,8 @@ use secret::SecretBytes;
 
 use super::{Fault, Keyring, Purpose, TERM_BYTES, TERMS_MAX};
 
-const PURPOSES: [Purpose; 4] = [Purpose::Entries, Purpose::BatchTokens, Purpose::AuditChain, Purpose::Backups];
+const PURPOSES: [Purpose; 5] =
+    [Purpose::Entries, Purpose::BatchTokens, Purpose::AuditChain, Purpose::Backups, Purpose::AccessTokens];
 
 fn subkeys(keyring: &Keyring, term: u32) -> Vec<[u8; 32]> {
     PURPOSES.iter().map(|purpose| *keyring.subkey(term, *purpose).unwrap().expose()).collect()

@@ -4,7 +4,7 @@
 //! and proxies in the server's name unless the operator said so.
 
 use framework::context::Headers;
-use framework::{Reply, Request};
+use framework::{Access, Reply, Request};
 
 use crate::mounts::entry::Settings;
 use crate::mounts::is_permanent;
@@ -18,8 +18,13 @@ const BEARER: &str = "Bearer ";
 /// Belongs to a body as its content type does: whoever makes one knows how long it is good.
 const CACHE_CONTROL: &str = "cache-control";
 
-/// The headers of the request that `passthrough_request_headers` names.
-pub(super) fn let_in(request: &Request, settings: &Settings) -> Headers {
+/// The headers of the request that `passthrough_request_headers` names, or for a row with credentials of its own the one
+/// that carries them.
+pub(super) fn let_in(request: &Request, settings: &Settings, access: Access) -> Headers {
+    if access.takes_authorization {
+        let values = request.headers.as_ref().map(|source| source.values(AUTHORIZATION)).unwrap_or_default();
+        return [(AUTHORIZATION.to_owned(), values)].into_iter().collect();
+    }
     let names = &settings.tuning.passthrough_request_headers;
     let Some(source) = request.headers.as_ref().filter(|_| !names.is_empty()) else { return Headers::default() };
     let names = names.iter().map(|name| name.trim()).filter(|name| !name.eq_ignore_ascii_case(TOKEN));
