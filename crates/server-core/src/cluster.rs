@@ -96,6 +96,11 @@ impl Cluster {
         keys::hash_text(&self.token_key.sign(&[token.as_bytes()]))
     }
 
+    /// The name of an authorization code in storage; gone with the token epoch, as tokens are.
+    pub(crate) fn code_hash(&self, code: &str) -> String {
+        keys::hash_text(&self.token_key.sign(&[b"authorization code ", code.as_bytes()]))
+    }
+
     /// The name of an accessor in storage.
     pub(crate) fn accessor_hash(&self, accessor: &str) -> String {
         keys::hash_text(&self.accessor_key.sign(&[accessor.as_bytes()]))

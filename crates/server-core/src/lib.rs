@@ -178,7 +178,7 @@ impl Core {
         let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines, Arc::clone(&namespaces)));
         let identities = Arc::new(Identities::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let address = node.api_address.clone();
-        let oidc = Arc::new(Oidc::new(store.clone(), env.clone(), Arc::clone(&identities), address));
+        let oidc = Arc::new(Oidc::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&identities), address));
         let quotas = Arc::new(Quotas::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let tokens = Tokens::new(
             store.clone(),

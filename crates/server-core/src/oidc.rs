@@ -1,7 +1,7 @@
 //! Identity tokens: signed statements about the entity behind a token, for others to verify without asking this server
-//! (Vault's documentation, “Identity tokens”).
+//! (Vault's documentation, “Identity tokens”). And the provider, by which applications let people log in here.
 //!
-//! Whatever is named here (a key, a role) is an entry of its own in its namespace, and whoever uses another one leaves a
+//! Whatever is named here (a key, a role, a client) is an entry of its own in its namespace, and whoever uses another one leaves a
 //! line below it, so that nothing can be removed that is in use and nobody has to look through all users. Keys never
 //! leave: what is told of them is the public half.
 
@@ -15,6 +15,7 @@ use framework::view::{Listing, from_stored, to_stored};
 use serde::de::DeserializeOwned;
 use storage::{Expectation, Key, KeyRange, Revision};
 
+use crate::cluster::Identity;
 use crate::due::{Line, Owner, drop_line};
 use crate::identity::Identities;
 use crate::keys;
@@ -28,6 +29,7 @@ mod jwk;
 mod jws;
 mod maker;
 pub(crate) mod paths;
+mod provider;
 mod roles;
 mod signing;
 mod subject;
@@ -47,6 +49,10 @@ const SCAN_PAGE: usize = 1_000;
 /// The most items of one list in a key, a client and the like, and how long each may be.
 const LIST_ITEMS_MAX: usize = 1_000;
 const LIST_ITEM_BYTES_MAX: usize = 2_048;
+/// The word in stored keys for which client has an id.
+const CLIENT_ID: &str = "client-id";
+/// The word in stored keys for codes.
+const CODE: &str = "code";
 /// Stands for all.
 const ANY: &str = "*";
 
@@ -55,6 +61,10 @@ const ANY: &str = "*";
 enum Kind {
     Key,
     Role,
+    Scope,
+    Assignment,
+    Client,
+    Provider,
 }
 
 impl Kind {
@@ -63,6 +73,10 @@ impl Kind {
         match self {
             Self::Key => "key",
             Self::Role => "role",
+            Self::Scope => "scope",
+            Self::Assignment => "assignment",
+            Self::Client => "client",
+            Self::Provider => "provider",
         }
     }
 }
@@ -71,6 +85,7 @@ impl Kind {
 pub(crate) struct Oidc {
     store: Store,
     env: Env,
+    cluster: Arc<Identity>,
     identities: Arc<Identities>,
     /// Where clients reach this cluster; empty when unknown.
     address: String,
@@ -78,8 +93,14 @@ pub(crate) struct Oidc {
 }
 
 impl Oidc {
-    pub(crate) fn new(store: Store, env: Env, identities: Arc<Identities>, address: String) -> Self {
-        Self { store, env, identities, address, maker: Maker::default() }
+    pub(crate) fn new(
+        store: Store,
+        env: Env,
+        cluster: Arc<Identity>,
+        identities: Arc<Identities>,
+        address: String,
+    ) -> Self {
+        Self { store, env, cluster, identities, address, maker: Maker::default() }
     }
 
     fn now_nanos(&self) -> i64 {
@@ -159,6 +180,30 @@ impl Oidc {
     ) -> Result<(), Error> {
         let line = keys::oidc_use(ns, used.0.word(), used.1, user.0.word(), user.1)?;
         self.delete_if_there(line, changes).await
+    }
+
+    /// Adds to a commit that `user` uses what `now` names and not what it `had`, each expected to be there. `built_in` is
+    /// there without being stored.
+    async fn change_uses(
+        &self,
+        ns: &str,
+        (kind, built_in): (Kind, &str),
+        user: (Kind, &str),
+        had: &[String],
+        now: &[String],
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        for name in now.iter().filter(|name| *name != built_in && !had.contains(name)) {
+            let key = keys::oidc(ns, kind.word(), name)?;
+            let [known] = self.store.revisions_of([key.clone()]).await?;
+            let missing = || Error::Invalid(format!("{} {name:?} does not exist", kind.word()).into());
+            changes.expect(Expectation::At(key, known.ok_or_else(missing)?));
+            self.put_use(ns, (kind, name), user, 0, changes).await?;
+        }
+        for name in had.iter().filter(|name| *name != built_in && !now.contains(name)) {
+            self.end_use(ns, (kind, name), user, changes).await?;
+        }
+        Ok(())
     }
 
     /// Whether any `by` uses something.
@@ -258,11 +303,12 @@ impl Owner for Oidc {
         DUE_KIND
     }
 
-    /// Rotates a key.
+    /// Rotates a key, or forgets a code.
     async fn fire(&self, line: Line) -> Result<(), Error> {
         let (ns, id) = (line.namespace.clone(), line.id.clone());
         match id.split_once('/') {
             Some(("key", name)) => self.rotate_if_due(&ns, name, line).await,
+            Some((CODE, hash)) => self.drop_code(&ns, hash, line).await,
             _ => drop_line(&self.store, line).await,
         }
     }

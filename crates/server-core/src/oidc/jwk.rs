@@ -134,6 +134,20 @@ impl Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
+    /// The left half of the hash that belongs to the algorithm, base64url: what an ID token says of a code and an access
+    /// token (OpenID Connect Core §3.1.3.6).
+    pub(crate) fn half_hash(self, text: &str) -> String {
+        use aws_lc_rs::digest::{SHA256, SHA384, SHA512, digest};
+        let algorithm = match self {
+            Self::Rs256 | Self::Es256 => &SHA256,
+            Self::Rs384 | Self::Es384 => &SHA384,
+            Self::Rs512 | Self::Es512 | Self::EdDsa => &SHA512,
+        };
+        let hash = digest(algorithm, text.as_bytes());
+        let (half, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
+        BASE64URL_NOPAD.encode(half)
+    }
+
     fn family(self) -> Family {
         match self {
             Self::Rs256 => Family::Rsa(&RSA_PKCS1_SHA256, &RSA_PKCS1_2048_8192_SHA256),

@@ -204,7 +204,7 @@ impl Oidc {
         if found.is_none_or(|found| found.value.verification_secs <= secs) {
             return Ok(());
         }
-        for (by, ttl) in [(Kind::Role, "a token ttl")] {
+        for (by, ttl) in [(Kind::Role, "a token ttl"), (Kind::Client, "an id_token_ttl")] {
             if self.has_longer_use(ns, (Kind::Key, name), by, secs).await? {
                 let by = by.word();
                 let text = format!(
@@ -266,7 +266,7 @@ impl Oidc {
     async fn try_delete_key(&self, ns: &str, name: &str) -> Result<(), Lost> {
         let Some(found) = self.named::<KeyEntry>(ns, Kind::Key, name).await? else { return Ok(()) };
         let mut changes = Changes::new();
-        self.expect_unused(ns, Kind::Key, name, &[Kind::Role], &mut changes).await?;
+        self.expect_unused(ns, Kind::Key, name, &[Kind::Role, Kind::Client], &mut changes).await?;
         changes.delete(keys::oidc(ns, Kind::Key.word(), name)?, found.revision);
         self.delete_if_there(due(ns, name, found.value.rotates)?, &mut changes).await?;
         self.commit(changes).await?;
@@ -339,7 +339,7 @@ impl Oidc {
         }
     }
 
-    /// The public halves of all keys that some `by` uses, or of those that `is_meant`.
+    /// The public halves of all keys that some `by` uses.
     pub(super) async fn published(&self, ns: &str, by: Kind) -> Result<Published, Error> {
         let listing = Listing { after: String::new(), limit: Some(KEYS_MAX) };
         let mut names = Vec::new();

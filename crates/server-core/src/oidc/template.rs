@@ -76,6 +76,11 @@ impl Template {
         Ok(Self { claims, selectors })
     }
 
+    /// The names of the claims that it makes.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.claims.keys().map(String::as_str)
+    }
+
     /// The accessors of the mounts whose aliases it asks about.
     pub(super) fn accessors(&self) -> BTreeSet<String> {
         self.selectors.iter().filter_map(Selector::accessor).map(str::to_owned).collect()

@@ -25,7 +25,7 @@ pub(crate) async fn tables() -> [(&'static str, Arc<dyn Mounted>); 3] {
 #[tokio::test]
 async fn who_may_call_what_is_a_list_that_somebody_has_looked_at() {
     let mut text = String::from(
-        "Rows that need no token, answer while sealed, need sudo, take the token of a wrapped reply, answer while overloaded, or are opened by a listener.\n",
+        "Rows that need no token, answer while sealed, need sudo, take the token of a wrapped reply, answer while overloaded, are opened by a listener, or see the header Authorization.\n",
     );
     for (mount, engine) in tables().await {
         for spec in engine.specs() {
@@ -37,6 +37,7 @@ async fn who_may_call_what_is_a_list_that_somebody_has_looked_at() {
                 (access.takes_wrapping_token, "wrapping token"),
                 (access.is_urgent, "while overloaded"),
                 (access.opening.is_some(), "no token where the listener says so"),
+                (access.takes_authorization, "sees Authorization"),
             ];
             let marks: Vec<_> = marks.into_iter().filter_map(|(is_so, word)| is_so.then_some(word)).collect();
             if !marks.is_empty() {

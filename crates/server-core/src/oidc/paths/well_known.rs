@@ -10,7 +10,7 @@ use crate::oidc::signing::Published;
 use crate::oidc::{Kind, Oidc};
 
 /// How long the description may be kept, in seconds.
-const CACHE_SECS: i64 = 3600;
+pub(super) const CACHE_SECS: i64 = 3600;
 
 pub(super) fn paths() -> Vec<Path<Oidc>> {
     vec![
