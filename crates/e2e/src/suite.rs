@@ -89,10 +89,8 @@ impl Suite {
             Client::Vaultrs => Ok(Self { program: vaultrs.into(), arguments: Vec::new() }),
             Client::Hvac => Ok(Self { program: binary::python()?, arguments: vec![here.join("python/suite")] }),
             Client::NodeVault => {
-                let node = binary::on_path("node").context("there is no node on the PATH (`make test` installs it)")?;
-                let folder = here.join("node");
-                ensure_newer(&folder.join("node_modules/installed"), [folder.join("package-lock.json")])?;
-                Ok(Self { program: node, arguments: vec![folder.join("suite/main.mjs")] })
+                let (node, script) = node_script("main.mjs")?;
+                Ok(Self { program: node, arguments: vec![script] })
             }
             Client::Go => Ok(Self { program: built_go_suite(&here.join("go"))?, arguments: Vec::new() }),
         }
@@ -168,6 +166,17 @@ fn built_go_suite(sources: &Path) -> Result<PathBuf> {
     let sources: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     ensure_newer(&suite, sources)?;
     Ok(suite)
+}
+
+/// The runtime of Node.js, and a script of its suite with all that it needs installed.
+///
+/// # Errors
+/// When either is missing; the message says what to do.
+pub fn node_script(name: &str) -> Result<(PathBuf, PathBuf)> {
+    let node = binary::on_path("node").context("there is no node on the PATH (`make test` installs it)")?;
+    let folder = binary::workspace().join("crates/e2e/node");
+    ensure_newer(&folder.join("node_modules/installed"), [folder.join("package-lock.json")])?;
+    Ok((node, folder.join("suite").join(name)))
 }
 
 /// Wants something that was made from these files as they are: a test of an older state would say nothing.

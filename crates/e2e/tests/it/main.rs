@@ -18,6 +18,7 @@ mod kill_nine;
 mod listeners;
 mod logins;
 mod memory_dump;
+mod oidc;
 mod root_and_rekey;
 mod signals;
 mod static_seal;
