@@ -50,7 +50,7 @@ pub fn search(pid: u32, needles: &[&[u8]]) -> Result<Finds> {
     let mut chunk = vec![0; CHUNK_BYTES + overlap];
     for mapping in maps.lines().filter_map(parse).filter(|mapping| mapping.permissions.starts_with('r')) {
         // An allocator reserves far more than it uses.
-        let is_unused = |at| {
+        let is_unused = |at: u64| {
             let pages = pages.as_ref().filter(|_| at < mapping.end && mapping.name.is_empty());
             pages.is_some_and(|pages| is_untouched(pages, at, mapping.end))
         };

@@ -56,7 +56,7 @@ impl Bench {
     fn output(&self, arguments: &[&str]) -> Result<Output> {
         let (words, rest) = arguments.split_at(2.min(arguments.len()));
         // Flags come before the key.
-        let (flags, keys): (Vec<_>, Vec<_>) = rest.iter().partition(|it| it.starts_with('-'));
+        let (flags, keys): (Vec<&str>, Vec<&str>) = rest.iter().copied().partition(|it| it.starts_with('-'));
         let mut command = development::command(&self.development.bin().join("vault"), self.home.path());
         command.env("VAULT_ADDR", self.server.url()).args(words).args(flags).args(keys);
         Ok(command.output()?)
