@@ -78,7 +78,7 @@ fn declarations_are_in_force_after_the_unseal_and_after_a_hang_up() -> Result<()
     std::fs::write(&path, text.replace("secrets \"kv\"", "secrets \"sys\""))?;
     server.process.signal("HUP")?;
     server.process.wait_until("complaint", EFFECT_MAX, |output| {
-        output.contains("what was declared before stays").then_some(())
+        output.contains("bootstrap could not be reloaded, what was there before stays").then_some(())
     })?;
     assert_eq!(health(), Some(json!("applied")));
 
