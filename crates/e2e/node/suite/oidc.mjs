@@ -79,7 +79,7 @@ async function logins() {
   assert.ok(group.id);
   const template = '{"email": {{identity.entity.metadata.email}}, "groups": {{identity.entity.groups.names}}}';
   await root('POST', 'identity/oidc/scope/profile', { template });
-  await root('POST', 'identity/oidc/provider/default', { scopes_supported: 'profile' });
+  await root('POST', 'identity/oidc/provider/default', { issuer: address, scopes_supported: 'profile' });
   await root('POST', 'identity/oidc/key/es', { algorithm: 'ES256', allowed_client_ids: '*' });
   const secret = await client('server', {});
   const app = await client('app', { client_type: 'public', key: 'es' });
@@ -155,6 +155,8 @@ async function identity_tokens() {
 
 await root('POST', 'sys/auth/userpass', { type: 'userpass' });
 await root('POST', 'sys/policies/acl/tokens', { policy: 'path "identity/oidc/token/*" { capabilities = ["read"] }' });
+// The server has a port that nobody could name in its configuration.
+await root('POST', 'identity/oidc/config', { issuer: address });
 await identity_tokens();
 await logins();
 console.log('all is well');
