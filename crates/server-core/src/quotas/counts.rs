@@ -2,7 +2,8 @@
 //!
 //! A node counts what is stored when somebody first asks, and from then on adds what it makes, and nothing else: what it
 //! believes is never less than what is there of its own making. Only when that reaches the limit it counts again, and so
-//! learns what has ended and what other nodes have made. Nothing is stored for it, and no revocation knows of it.
+//! learns what has ended and what other nodes have made. Nothing is stored for it, and no revocation knows of it. A change
+//! of any quota begins anew, so that what is being made in that very moment may go uncounted until the next count.
 //!
 //! Counting takes at most a twentieth of the time. Until it may be done again a full quota refuses, even if something has
 //! ended meanwhile.
