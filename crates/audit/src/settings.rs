@@ -280,9 +280,12 @@ fn web_server(options: &mut Options<'_>) -> Result<HttpTarget, OptionError> {
         return Err(wrong());
     }
     let is_batched = options.flag("batch", false)?;
-    let authorities = match options.take("ca_cert") {
-        None => Vec::new(),
-        Some(text) => http::authorities(text).ok_or_else(|| value("ca_cert", "certificates in PEM"))?,
+    let trust = match options.take("ca_cert") {
+        None => outbound::Trust::System,
+        // An empty text is no wish for the system's.
+        Some(text) => outbound::tls::authorities(text)
+            .map(outbound::Trust::Authorities)
+            .map_err(|_| value("ca_cert", "certificates in PEM"))?,
     };
     let mut headers = reqwest::header::HeaderMap::new();
     let kind = if is_batched { "application/x-ndjson" } else { "application/json" };
@@ -299,7 +302,7 @@ fn web_server(options: &mut Options<'_>) -> Result<HttpTarget, OptionError> {
         }
     }
     let write_timeout = write_timeout(options)?;
-    Ok(HttpTarget { url, headers, authorities, write_timeout, is_batched })
+    Ok(HttpTarget { url, headers, trust, write_timeout, is_batched })
 }
 
 /// An object of names with lists of texts, in JSON (documented OpenBao behavior). Values that OpenBao would look up on the

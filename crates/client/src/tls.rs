@@ -4,12 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::Tls;
 
@@ -46,12 +45,9 @@ pub enum TlsError {
     /// Only one of certificate and key is given.
     #[error("a client certificate needs its key and a client key its certificate: give both or none")]
     HalfIdentity,
-    /// The name is neither a DNS name nor an IP address.
-    #[error("the TLS server name is neither a DNS name nor an IP address")]
-    ServerName,
-    /// There is nobody to trust.
-    #[error("no certificate authority is known to verify the server with: install the system's, or name a CA file")]
-    NoRoots,
+    /// The server cannot be verified with what is given.
+    #[error(transparent)]
+    Server(outbound::TlsError),
     /// The parts do not fit each other.
     #[error("could not use the certificates")]
     Use(#[source] rustls::Error),
@@ -85,20 +81,8 @@ fn verifier(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerC
     if tls.skip_verify {
         return Ok(Arc::new(verifier::TrustAnybody(provider.signature_verification_algorithms)));
     }
-    let roots = roots(tls)?;
-    if roots.is_empty() {
-        return Ok(Arc::new(verifier::TrustNobody(provider.signature_verification_algorithms)));
-    }
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
-        .build()
-        .map_err(|_| TlsError::NoRoots)?;
-    match &tls.server_name {
-        Some(name) => {
-            let name = ServerName::try_from(name.clone()).map_err(|_| TlsError::ServerName)?;
-            Ok(Arc::new(verifier::UnderName { name, verifier }))
-        }
-        None => Ok(verifier),
-    }
+    let name = tls.server_name.as_deref();
+    outbound::tls::server_verifier(roots(tls)?, name, provider).map_err(TlsError::Server)
 }
 
 /// The authorities to trust. Those of the system may be none, on a machine that has none installed: that matters only

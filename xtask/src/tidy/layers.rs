@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("backup", 1),
     ("client", 1),
     ("openpgp", 1),
+    ("outbound", 1),
     ("password", 1),
     ("policy", 1),
     ("storage", 1),
@@ -41,7 +42,8 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// The allowed edges inside one layer, and among the crates for development.
-const ARROWS: &[(&str, &str)] = &[("storage-embedded", "storage"), ("framework", "barrier"), ("bench", "e2e")];
+const ARROWS: &[(&str, &str)] =
+    &[("client", "outbound"), ("storage-embedded", "storage"), ("framework", "barrier"), ("bench", "e2e")];
 
 /// Crates that nothing may depend on, and that may use whatever they test.
 const DEVELOPMENT_ONLY: &[&str] = &["bench", "e2e", "xtask"];
@@ -84,9 +86,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("pgp", &["openpgp"]),
     ("rand_core", &["openpgp"]),
     ("redb", &["storage-embedded"]),
-    ("reqwest", &["audit", "client"]),
+    ("reqwest", &["audit", "client", "outbound"]),
     ("rpassword", &["cli"]),
-    ("rustls", &["audit", "client", "http-api", "strongroom"]),
+    ("rustls", &["client", "http-api", "outbound", "strongroom"]),
     ("anyhow", &["bench", "e2e", "xtask"]),
     ("cargo_metadata", &["xtask"]),
 ];

@@ -7,14 +7,11 @@
 use std::error::Error as _;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
+use outbound::Trust;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 use tokio::runtime::Runtime;
 
 use super::{Batch, Sink, Written};
@@ -29,8 +26,8 @@ const IDLE: Duration = Duration::from_secs(20);
 pub(crate) struct HttpTarget {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
-    /// The authorities that its certificate may be of; none: those of the system.
-    pub(crate) authorities: Vec<CertificateDer<'static>>,
+    /// Whose its certificate may be.
+    pub(crate) trust: Trust,
     /// How long one answer may take, from the connection on.
     pub(crate) write_timeout: Duration,
     /// Whether records that come together are sent together.
@@ -79,7 +76,7 @@ impl Session {
     fn open(target: &HttpTarget) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let client = Client::builder()
-            .tls_backend_preconfigured(tls(target)?)
+            .tls_backend_preconfigured(outbound::tls::client_config(&target.trust, None).map_err(io::Error::other)?)
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -147,26 +144,6 @@ impl Sink for Http {
     fn describe(&self) -> String {
         format!("web server {}", self.target.shown())
     }
-}
-
-/// Verified against the authorities that are named, or else those of the system.
-fn tls(target: &HttpTarget) -> io::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    if target.authorities.is_empty() {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    } else {
-        roots.add_parsable_certificates(target.authorities.iter().cloned());
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    Ok(builder.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// The certificates of a text in PEM; none if one of them is none.
-pub(crate) fn authorities(text: &str) -> Option<Vec<CertificateDer<'static>>> {
-    let found: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<_, _>>().ok()?;
-    let (taken, _) = RootCertStore::empty().add_parsable_certificates(found.iter().cloned());
-    (taken > 0 && taken == found.len()).then_some(found)
 }
 
 /// A header of each `POST`; none if it cannot be one, or is the connection's own.

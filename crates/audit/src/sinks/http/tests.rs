@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 use rustls::pki_types::PrivateKeyDer;
@@ -45,7 +46,7 @@ fn target(url: &str) -> HttpTarget {
     HttpTarget {
         url: Url::parse(url).expect("a URL"),
         headers: HeaderMap::from_iter([header("X-Key", "CANARY").expect("a header")]),
-        authorities: Vec::new(),
+        trust: Trust::System,
         write_timeout: Duration::from_secs(20),
         is_batched: false,
     }
@@ -175,15 +176,15 @@ fn a_certificate_has_to_be_of_the_authorities_that_are_named() {
         ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
     let config = builder.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).expect("they fit");
     let config = Arc::new(config);
-    for (authorities, name, expected) in [
-        (authorities(&made.cert.pem()).expect("one"), "localhost", 3),
-        (Vec::new(), "localhost", 0),
-        (authorities(&made.cert.pem()).expect("one"), "127.0.0.1", 0),
+    for (trust, name, expected) in [
+        (Trust::from_pem(&made.cert.pem()).expect("one"), "localhost", 3),
+        (Trust::System, "localhost", 0),
+        (Trust::from_pem(&made.cert.pem()).expect("one"), "127.0.0.1", 0),
     ] {
         let config = Arc::clone(&config);
         let target = |url: &str| {
             let url = url.replace("http://127.0.0.1", &format!("https://{name}"));
-            HttpTarget { authorities, ..target(&url) }
+            HttpTarget { trust, ..target(&url) }
         };
         let written = written(target, move |stream| {
             let session = ServerConnection::new(Arc::clone(&config)).expect("a session");
@@ -196,5 +197,4 @@ fn a_certificate_has_to_be_of_the_authorities_that_are_named() {
         assert_eq!(written.taken, expected, "{name}: {}", why(&written));
         assert_eq!(why(&written).contains("certificate"), expected == 0, "{}", why(&written));
     }
-    assert!(authorities("no PEM").is_none() && authorities("").is_none());
 }
