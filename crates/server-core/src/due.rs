@@ -22,6 +22,9 @@ use crate::store::{Lost, Store};
 /// How long the worker waits when nothing was due. An expired token is refused at once all the same: this is only how
 /// soon it is cleared away.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How long it waits when more is due than its owners have room for: to look all the time would take the processor away
+/// from those who work on it.
+const SHORT_PAUSE: Duration = Duration::from_millis(100);
 /// How many lines of a shard one pass takes.
 const LINES_MAX: usize = 500;
 
@@ -76,6 +79,8 @@ pub(crate) trait Owner: Send + Sync {
 pub(crate) enum Look {
     /// Something: there may be more to do at once.
     Worked,
+    /// A task of the owner's has just been given the line: there may be room for more.
+    Taken,
     /// Nothing in this call: the line stays for a while, and must not keep the pass going round and round.
     UnderWay,
 }
@@ -139,19 +144,19 @@ async fn work(store: Store, env: Env, owners: Vec<Arc<dyn Owner>>, mut stopped: 
     let mut places = Places::default();
     while !*stopped.borrow() {
         let now = to_stored(env.now().into());
-        let has_more = match pass(&store, &owners, now, &stopped, &mut places).await {
-            Ok(has_more) => has_more,
+        let pause = match pass(&store, &owners, now, &stopped, &mut places).await {
+            Ok(Next::AtOnce) => continue,
+            Ok(Next::Soon) => SHORT_PAUSE,
+            Ok(Next::Later) => PAUSE,
             Err(Error::Sealed) => return,
             Err(error) => {
                 tracing::warn!(%error, "the due index could not be read and will be tried again");
-                false
+                PAUSE
             }
         };
-        if !has_more {
-            tokio::select! {
-                () = env.sleep(PAUSE) => {}
-                _ = stopped.wait_for(|stopped| *stopped) => return,
-            }
+        tokio::select! {
+            () = env.sleep(pause) => {}
+            _ = stopped.wait_for(|stopped| *stopped) => return,
         }
     }
 }
@@ -164,16 +169,26 @@ pub(crate) struct Places {
     backoff: Backoff,
 }
 
-/// One pass over all shards: what is due by now, a bounded number of lines each. Tells whether there is more to do at
-/// once: lines fired, which may have left work, or some were not looked at yet.
+/// When to look again after a pass.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Next {
+    /// Lines fired, which may have left work, or were taken in and there are others behind them.
+    AtOnce,
+    /// There are others behind those that were looked at, but nothing could be done about any of these.
+    Soon,
+    /// All that is due was looked at.
+    Later,
+}
+
+/// One pass over all shards: what is due by now, a bounded number of lines each.
 pub(crate) async fn pass(
     store: &Store,
     owners: &[Arc<dyn Owner>],
     now_nanos: i64,
     stopped: &watch::Receiver<bool>,
     places: &mut Places,
-) -> Result<bool, Error> {
-    let mut has_more = false;
+) -> Result<Next, Error> {
+    let (mut has_fired, mut has_taken, mut has_more) = (false, false, false);
     for (shard, place) in (0..DUE_SHARDS).zip(&mut places.next) {
         let first = keys::due_shard(shard)?;
         let range = KeyRange { start: place.take().unwrap_or(first), end: Some(keys::due_until(shard, now_nanos)?) };
@@ -182,30 +197,34 @@ pub(crate) async fn pass(
         *place = next;
         for (key, revision) in lines {
             if *stopped.borrow() {
-                return Ok(false);
+                return Ok(Next::Later);
             }
             if places.backoff.is_waiting(&key, now_nanos) {
                 continue;
             }
             match fire(owners, key.clone(), revision).await {
-                Fired::Well => {
+                Fired::Well(Look::UnderWay) => {}
+                Fired::Well(look) => {
                     places.backoff.went_well(&key);
-                    has_more = true;
+                    has_fired |= look == Look::Worked;
+                    has_taken |= look == Look::Taken;
                 }
-                Fired::UnderWay => {}
                 Fired::Badly => places.backoff.failed(key, now_nanos),
-                Fired::Sealed => return Ok(false),
+                Fired::Sealed => return Ok(Next::Later),
             }
         }
     }
-    Ok(has_more)
+    Ok(match has_more {
+        _ if has_fired => Next::AtOnce,
+        true if has_taken => Next::AtOnce,
+        true => Next::Soon,
+        false => Next::Later,
+    })
 }
 
 /// What came of a line.
 enum Fired {
-    Well,
-    /// A task of the owner's sees to it.
-    UnderWay,
+    Well(Look),
     Badly,
     /// The next page says so too, and ends the work.
     Sealed,
@@ -222,8 +241,7 @@ async fn fire(owners: &[Arc<dyn Owner>], key: Key, revision: Revision) -> Fired 
         return Fired::Badly;
     };
     match owner.look(line).await {
-        Ok(Look::Worked) => Fired::Well,
-        Ok(Look::UnderWay) => Fired::UnderWay,
+        Ok(look) => Fired::Well(look),
         Err(Error::Sealed) => Fired::Sealed,
         Err(error) => {
             tracing::warn!(kind, error = %error, "due work failed and will be tried again");

@@ -25,7 +25,7 @@ use storage::{Batch, Export, Item, Key, KeyRange, Outcome, Page, Position, Scan,
 use tokio::sync::watch;
 use tracing::level_filters::LevelFilter;
 
-use crate::due::{self, Places};
+use crate::due::{self, Next, Places};
 use crate::{
     AuditRules, Core, EngineType, Host, Limits, LockoutDefaults, LogLevels, Node, Parts, Process, Telemetry, Usage,
 };
@@ -205,8 +205,8 @@ impl Bench {
         loop {
             let now = seals.tokens.now_nanos();
             let pass = due::pass(&seals.store, &owners, now, &stopped, &mut places);
-            let has_more = pass.await.expect("the due index can be read");
-            if !seals.leases.quiet().await && !has_more {
+            let next = pass.await.expect("the due index can be read");
+            if !seals.leases.quiet().await && next == Next::Later {
                 return;
             }
         }
@@ -220,8 +220,8 @@ impl Bench {
         let mut places = Places::default();
         loop {
             let now = seals.tokens.now_nanos();
-            let Ok(has_more) = due::pass(&seals.store, &owners, now, &stopped, &mut places).await else { return };
-            if !seals.leases.quiet().await && !has_more {
+            let Ok(next) = due::pass(&seals.store, &owners, now, &stopped, &mut places).await else { return };
+            if !seals.leases.quiet().await && next == Next::Later {
                 return;
             }
         }

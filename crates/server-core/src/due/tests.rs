@@ -66,10 +66,10 @@ async fn lines_fire_when_their_time_has_come_and_not_before() {
     put(&bench, 101, ["late".to_owned()]).await;
     let store = &bench.core.seals.store;
     let mut places = Places::default();
-    assert!(pass(store, &owners, 100, &stopped, &mut places).await.expect("it can be read"));
+    assert_eq!(pass(store, &owners, 100, &stopped, &mut places).await.expect("it can be read"), Next::AtOnce);
     assert_eq!((counter.turns("early"), counter.turns("late")), (1, 0));
-    assert!(!pass(store, &owners, 100, &stopped, &mut places).await.expect("it can be read"));
-    assert!(pass(store, &owners, 101, &stopped, &mut places).await.expect("it can be read"));
+    assert_eq!(pass(store, &owners, 100, &stopped, &mut places).await.expect("it can be read"), Next::Later);
+    assert_eq!(pass(store, &owners, 101, &stopped, &mut places).await.expect("it can be read"), Next::AtOnce);
     assert_eq!((counter.turns("early"), counter.turns("late")), (1, 1));
 }
 
@@ -95,7 +95,7 @@ async fn lines_that_fail_do_not_keep_the_others_waiting_however_many_they_are() 
     let store = &bench.core.seals.store;
     let mut places = Places::default();
     let mut passes = 0;
-    while pass(store, &owners, 10, &stopped, &mut places).await.expect("it can be read") {
+    while pass(store, &owners, 10, &stopped, &mut places).await.expect("it can be read") != Next::Later {
         passes += 1;
         assert!(passes < 10, "the worker would never rest");
     }
@@ -115,10 +115,47 @@ async fn a_line_that_fails_is_tried_again_later_with_each_time() {
     // As the worker does it: once a second, for an hour.
     for second in 1..=3600 {
         let now = second * 1_000_000_000;
-        assert!(!pass(store, &owners, now, &stopped, &mut places).await.expect("it can be read"));
+        assert_eq!(pass(store, &owners, now, &stopped, &mut places).await.expect("it can be read"), Next::Later);
     }
     // 1 + 2 + 4 + … + 256 seconds, and from there every 300.
     assert_eq!(counter.turns("bad"), 10 + (3600 - 512) / 300);
+}
+
+/// Gives the first so many lines to tasks that never end.
+struct Full(Mutex<usize>);
+
+#[async_trait]
+impl Owner for Full {
+    fn kind(&self) -> &'static str {
+        "test"
+    }
+
+    async fn fire(&self, line: Line) -> Result<(), Error> {
+        self.look(line).await.map(drop)
+    }
+
+    async fn look(&self, _: Line) -> Result<Look, Error> {
+        let mut room = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = *room > 0;
+        *room = room.saturating_sub(1);
+        Ok(if has_room { Look::Taken } else { Look::UnderWay })
+    }
+}
+
+#[tokio::test]
+async fn the_worker_rests_while_more_is_due_than_there_is_room_for() {
+    let bench = Bench::new().await;
+    let (_stop, stopped) = watch::channel(false);
+    // Some shard has more lines than a pass takes of it.
+    let lines = LINES_MAX * 2 * usize::from(DUE_SHARDS);
+    for some in (0..lines).map(|number| number.to_string()).collect::<Vec<_>>().chunks(90) {
+        put(&bench, 1, some.iter().cloned()).await;
+    }
+    let owners: Vec<Arc<dyn Owner>> = vec![Arc::new(Full(Mutex::new(1)))];
+    let mut places = Places::default();
+    let mut next = async || pass(&bench.core.seals.store, &owners, 10, &stopped, &mut places).await;
+    assert_eq!(next().await.expect("it can be read"), Next::AtOnce, "there was room, and there is more");
+    assert_eq!(next().await.expect("it can be read"), Next::Soon, "nothing can be done");
 }
 
 #[tokio::test]
@@ -131,8 +168,8 @@ async fn a_line_of_nobody_and_one_that_is_none_are_left_alone() {
     changes.create(keys::prefix("due/00/0000000000000001").expect("a short key"), Vec::new());
     bench.core.seals.store.commit(changes).await.expect("nothing is in the way");
     let mut places = Places::default();
-    let has_more = pass(&bench.core.seals.store, &owners, 10, &stopped, &mut places).await.expect("it can be read");
-    assert!(!has_more);
+    let next = pass(&bench.core.seals.store, &owners, 10, &stopped, &mut places).await.expect("it can be read");
+    assert_eq!(next, Next::Later);
     assert_eq!(bench.keys("due/").await.len(), 2);
 }
 

@@ -140,11 +140,7 @@ impl Leases {
     /// Removes leases that are gone outside.
     pub(super) async fn remove_all(&self, leases: Vec<Known>) -> Result<(), Error> {
         for some in chunks(leases) {
-            let mut changes = Changes::new();
-            for known in &some {
-                self.remove_changes(known, &mut changes).await?;
-            }
-            match self.store.commit(changes).await {
+            match self.store.commit(self.removals(&some).await?).await {
                 Ok(_) => {}
                 // One of them was renewed, marked or removed meanwhile; the others must not wait for it.
                 Err(Lost::Race(_)) => {
@@ -162,8 +158,7 @@ impl Leases {
     pub(super) async fn remove(&self, place: &Place) -> Result<(), Error> {
         for _ in 0..COMMIT_TRIES {
             let Some(found) = self.load(place).await? else { return Ok(()) };
-            let mut changes = Changes::new();
-            self.remove_changes(&Known { place: place.clone(), found }, &mut changes).await?;
+            let changes = self.removals(&[Known { place: place.clone(), found }]).await?;
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}
@@ -173,21 +168,25 @@ impl Leases {
         Err(framework::view::contended())
     }
 
-    async fn remove_changes(&self, known: &Known, changes: &mut Changes) -> Result<(), Error> {
-        let Known { place, found } = known;
-        let entry = &found.value;
-        let mut beside = vec![keys::mount_lease(&place.ns, &entry.mount, &place.hash)?];
-        if let Some(token) = &entry.token {
-            beside.push(place.token_line(token)?.0);
+    /// What removes leases, and with them all lines beside them.
+    async fn removals(&self, leases: &[Known]) -> Result<Changes, Error> {
+        let (mut changes, mut beside) = (Changes::new(), Vec::new());
+        for Known { place, found } in leases {
+            let entry = &found.value;
+            beside.push(keys::mount_lease(&place.ns, &entry.mount, &place.name)?);
+            if let Some(token) = &entry.token {
+                beside.push(place.token_line(token)?.0);
+            }
+            if let Some(line) = entry.line {
+                beside.push(place.line(&entry.mount, line)?);
+            }
+            if entry.state == State::Irrevocable {
+                beside.push(keys::irrevocable_lease(&place.ns, &place.name)?);
+            }
+            changes.delete(place.key()?, found.revision);
         }
-        if let Some(line) = entry.line {
-            beside.push(place.line(&entry.mount, line)?);
-        }
-        if entry.state == State::Irrevocable {
-            beside.push(keys::irrevocable_lease(&place.ns, &place.hash)?);
-        }
-        changes.delete(place.key()?, found.revision);
-        drop_known(&self.store, beside, changes).await
+        drop_known(&self.store, beside, &mut changes).await?;
+        Ok(changes)
     }
 
     /// Puts off a lease that could not be revoked, or gives it up.
@@ -197,7 +196,7 @@ impl Leases {
         entry.attempts = entry.attempts.saturating_add(1);
         entry.error = shown(error);
         let mut changes = Changes::new();
-        let irrevocable = keys::irrevocable_lease(&place.ns, &place.hash)?;
+        let irrevocable = keys::irrevocable_lease(&place.ns, &place.name)?;
         if entry.attempts >= ATTEMPTS_MAX {
             tracing::warn!(kind = entry.kind, error = entry.error, "a lease is irrevocable");
             self.metrics.lease_given_up.add();
@@ -281,7 +280,7 @@ impl<'s> Marking<'s> {
             }
             State::Live | State::Irrevocable => {
                 if entry.state == State::Irrevocable {
-                    self.gone.push(keys::irrevocable_lease(&place.ns, &place.hash)?);
+                    self.gone.push(keys::irrevocable_lease(&place.ns, &place.name)?);
                     // One more try is what somebody asked for.
                     entry.attempts = ATTEMPTS_MAX - 1;
                 }

@@ -26,6 +26,9 @@ use crate::store::{Lost, decode, encode};
 /// How many lines wait or are worked on at once, on this node, each with a few hundred bytes. Further ones wait in the
 /// store.
 const LINES_MAX: usize = 20_000;
+/// How many lines must be left before more are taken in once there were too many: few, and somebody would always be
+/// looking for what is due; none, and nobody would have anything to work on meanwhile.
+const LINES_AGAIN: usize = LINES_MAX / 2;
 /// How many mounts are worked on at once; those behind them wait for the slowest answer.
 const MOUNTS_MAX: usize = 256;
 /// How many tasks one mount gets: as many commits are under way at once, and so many leases are revoked outside at once
@@ -46,6 +49,8 @@ pub(super) struct Work {
 #[derive(Default)]
 struct Lines {
     lines: BTreeSet<Key>,
+    /// There were too many lines, and there are not few enough yet.
+    is_full: bool,
     mounts: BTreeMap<String, Queue>,
     tasks: JoinSet<()>,
 }
@@ -54,6 +59,14 @@ struct Lines {
 struct Queue {
     lines: VecDeque<Line>,
     tasks: usize,
+}
+
+impl Lines {
+    /// Whether another line may be taken in.
+    fn has_room(&mut self) -> bool {
+        self.is_full = self.lines.len() >= if self.is_full { LINES_AGAIN } else { LINES_MAX };
+        !self.is_full
+    }
 }
 
 impl Work {
@@ -124,7 +137,7 @@ impl Owner for LeaseWork {
         let is_another_task = {
             let mut state = self.0.work.state();
             let is_known_mount = state.mounts.contains_key(&mount);
-            if state.lines.len() >= LINES_MAX || (!is_known_mount && state.mounts.len() >= MOUNTS_MAX) {
+            if !state.has_room() || (!is_known_mount && state.mounts.len() >= MOUNTS_MAX) {
                 return Ok(Look::UnderWay);
             }
             if !state.lines.insert(line.key.clone()) {
@@ -142,7 +155,7 @@ impl Owner for LeaseWork {
             let leases = Arc::clone(&self.0);
             self.0.work.spawn(async move { leases.work_at(&mount).await });
         }
-        Ok(Look::UnderWay)
+        Ok(Look::Taken)
     }
 }
 
@@ -287,8 +300,8 @@ enum Verdict {
 
 fn place(line: &Line) -> Option<Place> {
     let (_, behind) = line.id.split_once('/')?;
-    let (path, hash) = behind.rsplit_once('/')?;
-    Some(Place { ns: line.namespace.clone(), path: path.to_owned(), hash: hash.to_owned() })
+    let (path, name) = behind.rsplit_once('/')?;
+    Some(Place { ns: line.namespace.clone(), path: path.to_owned(), name: name.to_owned() })
 }
 
 /// Runs all futures at once, in this task; gives their outputs in order.
@@ -308,3 +321,6 @@ pub(super) async fn all<T>(futures: impl IntoIterator<Item = impl Future<Output 
     .await;
     done.into_iter().flatten().collect()
 }
+
+#[cfg(test)]
+mod tests;
