@@ -354,9 +354,10 @@ pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {
     ["ns/", ns, "/cubbyhole/", token, "/"].concat()
 }
 
-/// A lease, or an intent that may become one. `hash` is that of the whole lease id, `path` what stands in front of it.
-pub(crate) fn lease(ns: &str, path: &str, hash: &str) -> Result<Key, Error> {
-    key(&["ns/", ns, "/lease/", path, "/", hash])
+/// A lease, or an intent that may become one. `name` is its second and the hash of its whole id, `path` what stands in
+/// front of the id's last part.
+pub(crate) fn lease(ns: &str, path: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/lease/", path, "/", name])
 }
 
 /// The leases below a path, which is empty or ends in `/`.
@@ -365,8 +366,8 @@ pub(crate) fn leases(ns: &str, path: &str) -> Result<Key, Error> {
 }
 
 /// That a lease goes when its token goes.
-pub(crate) fn token_lease(ns: &str, token: &str, hash: &str) -> Result<Key, Error> {
-    key(&["ns/", ns, "/token-lease/", token, "/", hash])
+pub(crate) fn token_lease(ns: &str, token: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/token-lease/", token, "/", name])
 }
 
 /// The folder of a token's leases.
@@ -375,8 +376,8 @@ pub(crate) fn token_leases(ns: &str, token: &str) -> Result<Key, Error> {
 }
 
 /// That a lease goes when its mount goes.
-pub(crate) fn mount_lease(ns: &str, uuid: &str, hash: &str) -> Result<Key, Error> {
-    key(&["ns/", ns, "/mount-lease/", uuid, "/", hash])
+pub(crate) fn mount_lease(ns: &str, uuid: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mount-lease/", uuid, "/", name])
 }
 
 /// The folder of a mount's leases.
@@ -405,8 +406,8 @@ pub(crate) fn logins(ns: &str, uuid: &str) -> Result<Key, Error> {
 }
 
 /// That a lease could not be revoked, and nobody tries any more.
-pub(crate) fn irrevocable_lease(ns: &str, hash: &str) -> Result<Key, Error> {
-    key(&["ns/", ns, "/irrevocable/", hash])
+pub(crate) fn irrevocable_lease(ns: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/irrevocable/", name])
 }
 
 /// A part of a wrapped reply: below the cubbyhole of its token, so that it goes when the token goes.

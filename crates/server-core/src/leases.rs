@@ -1,7 +1,7 @@
 //! Leases: secrets that end. Where they are stored, found, renewed and taken back.
 //!
-//! A lease is stored under the path of the request that made it and a keyed hash of its id, so that leases are listed
-//! and revoked by prefix in pages. Lines beside it tell that it goes with its token and with its mount; one line of the
+//! A lease is stored under the path of the request that made it, its second and a keyed hash of its id, so that leases
+//! are listed and revoked by prefix in pages. Lines beside it tell that it goes with its token and with its mount; one line of the
 //! due index tells when it has to be looked at. An *intent* is the same entry before anything has been handed out: it is
 //! stored before something is made outside, and the commit that grants the secret turns it into a lease. So there is one
 //! machinery that takes back what was made, however the request ended.
@@ -66,8 +66,8 @@ pub(crate) struct Place {
     pub(crate) ns: String,
     /// What stands before the last `/` of the id.
     pub(crate) path: String,
-    /// The keyed hash of the id.
-    pub(crate) hash: String,
+    /// When it was made, and the keyed hash of its id: see [`Leases::name`].
+    pub(crate) name: String,
 }
 
 /// What the lines beside a lease hold: where it is.
@@ -82,19 +82,19 @@ pub(crate) struct IndexEntry {
 
 impl IndexEntry {
     /// The lease that a line of this namespace names.
-    fn place(self, ns: &str, hash: String) -> Place {
-        Place { ns: if self.ns.is_empty() { ns.to_owned() } else { self.ns }, path: self.path, hash }
+    fn place(self, ns: &str, name: String) -> Place {
+        Place { ns: if self.ns.is_empty() { ns.to_owned() } else { self.ns }, path: self.path, name }
     }
 }
 
 impl Place {
     fn key(&self) -> Result<Key, Error> {
-        keys::lease(&self.ns, &self.path, &self.hash)
+        keys::lease(&self.ns, &self.path, &self.name)
     }
 
     /// The lease's line in the due index.
     fn line(&self, mount: &str, nanos: i64) -> Result<Key, Error> {
-        keys::due(nanos, &self.ns, DUE_KIND, &[mount, "/", &self.path, "/", &self.hash].concat())
+        keys::due(nanos, &self.ns, DUE_KIND, &[mount, "/", &self.path, "/", &self.name].concat())
     }
 
     fn index(&self) -> IndexEntry {
@@ -105,7 +105,7 @@ impl Place {
     fn token_line(&self, token: &str) -> Result<(Key, IndexEntry), Error> {
         let (home, hash) = parse_name(&self.ns, token);
         let ns = if home == self.ns { String::new() } else { self.ns.clone() };
-        Ok((keys::token_lease(home, hash, &self.hash)?, IndexEntry { ns, ..self.index() }))
+        Ok((keys::token_lease(home, hash, &self.name)?, IndexEntry { ns, ..self.index() }))
     }
 }
 
@@ -124,8 +124,14 @@ impl Leases {
     /// Where the lease of an id is, if the id can be one of this namespace's.
     fn place(&self, ns: &str, id: &str) -> Result<Option<Place>, Error> {
         let Some(id) = LeaseId::parse(ns, id) else { return Ok(None) };
-        let hash = self.identity.cluster()?.lease_hash(&id.text());
-        Ok(Some(Place { ns: ns.to_owned(), path: id.path, hash }))
+        let Some(name) = self.name(&id)? else { return Ok(None) };
+        Ok(Some(Place { ns: ns.to_owned(), path: id.path, name }))
+    }
+
+    /// The name of a lease in storage: when it was made, and a keyed hash of the whole id.
+    fn name(&self, id: &LeaseId) -> Result<Option<String>, Error> {
+        let cluster = self.identity.cluster()?;
+        Ok(id.moment().map(|moment| [moment, &cluster.lease_hash(&id.text())].concat()))
     }
 
     async fn load(&self, place: &Place) -> Result<Option<Found<LeaseEntry>>, Error> {

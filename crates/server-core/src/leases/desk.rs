@@ -187,8 +187,8 @@ impl Desk {
     }
 
     fn place(&self, entry: &LeaseEntry) -> Result<Place, Error> {
-        let hash = self.leases.identity.cluster()?.lease_hash(&entry.id);
-        Ok(Place { ns: self.ns.clone(), path: self.path.clone(), hash })
+        let place = self.leases.place(&self.ns, &entry.id)?;
+        place.ok_or_else(|| Error::world("make a lease", "its id is none"))
     }
 
     /// Stores the entry with all its lines, over the intent at `known` if there is one.
@@ -216,7 +216,7 @@ impl Desk {
             }
             None => {
                 changes.create(place.key()?, encode(entry)?);
-                changes.create(keys::mount_lease(ns, &entry.mount, &place.hash)?, encode(&place.index())?);
+                changes.create(keys::mount_lease(ns, &entry.mount, &place.name)?, encode(&place.index())?);
                 if let Some(token) = &entry.token {
                     let (line, index) = place.token_line(token)?;
                     changes.create(line, encode(&index)?);
@@ -278,7 +278,7 @@ impl Leases {
             entry.line = None;
             self.move_line(place, &mut entry, self.now_nanos(), &mut changes).await?;
             changes.create(place.key()?, encode(&entry)?);
-            changes.create(keys::mount_lease(&place.ns, &entry.mount, &place.hash)?, encode(&place.index())?);
+            changes.create(keys::mount_lease(&place.ns, &entry.mount, &place.name)?, encode(&place.index())?);
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}

@@ -8,6 +8,7 @@ use framework::view::{LIST_NAMES_MAX, Listing, from_barrier};
 use storage::{KeyRange, Scan};
 
 use super::entry::{LeaseEntry, State};
+use super::id::LeaseId;
 use super::sweep::last;
 use super::{IndexEntry, Leases, Place};
 use crate::keys;
@@ -26,8 +27,8 @@ pub(crate) struct Irrevocable {
 
 impl Leases {
     /// What stands directly below a path, which is empty or ends in `/`: the last parts of lease ids, and deeper paths,
-    /// which end in `/`. In the order of the storage, which is none that means anything, but always the same: a page goes
-    /// on behind the name that it is asked to, whether or not that one is still there.
+    /// which end in `/`. In the order of the storage, by the second in which they were made: a page goes on behind the
+    /// name that it is asked to, whether or not that one is still there.
     ///
     /// # Errors
     /// [`Error::Invalid`] when there are more than [`LIST_NAMES_MAX`]; otherwise when the storage fails.
@@ -38,9 +39,12 @@ impl Leases {
             let after = keys::leases(ns, &[path, deeper, "/"].concat())?;
             range.start = after.after_prefix().unwrap_or(after);
         } else if !listing.after.is_empty() {
-            let hash = self.identity.cluster()?.lease_hash(&[path, listing.after.as_str()].concat());
-            let after = keys::leases(ns, &[path, &hash].concat())?;
-            range.start = after.successor().unwrap_or(after);
+            let after = LeaseId { path: path.trim_end_matches('/').to_owned(), tail: listing.after.clone() };
+            // Behind what cannot be an id everything comes.
+            if let Some(name) = self.name(&after)? {
+                let after = keys::leases(ns, &[path, &name].concat())?;
+                range.start = after.successor().unwrap_or(after);
+            }
         }
         let most = listing.limit.unwrap_or(LIST_NAMES_MAX + 1);
         let head = prefix.as_bytes().len();
@@ -75,8 +79,8 @@ impl Leases {
                 self.store.page(range.clone(), PAGE.min(limit.saturating_sub(leases.len()).saturating_add(1))).await?;
             for (key, opened) in page {
                 let path = decode::<IndexEntry>(&key, &opened)?.value.path;
-                let Some(hash) = last(&key) else { continue };
-                let found = self.load(&Place { ns: ns.to_owned(), path, hash }).await?;
+                let Some(name) = last(&key) else { continue };
+                let found = self.load(&Place { ns: ns.to_owned(), path, name }).await?;
                 // One that goes just now is not listed any more.
                 let Some(entry) = found.map(|found| found.value) else { continue };
                 if leases.len() == limit {

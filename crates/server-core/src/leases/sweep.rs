@@ -271,8 +271,8 @@ async fn lines_to_leases(
     let mut places = Vec::with_capacity(lines.len());
     for (key, opened) in lines {
         let index = decode::<IndexEntry>(&key, &opened)?.value;
-        let Some(hash) = last(&key) else { continue };
-        places.push((index.place(ns, hash), key, opened.revision));
+        let Some(name) = last(&key) else { continue };
+        places.push((index.place(ns, name), key, opened.revision));
     }
     let keys = places.iter().map(|(place, ..)| place.key()).collect::<Result<Vec<_>, _>>()?;
     let found = store.get_list(&keys).await?;
@@ -292,8 +292,8 @@ pub(super) fn known(ns: &str, page: Vec<(Key, Opened)>) -> Result<Vec<Known>, Er
     let mut leases = Vec::with_capacity(page.len());
     for (key, opened) in page {
         let behind = key.as_bytes().get(head..).and_then(|behind| std::str::from_utf8(behind).ok());
-        let Some((path, hash)) = behind.and_then(|behind| behind.rsplit_once('/')) else { continue };
-        let place = Place { ns: ns.to_owned(), path: path.to_owned(), hash: hash.to_owned() };
+        let Some((path, name)) = behind.and_then(|behind| behind.rsplit_once('/')) else { continue };
+        let place = Place { ns: ns.to_owned(), path: path.to_owned(), name: name.to_owned() };
         leases.push(Known { found: decode::<LeaseEntry>(&key, &opened)?, place });
     }
     Ok(leases)

@@ -106,8 +106,8 @@ impl Leases {
 
     async fn tidy_line(&self, ns: &str, key: Key, opened: &barrier::Opened) -> Result<bool, Error> {
         let index = decode::<IndexEntry>(&key, opened)?.value;
-        let Some(hash) = last(&key) else { return Ok(false) };
-        let lease = index.place(ns, hash).key()?;
+        let Some(name) = last(&key) else { return Ok(false) };
+        let lease = index.place(ns, name).key()?;
         if self.store.revisions_of([lease.clone()]).await? != [None] {
             return Ok(false);
         }

@@ -27,3 +27,30 @@ fn what_is_minted_is_read_back() {
         assert_eq!(LeaseId::parse(ns, &id.text()), Some(id));
     }
 }
+
+#[test]
+fn what_is_made_later_sorts_behind() {
+    let (env, clock) = env::simulated::env(1);
+    let mut before = LeaseId::mint(&env, "root", "db/creds/app");
+    for seconds in [1, 60, 61, 3_600, 86_400 * 365] {
+        clock.advance(std::time::Duration::from_secs(seconds));
+        let next = LeaseId::mint(&env, "root", "db/creds/app");
+        assert!(before.moment() < next.moment(), "{before:?} {next:?}");
+        before = next;
+    }
+}
+
+#[test]
+fn two_of_one_moment_differ() {
+    let (env, _) = env::simulated::env(1);
+    let two = [LeaseId::mint(&env, "root", "db"), LeaseId::mint(&env, "root", "db")];
+    assert_eq!(two[0].moment(), two[1].moment());
+    assert_ne!(two[0], two[1]);
+}
+
+#[test]
+fn what_cannot_have_been_made_has_no_moment() {
+    for tail in ["", "abc", "ab/def", "abcde.x1y2z3", "ab\u{e9}defgh"] {
+        assert_eq!(LeaseId { path: "db".to_owned(), tail: tail.to_owned() }.moment(), None, "{tail}");
+    }
+}
