@@ -11,12 +11,11 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::input::Input;
 use crate::lease::{Held, Limits, SecretKind};
-use crate::login::Renewing;
+use crate::login::{Renewed, Renewing};
 use crate::path::{Access, Handler, OperationSpec, Path, PathSpec};
 use crate::reply::Reply;
 use crate::request::Operation;
 use crate::router::{Router, TableError};
-use crate::terms::TokenTerms;
 use crate::view::Due;
 
 /// Which of the pluggable kinds an engine is.
@@ -43,7 +42,7 @@ pub struct Engine<S> {
 
 type OnUpgrade<S> = Box<dyn for<'a> Fn(&'a S, &'a Context) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync>;
 type OnRenewal<S> =
-    Box<dyn for<'a> Fn(&'a S, &'a Context, Renewing) -> BoxFuture<'a, Result<TokenTerms, Error>> + Send + Sync>;
+    Box<dyn for<'a> Fn(&'a S, &'a Context, Renewing) -> BoxFuture<'a, Result<Renewed, Error>> + Send + Sync>;
 type OnDue<S> = Box<dyn for<'a> Fn(&'a S, &'a Context, Due) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
 
 /// Where a request leads within a mounted engine.
@@ -145,7 +144,7 @@ pub trait Mounted: Send + Sync {
     ///
     /// # Errors
     /// As the hook says, and when the engine has none.
-    async fn renew_login(&self, _: &Context, _: Renewing) -> Result<TokenTerms, Error> {
+    async fn renew_login(&self, _: &Context, _: Renewing) -> Result<Renewed, Error> {
         Err(no_logins())
     }
 
@@ -238,14 +237,21 @@ impl<S: Send + Sync + 'static> Engine<S> {
         self
     }
 
-    /// What a token of a login gets when it is renewed: its user or role as it is now. Whom the engine does not know any
-    /// more, or would give other policies, it refuses with [`Error::Invalid`]. Needed by every engine that answers with
-    /// a [`Login`](crate::Login) of renewable tokens.
+    /// What a token of a login gets when it is renewed: its user or role as it is now, as
+    /// [`TokenTerms`](crate::terms::TokenTerms), or as [`Renewed`] where the engine tells of groups too. Whom the engine
+    /// does not know any more, or would give other policies, it refuses with [`Error::Invalid`]. Needed by every engine
+    /// that answers with a [`Login`](crate::Login) of renewable tokens.
     ///
     /// The context has the mount's view and nobody as its caller.
     #[must_use]
-    pub fn on_renewal(mut self, hook: impl for<'a> Handler<'a, S, Renewing, TokenTerms> + 'static) -> Self {
-        self.on_renewal = Some(Box::new(move |state, context, it| Box::pin(hook.call(state, context, it))));
+    pub fn on_renewal<T: Into<Renewed> + 'static>(
+        mut self,
+        hook: impl for<'a> Handler<'a, S, Renewing, T> + 'static,
+    ) -> Self {
+        self.on_renewal = Some(Box::new(move |state, context, it| {
+            let asked = hook.call(state, context, it);
+            Box::pin(async move { asked.await.map(Into::into) })
+        }));
         self
     }
 
@@ -378,7 +384,7 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         }
     }
 
-    async fn renew_login(&self, context: &Context, renewing: Renewing) -> Result<TokenTerms, Error> {
+    async fn renew_login(&self, context: &Context, renewing: Renewing) -> Result<Renewed, Error> {
         match &self.engine.on_renewal {
             Some(hook) => hook(&self.state, context, renewing).await,
             None => Err(no_logins()),

@@ -37,7 +37,7 @@ pub use field::{Change, Coercion, Field, FieldKind, FieldValue};
 pub use input::{FieldSet, Input};
 pub use lease::{Grant, Held, Intent, Intents, Limits, SecretKind};
 pub use load::Load;
-pub use login::{Alias, Login, Renewing};
+pub use login::{Alias, Login, Renewed, Renewing};
 pub use path::{Access, Path, Segment};
 pub use reply::{Auth, Data, Header, Lease, RawBody, Reply, Shape, Status, WrapInfo};
 pub use request::{Answer, HeaderSource, Operation, Request, Service, WrapFormat};

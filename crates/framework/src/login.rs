@@ -22,6 +22,9 @@ use crate::view::View;
 pub struct Login {
     /// The name by which the method knows them, and their entity is found; none for nobody in particular.
     pub alias: Option<Alias>,
+    /// What the method says of their groups; none when it knows nothing of groups. External groups that have one of these
+    /// names as their alias at the mount take them in, all other external groups of the mount let them go.
+    pub groups: Option<Vec<String>>,
     /// Shown by lookups and audit records, behind the mount's path.
     pub display_name: String,
     /// Kept with the token.
@@ -51,12 +54,21 @@ impl Login {
     pub fn new<T: Serialize>(name: &str, terms: TokenTerms, data: &T) -> Result<Self, Error> {
         Ok(Self {
             alias: Some(Alias { name: name.to_owned(), metadata: None }),
+            groups: None,
             display_name: name.to_owned(),
             metadata: BTreeMap::new(),
             terms,
             note: note(data)?,
             expected: Vec::new(),
         })
+    }
+
+    /// Tells of groups, of all that they are in: an empty list takes them out of what earlier logins have put them into.
+    /// A mount that ever tells of groups tells of them at each login.
+    #[must_use]
+    pub fn in_groups(mut self, groups: Vec<String>) -> Self {
+        self.groups = Some(groups);
+        self
     }
 
     /// Keeps a text with the token.
@@ -80,6 +92,21 @@ impl Login {
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("alias", &self.alias).field("terms", &self.terms).finish_non_exhaustive()
+    }
+}
+
+/// What an engine says of a token that is renewed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Renewed {
+    /// What the token is given now.
+    pub terms: TokenTerms,
+    /// As [`Login::groups`]; none leaves them as they are.
+    pub groups: Option<Vec<String>>,
+}
+
+impl From<TokenTerms> for Renewed {
+    fn from(terms: TokenTerms) -> Self {
+        Self { terms, groups: None }
     }
 }
 

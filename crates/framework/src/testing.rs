@@ -415,10 +415,13 @@ fn show_reply(reply: Reply) -> Value {
     }
     if let Some(login) = reply.login {
         let note: Value = serde_json::from_str(login.note.get()).expect("a raw value is JSON");
-        let about = json!({
+        let mut about = json!({
             "alias": login.alias.map(|alias| alias.name), "display_name": login.display_name, "note": note,
             "metadata": login.metadata, "terms": login.terms.show(), "expected": login.expected.len(),
         });
+        if let (Some(groups), Some(about)) = (login.groups, about.as_object_mut()) {
+            about.insert("groups".to_owned(), json!(groups));
+        }
         shown.insert("login".to_owned(), about);
     }
     if let Some(lease) = reply.lease {

@@ -40,6 +40,7 @@ pub(crate) mod aliases;
 mod checks;
 pub(crate) mod entities;
 pub(crate) mod entry;
+mod external;
 pub(crate) mod groups;
 mod members;
 mod merge;

@@ -15,8 +15,8 @@ use framework::terms::{TokenFields, TokenTerms};
 use framework::testing::object;
 use framework::view::{CommitError, Listing};
 use framework::{
-    Chunks, Context, Data, Engine, Error, FieldSet as _, Input, Kind, Login, Mounted, Operation, Path, Renewing, Reply,
-    Request, Segment, Service, Status, fields, retry,
+    Chunks, Context, Data, Engine, Error, FieldSet as _, Input, Kind, Login, Mounted, Operation, Path, Renewed,
+    Renewing, Reply, Request, Segment, Service, Status, fields, retry,
 };
 use secret::{Secret, SecretBytes};
 use serde_json::{Map, Value, json};
@@ -667,6 +667,8 @@ fields! {
         name: String,
         /// Whether nobody but a user is let in.
         must_be_known: bool = false,
+        /// The groups that they say they are in.
+        groups: Option<Vec<String>>,
         ..rest
     }
 }
@@ -679,6 +681,7 @@ fn door(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
         row("closed/{name}").update(enter, "Come in where nobody may."),
         row("users/{name}").update(be_known, "Be known.").delete(be_forgotten, "Be forgotten."),
         Path::new("shut", "Nobody stays.").update(shut, "Shut the door."),
+        row("groups/{name}").update(be_grouped, "Be in other groups at the next renewal."),
     ];
     let engine = Engine::auth("door", "Opens to everybody.").paths(paths).on_renewal(stay);
     engine.mount(()).map_err(|source| Error::world("make it", source))
@@ -693,6 +696,7 @@ async fn enter((): &(), context: &Context, visitor: Visitor) -> Result<Reply, Er
         return Err(Error::invalid("nobody knows you"));
     }
     let mut login = Login::new(&visitor.name, terms.clone(), &terms)?.with_metadata("who", &visitor.name);
+    login.groups = visitor.groups;
     if let Some(user) = user {
         login = login.decided_from(&context.view, &name, &user.value)?;
     }
@@ -720,11 +724,22 @@ async fn shut((): &(), context: &Context, _: framework::input::Nothing) -> Resul
     shut.map(|_| Reply::empty()).map_err(|_| Error::invalid("it is shut"))
 }
 
-async fn stay((): &(), context: &Context, renewing: Renewing) -> Result<TokenTerms, Error> {
-    match context.view.get("shut/").await? {
-        Some(_) => Err(Error::invalid("the door is shut, not renewing")),
-        None => renewing.data(),
+async fn stay((): &(), context: &Context, renewing: Renewing) -> Result<Renewed, Error> {
+    if context.view.get("shut/").await?.is_some() {
+        return Err(Error::invalid("the door is shut, not renewing"));
     }
+    // All are in the same groups, once somebody has said in which.
+    let groups = context.view.get("groups/").await?.map(|stored| stored.json()).transpose()?;
+    Ok(Renewed { terms: renewing.data()?, groups })
+}
+
+async fn be_grouped((): &(), context: &Context, visitor: Visitor) -> Result<Reply, Error> {
+    retry!(_ => {
+        let known = context.view.get("groups/").await?.map(|stored| stored.revision());
+        let groups = framework::view::encode(&visitor.groups)?;
+        context.view.changes().put("groups/", known, groups).commit().await?;
+        Ok(Reply::empty())
+    })
 }
 
 async fn knock((): &(), context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {

@@ -158,8 +158,8 @@ async fn a_renewal_looks_at_the_user_again() {
     let renew = async || {
         let note = serde_json::value::to_raw_value(&json!({ "username": "bob" })).expect("JSON is JSON");
         let renewing = Renewing::new(note, vec!["a".to_owned(), "default".to_owned()]);
-        let terms = harness.engine().renew_login(&harness.context(""), renewing).await;
-        terms.map(|terms| terms.period_secs).map_err(|error| error.to_string())
+        let renewed = harness.engine().renew_login(&harness.context(""), renewing).await;
+        renewed.map(|renewed| renewed.terms.period_secs).map_err(|error| error.to_string())
     };
     assert_eq!(renew().await, Ok(3600));
     harness.write("users/bob", json!({ "token_period": "2h", "password": "other" })).await;

@@ -16,7 +16,7 @@ use crate::store::{Lost, encode};
 /// The most members that are set in one request.
 const MEMBERS_MAX: usize = 1_000_000;
 /// What one member takes of a commit's expectations, at most.
-const MEMBER_EXPECTATIONS: usize = 4;
+pub(super) const MEMBER_EXPECTATIONS: usize = 4;
 /// The most groups directly in one group.
 const CHILDREN_MAX: usize = 1_000;
 

@@ -79,8 +79,7 @@ impl Identities {
         let (mut level, mut is_direct, mut groups) = (direct, true, Vec::new());
         while !level.is_empty() {
             if seen.len() > GROUPS_MAX {
-                let text = format!("the entity is in more than {GROUPS_MAX} groups: take it out of some");
-                return Err(Error::DeniedBecause(text.into()));
+                return Err(too_many_groups());
             }
             let keys = level.iter().map(|id| keys::group(ns, id)).collect::<Result<Vec<_>, _>>()?;
             let opened = self.store.get_list(&keys).await?;
@@ -102,4 +101,9 @@ impl Identities {
         }
         Ok(groups)
     }
+}
+
+pub(super) fn too_many_groups() -> Error {
+    let text = format!("the entity is in more than {GROUPS_MAX} groups: take it out of some");
+    Error::DeniedBecause(text.into())
 }

@@ -49,6 +49,9 @@ impl Tokens {
                 if entity.is_disabled {
                     return Err(Error::Denied);
                 }
+                if let Some(groups) = &login.groups {
+                    self.identities.set_external(ns, &mount.settings.accessor, &entity.id, groups).await?;
+                }
                 entity.id
             }
         };
@@ -103,7 +106,11 @@ impl Tokens {
         let mount = self.identities.mount(ns, &entry.mount).await?.ok_or(Error::Denied)?;
         let context = self.identities.context_of(ns, &mount).await?;
         let note = entry.note.clone().unwrap_or_else(|| RawValue::NULL.to_owned());
-        let terms = mount.engine.renew_login(&context, framework::Renewing::new(note, entry.policies.clone())).await?;
+        let renewing = framework::Renewing::new(note, entry.policies.clone());
+        let framework::Renewed { terms, groups } = mount.engine.renew_login(&context, renewing).await?;
+        if let Some(groups) = groups.filter(|_| !entry.entity_id.is_empty()) {
+            self.identities.set_external(ns, &mount.settings.accessor, &entry.entity_id, &groups).await?;
+        }
         Ok(Some(Renewal {
             usual: Duration::from_secs(terms.ttl_secs),
             period: Duration::from_secs(terms.period_secs),

@@ -42,11 +42,12 @@ impl Tokens {
             if !entry.is_renewable {
                 return Err(Error::invalid("lease is not renewable"));
             }
-            let identity_policies = self.identity_policies(namespace, &entry.entity_id).await?;
             let role = self.role_at_renewal(namespace, entry).await?;
             let login = self.login_at_renewal(namespace, entry).await?;
             let Renewal { usual, period, limits } =
                 login.unwrap_or(Renewal { usual: entry.ttl(), period: entry.period(), limits });
+            // Behind the method, which may have said that they are in other groups now.
+            let identity_policies = self.identity_policies(namespace, &entry.entity_id).await?;
             let (period, explicit_max) = match &role {
                 None => (period, entry.explicit_max_ttl()),
                 // The role decides as it is now, but what the token was promised to end by stays.

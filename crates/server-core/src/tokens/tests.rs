@@ -4,6 +4,7 @@ mod batch;
 mod cidr;
 mod create;
 mod errors;
+mod external;
 mod leased;
 mod logins;
 mod lookup;
