@@ -25,8 +25,6 @@ use crate::store::{Found, Lost, Store, decode, encode};
 mod config;
 mod entry;
 mod issue;
-mod jwk;
-mod jws;
 mod maker;
 pub(crate) mod paths;
 mod provider;

@@ -25,6 +25,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("telemetry", 0),
     ("backup", 1),
     ("client", 1),
+    ("jose", 1),
     ("openpgp", 1),
     ("outbound", 1),
     ("password", 1),
@@ -80,7 +81,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
 
 /// Crates of others that are worth a wall, and the only crates that may name them.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aws-lc-rs", &["barrier", "secret", "server-core"]),
+    ("aws-lc-rs", &["barrier", "jose", "secret", "server-core"]),
     ("clap", &["cli", "strongroom"]),
     ("hyper", &["http-api"]),
     ("pgp", &["openpgp"]),

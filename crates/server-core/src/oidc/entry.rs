@@ -1,8 +1,7 @@
 //! What is stored of identity tokens. Times are in nanoseconds since 1970.
 
+use jose::{Algorithm, Jwk, Pair};
 use serde::{Deserialize, Serialize};
-
-use super::jwk::{Algorithm, Jwk, Pair};
 
 /// Who issues tokens.
 #[derive(Default, Serialize, Deserialize)]

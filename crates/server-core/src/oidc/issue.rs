@@ -1,10 +1,10 @@
 //! Identity tokens: made for whoever asks, about nobody but themselves; and looked at for those who cannot verify them.
 
 use framework::{Error, Namespace};
+use jose::Unproven;
 use serde_json::{Map, Value, json};
 
 use super::entry::{KeyEntry, RoleEntry};
-use super::jws::Unproven;
 use super::subject::Known;
 use super::template::{Room, Template};
 use super::{Kind, Oidc, lists};
@@ -86,8 +86,8 @@ impl Oidc {
     ) -> Result<Option<&'static str>, Error> {
         let ns = namespace.id.as_str();
         let Some(unproven) = Unproven::parse(token) else { return Ok(Some("the token is malformed")) };
-        let key = self.key_of_id(ns, &unproven.kid).await?;
-        let Some(claims) = key.and_then(|key| unproven.prove(&key)) else {
+        let key = self.key_of_id(ns, unproven.kid.as_deref().unwrap_or_default()).await?;
+        let Some(claims) = key.and_then(|key| unproven.prove(&key.key()?)) else {
             return Ok(Some("unable to validate the token signature"));
         };
         let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();

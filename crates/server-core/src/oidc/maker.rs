@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use framework::Error;
+use jose::{Algorithm, Pair};
 use tokio::sync::Semaphore;
-
-use super::jwk::{Algorithm, Pair};
 
 /// How many keys may be in the making or waited for; whoever comes then is told to come again.
 const PLACES: usize = 16;
@@ -37,6 +36,7 @@ impl Maker {
             drop((turn, place));
             made
         });
-        made.await.map_err(|source| Error::world("make a signing key", source))?
+        let made = made.await.map_err(|source| Error::world("make a signing key", source))?;
+        made.map_err(|source| Error::world("make a signing key", source))
     }
 }

@@ -8,17 +8,27 @@ use std::time::Duration;
 use barrier::Changes;
 use framework::Error;
 use framework::view::Listing;
+use jose::{Algorithm, Jwk, Pair, jws};
 use serde_json::{Map, Value};
 
 use super::entry::{KeyEntry, Retired};
-use super::jwk::{Algorithm, Jwk, Pair};
-use super::{ANY, DUE_KIND, Kind, Oidc, check_name, checked_list, jws};
+use super::{ANY, DUE_KIND, Kind, Oidc, check_name, checked_list};
 use crate::due::{Line, drop_line};
 use crate::identity::again;
 use crate::keys;
 use crate::store::{Found, Lost, encode};
 use crate::tokens::create::nanos;
 
+/// What keys can be for: what Vault's can.
+pub(super) const ALGORITHMS: [Algorithm; 7] = [
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::Es512,
+    Algorithm::EdDsa,
+];
 /// The key that is there without being made. It comes into being when it is first used.
 pub(super) const DEFAULT: &str = "default";
 /// The most named keys of a namespace: all of them may be published in one document.
@@ -73,7 +83,7 @@ impl KeySettings {
         }
         if let Some(name) = &change.algorithm {
             let unknown = || Error::Invalid(format!("unknown signing algorithm {name:?}").into());
-            self.algorithm = Algorithm::parse(name).ok_or_else(unknown)?;
+            self.algorithm = Algorithm::parse(name).filter(|it| ALGORITHMS.contains(it)).ok_or_else(unknown)?;
         }
         if let Some(ids) = &change.allowed_client_ids {
             self.allowed_client_ids = checked_list("allowed_client_ids", ids)?;
@@ -374,7 +384,7 @@ impl Oidc {
 impl KeyEntry {
     /// A token of these claims, signed.
     pub(super) fn sign(&self, claims: &Map<String, Value>) -> Result<String, Error> {
-        jws::sign(&self.current, claims)
+        jws::sign(&self.current, claims).map_err(|source| Error::world("sign a token", source))
     }
 }
 

@@ -9,9 +9,9 @@ use std::collections::BTreeSet;
 
 use data_encoding::BASE64;
 use framework::Error;
+use jose::jws;
 use serde_json::{Map, Value};
 
-use super::jws;
 use super::subject::{Known, Selector};
 
 /// The longest template, in bytes.

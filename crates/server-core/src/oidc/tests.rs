@@ -6,12 +6,11 @@ use std::time::Duration;
 use barrier::CacheMode;
 use data_encoding::BASE64URL_NOPAD;
 use framework::Operation;
+use jose::{Jwk, Unproven};
 use serde_json::{Map, Value, json};
 use storage::memory::Memory;
 use storage::rival::Rival;
 
-use super::jwk::Jwk;
-use super::jws::Unproven;
 use crate::testing::{Bench, Client, Yielding, denied, invalid};
 
 /// Somebody with an entity.
@@ -68,7 +67,7 @@ pub(super) async fn published(client: &Client<'_>, path: &str) -> Vec<Jwk> {
 /// The claims of a token that one of these keys has signed.
 pub(super) fn claims(token: &str, keys: &[Jwk]) -> Option<Map<String, Value>> {
     let unproven = Unproven::parse(token)?;
-    keys.iter().find_map(|key| unproven.prove(key))
+    keys.iter().find_map(|key| unproven.prove(&key.key()?))
 }
 
 const KEYS: &str = "identity/oidc/.well-known/keys";

@@ -2,16 +2,16 @@
 
 use framework::view::Listing;
 use framework::{Context, Error, Path, Reply, Segment, fields};
+use jose::Algorithm;
 use serde_json::{Map, Value, json};
 
 use super::well_known::{CACHE_SECS, key_set, public};
 use crate::identity::paths::{ByName, ns};
-use crate::oidc::jwk::Algorithm;
 use crate::oidc::provider::authorize::page;
 use crate::oidc::provider::entry::ProviderEntry;
 use crate::oidc::provider::providers::ProviderChange;
 use crate::oidc::provider::scopes::OPENID;
-use crate::oidc::signing::DEFAULT;
+use crate::oidc::signing::{ALGORITHMS, DEFAULT};
 use crate::oidc::{Kind, Oidc, lists};
 
 pub(super) fn paths() -> Vec<Path<Oidc>> {
@@ -122,7 +122,7 @@ async fn discovery(oidc: &Oidc, context: &Context, input: ByName) -> Result<Repl
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-        "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
+        "id_token_signing_alg_values_supported": ALGORITHMS.map(Algorithm::name),
         "response_types_supported": ["code"],
         "scopes_supported": scopes,
         "claims_supported": [],

@@ -3,10 +3,10 @@
 
 use framework::input::Nothing;
 use framework::{Context, Error, Path, Reply};
+use jose::Algorithm;
 use serde_json::{Value, json};
 
-use crate::oidc::jwk::Algorithm;
-use crate::oidc::signing::Published;
+use crate::oidc::signing::{ALGORITHMS, Published};
 use crate::oidc::{Kind, Oidc};
 
 /// How long the description may be kept, in seconds.
@@ -28,7 +28,7 @@ async fn discovery(oidc: &Oidc, context: &Context, _: Nothing) -> Result<Reply, 
     let document = json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}/.well-known/keys"),
-        "id_token_signing_alg_values_supported": Algorithm::ALL.map(Algorithm::name),
+        "id_token_signing_alg_values_supported": ALGORITHMS.map(Algorithm::name),
         "response_types_supported": ["id_token"],
         "subject_types_supported": ["public"],
     });
