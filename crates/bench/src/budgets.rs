@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::findings::Findings;
 use crate::plan::Plan;
 use crate::report::Goal::{self, AtLeast, AtMost};
-use crate::subject::{audit, build, cores, leases, overload, read, size, tenants, tls, write};
+use crate::subject::{audit, build, cores, leases, logins, overload, read, size, tenants, tls, write};
 
 /// One line of the table.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +79,17 @@ pub const SUBJECTS: &[Subject] = &[
             row("write, many", "durable write, 32 connections ÷ group-commit ceiling", AtLeast(0.6, 0.85)),
             row("write, disk", "durable write, 1 connection ÷ append + fdatasync", AtLeast(0.2, 0.45)),
             row("read beside writes", "p99 ÷ p50 of reads while 32 connections write", AtMost(5.0, 3.0)),
+        ],
+    },
+    Subject {
+        name: "logins",
+        is_long: false,
+        measure: logins::measure,
+        rows: &[
+            row("AppRole login", "AppRole login, 32 connections ÷ group-commit ceiling of logins", AtLeast(0.5, 0.75)),
+            row("batch login", "AppRole login for a batch token, µs CPU", Goal::None),
+            row("password", "userpass login, ms CPU", Goal::None),
+            row("wrong password", "a wrong password ÷ a right one, CPU", Goal::None),
         ],
     },
     Subject {

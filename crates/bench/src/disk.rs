@@ -16,15 +16,38 @@ use crate::{now, servers};
 
 /// Bytes that the comparison with the bare disk appends at once.
 const APPEND_BYTES: usize = 512;
-/// What one write of a new KV version 2 secret writes, as the key around the secret's name and the bytes of the value: the
-/// secret's history and its first version, each with the 45 bytes that encryption adds.
-const WRITTEN: [(&str, &str, usize); 2] = [
-    ("ns/root/data/00000000-0000-4000-8000-000000000000/meta/app/", "", 272),
-    ("ns/root/data/00000000-0000-4000-8000-000000000000/data/app/", "\x00fedcba98765432100000000000000001", 102),
-];
+/// What one request commits, each key as what stands around the part that no other has, and the bytes of its value with
+/// the 45 that encryption adds.
+struct Shape {
+    written: &'static [(&'static str, &'static str, usize)],
+    /// Whether the keys are hashes, of which each goes elsewhere.
+    is_scattered: bool,
+}
+
+/// A write of a new KV version 2 secret: its history and its first version.
+const WRITE: Shape = Shape {
+    written: &[
+        ("ns/root/data/00000000-0000-4000-8000-000000000000/meta/app/", "", 272),
+        ("ns/root/data/00000000-0000-4000-8000-000000000000/data/app/", "\x00fedcba98765432100000000000000001", 102),
+    ],
+    is_scattered: false,
+};
+/// A login: the token, its state, its accessor, that it goes with the mount, and when it ends.
+const LOGIN: Shape = Shape {
+    written: &[
+        ("ns/root/token/", "", 520),
+        ("ns/root/token-state/", "", 100),
+        ("ns/root/accessor/", "", 160),
+        ("ns/root/mount-token/00000000-0000-4000-8000-000000000000/", "", 45),
+        ("due/00/0123456789abcdef/root/token/", "", 45),
+    ],
+    is_scattered: true,
+};
 /// What it expects beside those keys being absent: the mount to be alive.
 const LIVENESS: &str = "ns/root/mount-live/00000000-0000-4000-8000-000000000000";
 
+/// Odd, and about the golden ratio of all 64-bit numbers: its multiples lie far apart.
+const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Keys that are removed in one commit where many are.
 const REMOVED_AT_ONCE: u32 = 100;
 /// Such commits before keys are made again.
@@ -60,6 +83,14 @@ impl Ceiling {
         self.ask(&callers.to_string(), time)
     }
 
+    /// The same of what a login commits.
+    ///
+    /// # Errors
+    /// When the process fails.
+    pub fn logins(&self, callers: usize, time: Duration) -> Result<f64> {
+        self.ask(&format!("login:{callers}"), time)
+    }
+
     /// Keys removed in commits of a hundred, one after the other; how many keys a second.
     ///
     /// # Errors
@@ -78,7 +109,8 @@ impl Ceiling {
     }
 }
 
-/// Measures in this process: what is a number of callers for commits, 0 for appends, or `remove`.
+/// Measures in this process: what is a number of callers for commits, behind `login:` for those of logins, 0 for appends,
+/// or `remove`.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -93,7 +125,8 @@ pub fn measure(folder: &Path, what: &str, time: Duration) -> Result<f64> {
     if what == "remove" {
         return runtime.block_on(removals(&store, time, run));
     }
-    runtime.block_on(commits(store, what.parse()?, time, run))
+    let (shape, callers) = what.strip_prefix("login:").map_or((&WRITE, what), |callers| (&LOGIN, callers));
+    runtime.block_on(commits(store, shape, callers.parse()?, (time, run)))
 }
 
 /// Makes keys and removes them again, by turns; only the removals count.
@@ -136,7 +169,12 @@ fn appends(folder: &Path, time: Duration) -> Result<f64> {
     Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
-async fn commits(store: Arc<Embedded>, callers: usize, time: Duration, run: u32) -> Result<f64> {
+async fn commits(
+    store: Arc<Embedded>,
+    shape: &'static Shape,
+    callers: usize,
+    (time, run): (Duration, u32),
+) -> Result<f64> {
     let liveness = Key::new(LIVENESS)?;
     let alive = match store.read(std::slice::from_ref(&liveness)).await?.entries.into_iter().next().flatten() {
         Some(entry) => entry.revision,
@@ -154,7 +192,7 @@ async fn commits(store: Arc<Embedded>, callers: usize, time: Duration, run: u32)
             let mut count = 0_u32;
             while start.elapsed() < time {
                 let number = (u64::try_from(caller)? << 24) | u64::from(count);
-                commit(&store, &liveness, alive, (run, number)).await?;
+                commit(&store, shape, (&liveness, alive), (run, number)).await?;
                 count += 1;
             }
             anyhow::Ok(count)
@@ -167,11 +205,19 @@ async fn commits(store: Arc<Embedded>, callers: usize, time: Duration, run: u32)
     Ok(f64::from(all) / start.elapsed().as_secs_f64())
 }
 
-async fn commit(store: &Embedded, liveness: &Key, alive: Revision, (run, number): (u32, u64)) -> Result<()> {
+async fn commit(
+    store: &Embedded,
+    shape: &Shape,
+    (liveness, alive): (&Key, Revision),
+    (run, number): (u32, u64),
+) -> Result<()> {
     let mut batch = Batch::new(CommitId(run_id(run, number))).expect(Expectation::At(liveness.clone(), alive));
-    for (before, after, bytes) in WRITTEN {
-        let key = Key::new(format!("{before}{run:08x}{number:x}{after}"))?;
-        batch = batch.create(key, vec![0x5a; bytes]);
+    let name = match shape.is_scattered {
+        true => format!("{:016x}{run:08x}{number:019x}", number.wrapping_mul(SCATTER)),
+        false => format!("{run:08x}{number:x}"),
+    };
+    for (before, after, bytes) in shape.written {
+        batch = batch.create(Key::new([before, name.as_str(), after].concat())?, vec![0x5a; *bytes]);
     }
     let outcome = store.commit(&batch).await?;
     ensure!(matches!(outcome, Outcome::Committed(_)), "a commit to a store of our own was refused");

@@ -11,6 +11,7 @@ pub mod build;
 mod cold;
 pub mod cores;
 pub mod leases;
+pub mod logins;
 pub mod overload;
 pub mod read;
 pub mod size;
