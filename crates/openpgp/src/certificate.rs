@@ -9,9 +9,9 @@ use pgp::packet::{PublicKey as PrimaryKey, Signature, SignatureType, SubpacketTy
 use pgp::ser::Serialize as _;
 use pgp::types::{EcdhPublicParams, KeyDetails, KeyVersion, PublicParams, RsaPublicParams, Tag};
 
-use crate::{KeyError, Recipient};
+use crate::{Effort, KeyError, Recipient, framing};
 
-/// The most signatures that are verified: that costs time, and strangers send keys.
+/// The most signatures of one key that are verified: that costs time, and strangers send keys.
 const VERIFIED_MAX: usize = 64;
 /// The shortest RSA modulus, in bits. The longest, 8192, is rPGP's limit.
 const RSA_BITS_MIN: u16 = 2048;
@@ -25,6 +25,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<SignedPublicKey, KeyError> {
         Some(first) if first & 0x80 != 0 => return Err(KeyError::NotPublic),
         _ => return Err(KeyError::Malformed),
     }
+    framing::check(bytes)?;
     let mut keys = SignedPublicKey::from_bytes_many(bytes).map_err(|_| KeyError::Malformed)?;
     let key = keys.next().and_then(Result::ok).ok_or(KeyError::Malformed)?;
     match keys.next() {
@@ -40,12 +41,16 @@ pub(crate) fn fingerprint(certificate: &SignedPublicKey) -> String {
 }
 
 /// The part to encrypt to: of several subkeys the newest, without any the primary key.
-pub(crate) fn recipient(certificate: &SignedPublicKey, now_secs: u64) -> Result<Recipient, KeyError> {
+pub(crate) fn recipient(
+    certificate: &SignedPublicKey,
+    now_secs: u64,
+    effort: &mut Effort,
+) -> Result<Recipient, KeyError> {
     let primary = &certificate.primary_key;
     if primary.version() != KeyVersion::V4 {
         return Err(KeyError::Version(primary.version().into()));
     }
-    let mut owner = Owner { key: primary, now_secs, verified: 0 };
+    let mut owner = Owner { key: primary, now_secs, verified: 0, effort };
     let standing = owner.of_primary(certificate)?;
     if standing.is_revoked {
         return Err(KeyError::Revoked);
@@ -79,6 +84,8 @@ struct Owner<'k> {
     now_secs: u64,
     /// How many signatures were verified.
     verified: usize,
+    /// What may be verified of this key and others.
+    effort: &'k mut Effort,
 }
 
 /// What the owner says of one key.
@@ -171,6 +178,7 @@ impl Owner<'_> {
         if self.verified > VERIFIED_MAX {
             return Err(KeyError::TooLong);
         }
+        self.effort.spend()?;
         Ok(verify(signature).is_ok())
     }
 }

@@ -14,6 +14,7 @@ use env::Env;
 use pgp::packet::{PublicKey as PrimaryKey, PublicSubkey};
 
 mod certificate;
+mod framing;
 mod message;
 mod text;
 
@@ -21,6 +22,9 @@ mod text;
 pub const KEY_BYTES_MAX: usize = 256 * 1024;
 /// The longest plaintext of a message, in bytes.
 pub const PLAINTEXT_BYTES_MAX: usize = 16 * 1024;
+/// The most that the keys of one request may have checked together: as many keys as there can be shares, with the
+/// signatures that keys usually have. Each takes about a millisecond.
+const CHECKED_MAX: usize = 1024;
 
 /// A public key that something can be encrypted to.
 #[derive(Debug, Clone)]
@@ -28,6 +32,12 @@ pub struct PublicKey {
     /// Of the primary key, in hexadecimal.
     fingerprint: String,
     recipient: Recipient,
+}
+
+/// How much of the keys of one request is still checked. Whoever sends them decides how much there is of it.
+#[derive(Debug)]
+pub struct Effort {
+    left: usize,
 }
 
 /// The part of the key that is encrypted to.
@@ -49,6 +59,12 @@ pub enum KeyError {
     /// Longer than [`KEY_BYTES_MAX`], or with more signatures than are verified.
     #[error("PGP key is too long")]
     TooLong,
+    /// Together with others, more signatures than are verified for one request.
+    #[error("PGP keys have too many signatures together")]
+    TooMuch,
+    /// A primary key of an algorithm that nobody makes keys of any more, and that takes the longest to check.
+    #[error("PGP keys with a DSA key are not supported")]
+    Dsa,
     /// The framing, or a part of the key, is broken.
     #[error("PGP key is malformed")]
     Malformed,
@@ -83,16 +99,31 @@ pub enum EncryptError {
     Key,
 }
 
+impl Default for Effort {
+    fn default() -> Self {
+        Self { left: CHECKED_MAX }
+    }
+}
+
+impl Effort {
+    fn spend(&mut self) -> Result<(), KeyError> {
+        self.left = self.left.checked_sub(1).ok_or(KeyError::TooMuch)?;
+        Ok(())
+    }
+}
+
 impl PublicKey {
-    /// Reads a key in base64 or armored, as of now. Takes some milliseconds for each signature of the owner.
+    /// Reads a key in base64 or armored, as of now. Takes some milliseconds for each signature of the owner, and belongs
+    /// on a thread that may be blocked; all keys of one request share one effort.
     ///
     /// # Errors
     /// See [`KeyError`].
-    pub fn parse(text: &str, env: &Env) -> Result<Self, KeyError> {
+    pub fn parse(text: &str, env: &Env, effort: &mut Effort) -> Result<Self, KeyError> {
         let certificate = certificate::read(&text::decode(text)?)?;
         let now_secs = env.now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let recipient = certificate::recipient(&certificate, now_secs)?;
+        let recipient = certificate::recipient(&certificate, now_secs, effort)?;
         // Whoever holds a key here may rely on it later, when something can be shown only once.
+        effort.spend()?;
         message::encrypt(&recipient, &[], env).map_err(|_| KeyError::NoEncryption)?;
         Ok(Self { fingerprint: certificate::fingerprint(&certificate), recipient })
     }

@@ -13,7 +13,7 @@ use pgp::composed::SignedPublicKey;
 use pgp::ser::Serialize as _;
 use pgp::types::KeyDetails as _;
 
-use super::{EncryptError, KeyError, PLAINTEXT_BYTES_MAX, PublicKey, Recipient};
+use super::{Effort, EncryptError, KeyError, PLAINTEXT_BYTES_MAX, PublicKey, Recipient};
 use crate::{certificate, text};
 
 const RSA: &str = include_str!("keys/rsa.asc");
@@ -41,7 +41,7 @@ fn env_at(secs: i64) -> Env {
 }
 
 fn parse(text: &str) -> Result<PublicKey, KeyError> {
-    PublicKey::parse(text, &env())
+    PublicKey::parse(text, &env(), &mut Effort::default())
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_cannot_be_encrypted_to_is_refused() {
         assert_eq!(parse(text).err(), Some(why), "{text}");
     }
     assert_eq!(parse(&"A".repeat(1 << 20)).err(), Some(KeyError::TooLong));
-    assert!(PublicKey::parse(EXPIRED, &env_at(1_590_000_000)).is_ok(), "it had its time");
+    assert!(PublicKey::parse(EXPIRED, &env_at(1_590_000_000), &mut Effort::default()).is_ok(), "it had its time");
 }
 
 #[test]
@@ -114,6 +114,39 @@ fn a_key_without_the_signatures_of_its_owner_is_worth_nothing() {
 
     let both = [key.to_bytes().unwrap(), other.to_bytes().unwrap()].concat();
     assert_eq!(parse(&BASE64.encode(&both)).err(), Some(KeyError::Several));
+}
+
+#[test]
+fn what_would_take_long_to_read_is_refused_before_it_is_read() {
+    // Of version 4, with the algorithm that RFC 9580 §9.1 calls 17, and no numbers at all.
+    let dsa = |head: &[u8]| [head, &[4, 0, 0, 0, 0, 17]].concat();
+    for head in [&[0xc6, 6][..], &[0x98, 6], &[0x99, 0, 6], &[0x9a, 0, 0, 0, 6], &[0xc6, 255, 0, 0, 0, 6]] {
+        assert_eq!(parse(&BASE64.encode(&dsa(head))).err(), Some(KeyError::Dsa), "{head:x?}");
+    }
+    for head in [&[0xc6, 7][..], &[0xc6, 224], &[0x9b], &[0xc6, 192, 0]] {
+        assert_eq!(parse(&BASE64.encode(&dsa(head))).err(), Some(KeyError::Malformed), "{head:x?}");
+    }
+    let mut key = certificate::read(&text::decode(CURVE25519).unwrap()).unwrap();
+    let mut refused = |subkeys| {
+        let subkey = key.public_subkeys[0].clone();
+        key.public_subkeys = vec![subkey; subkeys];
+        parse(&BASE64.encode(&key.to_bytes().unwrap())).err()
+    };
+    assert_eq!((refused(32), refused(33)), (None, Some(KeyError::TooLong)));
+}
+
+#[test]
+fn the_keys_of_one_request_share_what_is_checked_for_them() {
+    let mut effort = Effort::default();
+    let spent = |effort: &Effort, before: usize| before - effort.left;
+    let before = effort.left;
+    assert!(PublicKey::parse(CURVE25519, &env(), &mut effort).is_ok());
+    let each = spent(&effort, before);
+    assert!((2..=4).contains(&each), "its name, its subkey, and a message to it: {each}");
+    effort.left = 2 * each;
+    for expected in [None, None, Some(KeyError::TooMuch)] {
+        assert_eq!(PublicKey::parse(CURVE25519, &env(), &mut effort).err(), expected);
+    }
 }
 
 #[test]
@@ -172,7 +205,7 @@ fn gpg_opens_what_is_encrypted_to_its_keys() {
         let fingerprint = fingerprint.expect("a fingerprint");
         gpg.run(&["--quick-add-key", fingerprint, subkey, "encr", "never"], b"");
         let exported = gpg.run(&["--export", &user], b"");
-        let key = PublicKey::parse(&BASE64.encode(&exported), &now).expect("a key");
+        let key = PublicKey::parse(&BASE64.encode(&exported), &now, &mut Effort::default()).expect("a key");
         assert_eq!(key.fingerprint(), fingerprint.to_lowercase());
         for plaintext in [&b"0123456789abcdef"[..], b"", &[7; PLAINTEXT_BYTES_MAX]] {
             let message = key.encrypt(plaintext, &now).expect("a message");

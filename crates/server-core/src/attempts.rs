@@ -23,9 +23,10 @@ use tokio::task::JoinHandle;
 use crate::cluster::Identity;
 use crate::keys;
 use crate::node::Node;
+use crate::pgp;
 use crate::store::{Lost, Store, encode};
 
-mod allowance;
+pub(crate) mod allowance;
 mod backup;
 pub(crate) mod generate_root;
 pub(crate) mod rekey;
@@ -52,6 +53,7 @@ pub(crate) struct Attempts {
     cancels_by_nonce: bool,
     shares: Allowance,
     beginnings: Allowance,
+    pub(crate) pgp: pgp::Reader,
     root: Slot<RootAttempt>,
     barrier: Slot<RekeyAttempt>,
     recovery: Slot<RekeyAttempt>,
@@ -138,6 +140,7 @@ impl Attempts {
             process: env.uuid(),
             shares: Allowance::new(env.clone(), SHARES),
             beginnings: Allowance::new(env.clone(), BEGINNINGS),
+            pgp: pgp::Reader::new(env.clone()),
             store,
             env,
             identity,

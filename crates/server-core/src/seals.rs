@@ -104,6 +104,15 @@ impl Seals {
         Ok(Initialized { shares: made.shares, recovery_shares: made.recovery_shares, root_token })
     }
 
+    /// Whether the store can still be initialized, for what is costly to prepare.
+    pub(crate) async fn check_uninitialized(&self) -> Result<(), Error> {
+        match self.control.is_initialized().await {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(from_init(InitError::AlreadyInitialized)),
+            Err(source) => Err(Error::world("read the seal entry", source)),
+        }
+    }
+
     /// Takes one share of the seal key.
     pub(crate) async fn unseal(self: &Arc<Self>, share: SecretBytes) -> Result<SealStatus, Error> {
         let seals = Arc::clone(self);

@@ -12,18 +12,21 @@ use framework::Error;
 
 /// How much may come at once, and how long it takes until one more may.
 #[derive(Clone, Copy)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     burst: u32,
     refill: Duration,
 }
 
 /// Shares: as many as there can be, and some typing errors.
-pub(super) const SHARES: Rate = Rate { burst: 300, refill: Duration::from_millis(200) };
+pub(crate) const SHARES: Rate = Rate { burst: 300, refill: Duration::from_millis(200) };
 /// Attempts that are begun.
-pub(super) const BEGINNINGS: Rate = Rate { burst: 30, refill: Duration::from_secs(1) };
+pub(crate) const BEGINNINGS: Rate = Rate { burst: 30, refill: Duration::from_secs(1) };
+
+/// PGP keys that are read: two ceremonies with a key for each share, and some typing errors.
+pub(crate) const PGP_KEYS: Rate = Rate { burst: 600, refill: Duration::from_secs(1) };
 
 /// What is left of a rate.
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     env: Env,
     rate: Rate,
     /// When it will be full again, on the monotonic clock.
@@ -31,7 +34,7 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub(super) fn new(env: Env, rate: Rate) -> Self {
+    pub(crate) fn new(env: Env, rate: Rate) -> Self {
         Self { env, rate, full_at: Mutex::default() }
     }
 
@@ -39,11 +42,19 @@ impl Allowance {
     ///
     /// # Errors
     /// [`Error::TooMany`] when there is none left.
-    pub(super) fn take(&self) -> Result<(), Error> {
+    pub(crate) fn take(&self) -> Result<(), Error> {
+        self.take_many(1)
+    }
+
+    /// Takes so many at once, or none.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`] when there are not as many left.
+    pub(crate) fn take_many(&self, count: u32) -> Result<(), Error> {
         let mut full_at = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.env.monotonic();
         let Rate { burst, refill } = self.rate;
-        let next = (*full_at).max(now).saturating_add(refill);
+        let next = (*full_at).max(now).saturating_add(refill.saturating_mul(count));
         if next.saturating_sub(now) > refill * burst {
             return Err(Error::TooMany("too much of this in a short time: wait a few seconds".into()));
         }
@@ -69,6 +80,8 @@ mod tests {
         clock.advance(SHARES.refill * 7);
         assert_eq!(taken(), 7);
         clock.advance(Duration::from_secs(3600));
-        assert_eq!(taken(), 300);
+        assert!(allowance.take_many(301).is_err() && allowance.take_many(u32::MAX).is_err());
+        assert!(allowance.take_many(299).is_ok());
+        assert_eq!(taken(), 1);
     }
 }

@@ -71,9 +71,8 @@ impl Attempts {
         if !request.otp.expose().is_empty() && !request.pgp_key.is_empty() {
             return Err(Error::invalid("only one of otp and pgp_key can be given").into());
         }
-        let pgp_key = if request.pgp_key.is_empty() { None } else { Some(pgp::key(&request.pgp_key, &self.env)?) };
         let otp = if is_made_up { Secret::new(self.env.base62(ROOT_TOKEN_CHARACTERS)) } else { request.otp };
-        if pgp_key.is_none() && otp.expose().len() != ROOT_TOKEN_CHARACTERS {
+        if request.pgp_key.is_empty() && otp.expose().len() != ROOT_TOKEN_CHARACTERS {
             return Err(Error::invalid("OTP string is wrong length").into());
         }
         if found.held.is_some() {
@@ -82,6 +81,8 @@ impl Attempts {
         if self.required().await? == 0 {
             return Err(super::from_verify(barrier::seal::VerifyError::NoRecoveryKey).into());
         }
+        // Last, for it takes the longest.
+        let pgp_key = self.pgp.read_one(request.pgp_key).await?;
         let otp_bytes = || RootAttempt::Otp(LockedBytes::copy_of(otp.expose().as_bytes()));
         let about = pgp_key.map_or_else(otp_bytes, RootAttempt::Pgp);
         match self.begin(&self.root, &mut found, about).await {

@@ -86,7 +86,7 @@ impl Attempts {
     }
 
     /// Begins.
-    pub(crate) async fn begin_rekey(&self, target: Target, request: &RekeyRequest) -> Result<Value, Refused> {
+    pub(crate) async fn begin_rekey(&self, target: Target, request: RekeyRequest) -> Result<Value, Refused> {
         self.check_target(target)?;
         let is_unattended = target == Target::Barrier && self.control.kind() != Kind::Shamir;
         if request.has_backup && request.pgp_keys.is_empty() {
@@ -102,7 +102,7 @@ impl Attempts {
             false => SealControl::new_split(request.shares, request.threshold)
                 .map_err(|text| Error::Invalid(format!("invalid rekey seal configuration: {text}").into()))?,
         };
-        let keys = pgp::keys(&request.pgp_keys, request.shares, &self.env)?;
+        pgp::check_count(&request.pgp_keys, request.shares)?;
         let slot = self.slot(target);
         let mut found = self.find(slot).await?;
         if found.held.is_some() {
@@ -113,6 +113,8 @@ impl Attempts {
         }
         let needs_verification = request.needs_verification && !is_unattended;
         let has_backup = request.has_backup;
+        // Last, for it takes the longest.
+        let keys = self.pgp.read(request.pgp_keys).await?;
         let about = RekeyAttempt { split, keys, has_backup, needs_verification, verification: None };
         match self.begin(slot, &mut found, about).await {
             Ok(()) => tracing::warn!(?target, "somebody has begun to replace the keys"),

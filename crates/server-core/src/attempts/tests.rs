@@ -624,3 +624,33 @@ async fn no_share_lies_in_the_store() {
         assert!(!holds(&share) && !holds(shares[0].as_bytes()) && !key.contains(&nonce), "{key}");
     }
 }
+
+#[tokio::test]
+async fn keys_of_strangers_are_read_only_where_they_may_be_needed_and_not_without_end() {
+    let (bench, _) = bench().await;
+    let nobody = bench.nobody();
+    let about = json!({ "secret_shares": 1, "secret_threshold": 1, "pgp_keys": ["no key!"] });
+    assert_eq!(nobody.write("sys/init", about.clone()).await, invalid("Vault is already initialized"));
+    begin(&nobody, ROOT, json!({})).await;
+    begin(&nobody, REKEY, json!({ "secret_shares": 1, "secret_threshold": 1 })).await;
+    let attempt = json!({ "pgp_key": "no key!" });
+    let begun = nobody.write("sys/generate-root/attempt", attempt.clone()).await;
+    assert_eq!(begun, invalid("root generation already in progress"));
+    assert_eq!(nobody.write("sys/rekey/init", about).await, invalid("rekey already in progress"));
+    nobody.delete("sys/generate-root/attempt").await;
+    let wrong = invalid("error parsing PGP key: PGP key is neither base64 nor armored");
+    let tries = async || {
+        let mut tries = 0;
+        while nobody.write("sys/generate-root/attempt", attempt.clone()).await == wrong {
+            tries += 1;
+            assert!(tries <= 600, "nobody minds");
+        }
+        tries
+    };
+    assert_eq!(tries().await, 600);
+    let refused = nobody.write("sys/generate-root/attempt", attempt.clone()).await;
+    assert!(refused["refused"].as_str().is_some_and(|text| text.starts_with("TooMany")), "{refused}");
+    bench.clock.advance(std::time::Duration::from_secs(2));
+    assert_eq!(tries().await, 2);
+    begin(&nobody, ROOT, json!({})).await;
+}

@@ -120,7 +120,7 @@ async fn write_init(part: &RekeyPart, context: &Context, input: Init) -> Result<
         pgp_keys: input.pgp_keys.unwrap_or_default(),
         has_backup: input.backup,
     };
-    answer(context, part.attempts.begin_rekey(part.target, &request).await)
+    answer(context, part.attempts.begin_rekey(part.target, request).await)
 }
 
 async fn delete_init(part: &RekeyPart, context: &Context, input: Cancel) -> Result<Reply, Error> {

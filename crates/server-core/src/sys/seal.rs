@@ -75,11 +75,18 @@ async fn read_init(part: &SealPart, _: &Context, _: Nothing) -> Result<Reply, Er
 }
 
 async fn write_init(part: &SealPart, context: &Context, input: Init) -> Result<Reply, Error> {
-    // Before anything is done: a key that is not one must not be found out when the shares can be shown no more.
     let env = &context.env;
-    let keys = pgp::keys(&input.pgp_keys.unwrap_or_default(), input.secret_shares, env)?;
-    let recovery_keys = pgp::keys(&input.recovery_pgp_keys.unwrap_or_default(), input.recovery_shares, env)?;
-    let root_key = input.root_token_pgp_key.filter(|key| !key.is_empty()).map(|key| pgp::key(&key, env)).transpose()?;
+    part.seals.check_uninitialized().await?;
+    let (texts, recovery_texts) = (input.pgp_keys.unwrap_or_default(), input.recovery_pgp_keys.unwrap_or_default());
+    pgp::check_count(&texts, input.secret_shares)?;
+    pgp::check_count(&recovery_texts, input.recovery_shares)?;
+    let (shares, recovery_shares) = (texts.len(), recovery_texts.len());
+    let root_text = input.root_token_pgp_key.filter(|text| !text.is_empty());
+    // Before anything is done: a key that is not one must not be found out when the shares can be shown no more.
+    let texts = texts.into_iter().chain(recovery_texts).chain(root_text).collect();
+    let mut keys = part.seals.attempts.pgp.read(texts).await?;
+    let root_key = keys.drain(shares + recovery_shares..).next();
+    let recovery_keys = keys.split_off(shares);
     let options = InitOptions {
         secret_shares: input.secret_shares,
         secret_threshold: input.secret_threshold,
