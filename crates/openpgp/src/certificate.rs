@@ -1,7 +1,8 @@
 //! A transferable public key (RFC 9580 §10.1): which of its keys its owner wants to be encrypted to, now.
 //!
 //! Whatever a key says of itself counts only by a signature of its owner that holds, that has not expired, and that was
-//! made over SHA-2 or SHA-3. Signatures of others are passed over.
+//! made over SHA-2 or SHA-3. What its owner takes back is taken back over any hash: whoever could forge that would only
+//! have a key refused. Signatures of others are passed over.
 
 use pgp::composed::{Deserializable as _, SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
@@ -171,7 +172,8 @@ impl Owner<'_> {
         let issuers = signature.issuer_key_id();
         let may_be_own = issuers.is_empty() || issuers.contains(&&id);
         let expires_secs = signature.signature_expiration_time().map_or(0, |after| after.as_secs());
-        if !may_be_own || !is_strong(signature) || has_ended(created_secs(signature), expires_secs, self.now_secs) {
+        let is_believed = is_strong(signature) || is_revocation(signature);
+        if !may_be_own || !is_believed || has_ended(created_secs(signature), expires_secs, self.now_secs) {
             return Ok(false);
         }
         self.verified += 1;
@@ -225,6 +227,12 @@ fn has_ended(from_secs: u32, after_secs: u32, now_secs: u64) -> bool {
 fn is_strong(signature: &Signature) -> bool {
     use HashAlgorithm::{Sha3_256, Sha3_512, Sha256, Sha384, Sha512};
     matches!(signature.hash_alg(), Some(Sha256 | Sha384 | Sha512 | Sha3_256 | Sha3_512))
+}
+
+/// Whether the signature takes something back: the key, a part of it, or a name.
+fn is_revocation(signature: &Signature) -> bool {
+    use SignatureType::{CertRevocation, KeyRevocation, SubkeyRevocation};
+    matches!(signature.typ(), Some(KeyRevocation | SubkeyRevocation | CertRevocation))
 }
 
 /// Whether a session key can be encrypted to a key like this.

@@ -78,6 +78,7 @@ fn what_cannot_be_encrypted_to_is_refused() {
         (include_str!("keys/sha1.asc"), KeyError::NoEncryption),
         (include_str!("keys/subrevoked.asc"), KeyError::NoEncryption),
         (REVOKED, KeyError::Revoked),
+        (include_str!("keys/revoked-sha1.asc"), KeyError::Revoked),
         (EXPIRED, KeyError::Expired),
         ("keybase:somebody", KeyError::Keybase),
         ("", KeyError::Encoding),
