@@ -184,6 +184,7 @@ impl Gpg<'_> {
 #[test]
 fn gpg_opens_what_is_encrypted_to_its_keys() {
     if Command::new("gpg").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "gpg is not installed: nothing else opens what is made here");
         println!("skipped: gpg is not installed");
         return;
     }
