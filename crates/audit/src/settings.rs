@@ -27,7 +27,7 @@ const PREFIX_BYTES_MAX: usize = 256;
 
 /// The most headers that a device of type http sends.
 const HEADERS_MAX: usize = 64;
-/// What stands in place of a header's value where options are shown.
+/// What stands in place of a header's value, or of a query, where options are shown.
 const HIDDEN: &str = "(hidden)";
 
 /// How long a write to a socket may take, unless it says otherwise (documented Vault default).
@@ -322,15 +322,23 @@ fn web_headers(options: &mut Options<'_>) -> Result<BTreeMap<String, Vec<String>
     Ok(headers)
 }
 
-/// Options as they may be shown to those who may see devices: without the values of headers, which are credentials.
+/// Options as they may be shown to those who may see devices: without the values of headers and without the query of a
+/// URL, which are credentials.
 #[must_use]
 pub fn shown(kind: &str, mut options: BTreeMap<String, String>) -> BTreeMap<String, String> {
-    if kind == "http"
-        && let Some(text) = options.get_mut("headers")
-    {
+    if kind != "http" {
+        return options;
+    }
+    if let Some(text) = options.get_mut("headers") {
         let headers = serde_json::from_str::<BTreeMap<String, Vec<String>>>(text).unwrap_or_default();
         let hidden: BTreeMap<_, _> = headers.into_keys().map(|name| (name, [HIDDEN])).collect();
         *text = serde_json::to_string(&hidden).unwrap_or_default();
+    }
+    // By the text alone, so that the rest stays as it was written.
+    if let Some(uri) = options.get_mut("uri")
+        && let Some((place, _)) = uri.split_once('?')
+    {
+        *uri = [place, "?", HIDDEN].concat();
     }
     options
 }

@@ -162,4 +162,7 @@ fn what_is_shown_has_no_credential() {
     let hidden = shown("http", options(r#"{"A": ["CANARY"], "B": ["CANARY", "x"]}"#));
     assert_eq!(hidden, options(r#"{"A":["(hidden)"],"B":["(hidden)"]}"#));
     assert_eq!(shown("file", options("x")), options("x"));
+    let uri = |uri: &str| BTreeMap::from([("uri".to_owned(), uri.to_owned())]);
+    assert_eq!(shown("http", uri("https://h/x?key=CANARY?&b")), uri("https://h/x?(hidden)"));
+    assert_eq!(shown("http", uri("https://h/x")), uri("https://h/x"));
 }
