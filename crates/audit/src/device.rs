@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use api::audit::{ChainName, Mac};
+use tokio::sync::watch;
 
 use crate::chain::{Chain, Key, Place};
 use crate::receipt::Receipt;
@@ -21,6 +22,8 @@ pub struct Device {
     spool: Arc<Spool>,
     shared: Arc<Shared>,
     relay: Arc<Relay>,
+    /// Whether its thread has ended.
+    ended: watch::Receiver<bool>,
 }
 
 /// How far a chain has come.
@@ -74,11 +77,12 @@ impl Device {
         };
         let chain = Chain::new(&name, key);
         let (sink, ours) = (settings.sink.open(), Arc::clone(&relay));
-        let writer = Writer::new(sink, chain, Arc::clone(&spool), Arc::clone(&shared), ours);
+        let (tell_end, ended) = watch::channel(false);
+        let writer = Writer::new(sink, chain, Arc::clone(&spool), Arc::clone(&shared), ours, tell_end);
         let thread = thread::Builder::new().name(format!("audit-{}", settings.sink.name()));
         // Not joined: it ends by itself once it has written what it took.
         thread.spawn(move || writer.run()).map_err(OptionError::Thread)?;
-        Ok(Self { name, style, spool, shared, relay })
+        Ok(Self { name, style, spool, shared, relay, ended })
     }
 
     /// How values are hashed.
@@ -113,6 +117,14 @@ impl Device {
     /// Has the medium opened anew before the next record: a file that was moved away, a connection.
     pub fn reopen(&self) {
         self.spool.reopen();
+    }
+
+    /// Takes no more records. What comes back completes once it has written those that it had taken, or has given up.
+    pub fn close(&self) -> impl Future<Output = ()> + use<> {
+        self.spool.close();
+        let mut ended = self.ended.clone();
+        // Without a sender the thread has ended, too.
+        async move { drop(ended.wait_for(|has_ended| *has_ended).await) }
     }
 
     /// Hands one record to each of these devices, as it formats it. Never waits.

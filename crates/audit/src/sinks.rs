@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::io::Errno;
+
 use crate::settings::Target;
 
 pub(crate) mod file;
@@ -20,14 +22,27 @@ pub(crate) struct Batch {
 /// What became of a batch.
 #[derive(Default)]
 pub(crate) struct Written {
-    /// How many records, from the first on, are where they should be.
+    /// How many records, from the first on, are where they should be, or may be: their numbers are spent.
     pub(crate) records: usize,
     /// How many of those are there as safely as the operator wants it.
     pub(crate) taken: usize,
     /// Whether a part of the next one is there too.
     pub(crate) is_torn: bool,
+    /// Whether the next one is refused for what it is, so that those behind it may be taken.
+    pub(crate) is_next_refused: bool,
     /// Why not all.
     pub(crate) failure: Option<io::Error>,
+}
+
+/// Why a record was not taken.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// For what it is, its length most likely: another may be taken.
+    Record(io::Error),
+    /// The medium takes none.
+    Medium(io::Error),
+    /// It may have been taken all the same: nobody has said.
+    Unknown(io::Error),
 }
 
 pub(crate) trait Sink: Send {
@@ -77,24 +92,40 @@ impl Written {
         Self { failure: Some(error), ..Self::default() }
     }
 
+    /// So many records of it, and what failed for as many of the next ones as were sent together.
+    pub(crate) fn until(taken: usize, together: usize, failure: Failure) -> Self {
+        let (spent, is_next_refused, error) = match failure {
+            Failure::Record(error) => (0, together == 1, error),
+            Failure::Medium(error) => (0, false, error),
+            Failure::Unknown(error) => (together, false, error),
+        };
+        Self { records: taken + spent, taken, is_torn: false, is_next_refused, failure: Some(error) }
+    }
+
     /// So many bytes of it.
     pub(crate) fn cut(batch: &Batch, bytes: usize, error: io::Error) -> Self {
         let records = batch.whole_within(bytes);
-        Self { records, taken: records, is_torn: batch.start_of(records) < bytes, failure: Some(error) }
+        let is_torn = batch.start_of(records) < bytes;
+        Self { records, taken: records, is_torn, failure: Some(error), ..Self::default() }
     }
 }
 
 /// Sends each record by itself, without its end of line, until one fails.
-pub(crate) fn one_by_one(batch: &Batch, mut send: impl FnMut(&[u8]) -> io::Result<()>) -> Written {
+pub(crate) fn one_by_one(batch: &Batch, mut send: impl FnMut(&[u8]) -> Result<(), Failure>) -> Written {
     let mut start = 0;
     for (index, &end) in batch.ends.iter().enumerate() {
         let record = batch.bytes.get(start..end).unwrap_or_default();
-        if let Err(error) = send(record.strip_suffix(b"\n").unwrap_or(record)) {
-            return Written { records: index, taken: index, is_torn: false, failure: Some(error) };
+        if let Err(failure) = send(record.strip_suffix(b"\n").unwrap_or(record)) {
+            return Written::until(index, 1, failure);
         }
         start = end;
     }
     Written::all(batch)
+}
+
+/// What it means that a datagram was not sent.
+pub(crate) fn datagram_failure(error: io::Error) -> Failure {
+    if Errno::from_io_error(&error) == Some(Errno::MSGSIZE) { Failure::Record(error) } else { Failure::Medium(error) }
 }
 
 impl Target {

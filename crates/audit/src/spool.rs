@@ -140,6 +140,11 @@ impl Spool {
         std::mem::take(&mut self.state().lost)
     }
 
+    /// Nobody was told of these after all: the next call of [`take_lost`](Self::take_lost) gives them again.
+    pub(crate) fn tell_again(&self, lost: u64) {
+        self.state().lost += lost;
+    }
+
     /// Notes records that the medium did not take.
     pub(crate) fn lose(&self, records: u64) {
         let mut state = self.state();

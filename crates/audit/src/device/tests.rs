@@ -155,3 +155,16 @@ async fn modes_are_as_wanted() {
         assert_eq!(fs::metadata(&path).expect("made").permissions().mode() & 0o777, expected, "{name}");
     }
 }
+
+#[tokio::test]
+async fn a_device_that_is_closed_writes_what_it_has_taken_and_no_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log");
+    let device = device(&path, &[]);
+    let records = (0..200).map(|number| (&device, format!("{{\"id\":{number}").into_bytes()));
+    let receipts: Vec<_> = records.map(|record| Device::submit(std::iter::once(record))).collect();
+    device.close().await;
+    assert_eq!(chained(&fs::read_to_string(&path).expect("it was written")).len(), receipts.len());
+    assert_eq!((device.backlog().records, write(&device, "{\"late\":1").await), (0, false));
+    device.close().await;
+}

@@ -2,7 +2,8 @@
 //! come together are sent as lines of one.
 //!
 //! A record counts as taken once the server has answered with a status from 200 to 299. Redirects are not followed and
-//! proxies of the environment not asked: records go where the operator said and nowhere else.
+//! proxies of the environment not asked: records go where the operator said and nowhere else. What was sent and not
+//! answered may be there: its number is not used again, so that no two records of a chain share one.
 
 use std::error::Error as _;
 use std::fmt;
@@ -11,10 +12,10 @@ use std::time::Duration;
 
 use outbound::Trust;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Url};
+use reqwest::{Client, StatusCode, Url};
 use tokio::runtime::Runtime;
 
-use super::{Batch, Sink, Written};
+use super::{Batch, Failure, Sink, Written};
 
 /// What is read of an answer so that its connection can be used again, in bytes. A longer one ends the connection.
 const ANSWER_BYTES_MAX: usize = 16 * 1024;
@@ -64,10 +65,12 @@ struct Session {
     client: Client,
 }
 
-/// Why a record was not taken.
-enum Failure {
+/// How a post ended that was not taken.
+enum Ended {
     /// The server has answered, or had all the time to.
-    Refused(io::Error),
+    Told(Failure),
+    /// There was no connection: nothing was sent.
+    Unreached(io::Error),
     /// The connection broke.
     Broken(io::Error),
 }
@@ -81,20 +84,21 @@ impl Session {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .pool_idle_timeout(IDLE)
+            // Less than the whole, so that a server that is not there is known to have got nothing.
+            .connect_timeout(target.write_timeout / 2)
             .timeout(target.write_timeout)
             .build()
             .map_err(|error| io::Error::other(sentence(&error.without_url())))?;
         Ok(Self { runtime, client })
     }
 
-    fn post(&self, target: &HttpTarget, body: &[u8]) -> Result<(), Failure> {
+    fn post(&self, target: &HttpTarget, body: &[u8]) -> Result<(), Ended> {
         self.runtime.block_on(async {
             let request = self.client.post(target.url.clone()).headers(target.headers.clone()).body(body.to_vec());
-            let mut answer = request.send().await.map_err(failure)?;
+            let mut answer = request.send().await.map_err(ended)?;
             let status = answer.status();
             if !status.is_success() {
-                let text = format!("the server answered with the status {}", status.as_u16());
-                return Err(Failure::Refused(io::Error::other(text)));
+                return Err(Ended::Told(refusal(status)));
             }
             let mut room = ANSWER_BYTES_MAX;
             // The record is taken, whatever becomes of the rest of the answer.
@@ -109,20 +113,39 @@ impl Session {
 
 impl Http {
     /// Sends a body; once more over a new connection if one that was there had gone.
-    fn post(&mut self, body: &[u8]) -> io::Result<()> {
-        if let Some(session) = &self.session {
-            match session.post(&self.target, body) {
-                Ok(()) => return Ok(()),
-                Err(Failure::Refused(error)) => return Err(error),
-                Err(Failure::Broken(_)) => self.session = None,
-            }
+    fn post(&mut self, body: &[u8]) -> Result<(), Failure> {
+        let had_session = self.session.is_some();
+        match self.try_once(body) {
+            Err(Ended::Broken(_)) if had_session => {}
+            ended => return ended.map_err(Ended::failure),
         }
-        let session = Session::open(&self.target)?;
-        let sent = session.post(&self.target, body).map_err(|failure| match failure {
-            Failure::Refused(error) | Failure::Broken(error) => error,
-        });
-        self.session = sent.is_ok().then_some(session);
-        sent
+        // What went over the connection that broke may be there, whatever is said to the second try.
+        self.try_once(body).map_err(|ended| {
+            let (Failure::Record(error) | Failure::Medium(error) | Failure::Unknown(error)) = ended.failure();
+            Failure::Unknown(error)
+        })
+    }
+
+    fn try_once(&mut self, body: &[u8]) -> Result<(), Ended> {
+        let session = match &self.session {
+            Some(session) => session,
+            None => &*self.session.insert(Session::open(&self.target).map_err(Ended::Unreached)?),
+        };
+        let ended = session.post(&self.target, body);
+        if let Err(Ended::Broken(_)) = ended {
+            self.session = None;
+        }
+        ended
+    }
+}
+
+impl Ended {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Told(failure) => failure,
+            Self::Unreached(error) => Failure::Medium(error),
+            Self::Broken(error) => Failure::Unknown(error),
+        }
     }
 }
 
@@ -133,7 +156,11 @@ impl Sink for Http {
         }
         match self.post(&batch.bytes) {
             Ok(()) => Written::all(batch),
-            Err(error) => Written::nothing(error),
+            // They are too long together, or one of them spoils it for all.
+            Err(Failure::Record(_)) if batch.ends.len() > 1 => {
+                super::one_by_one(batch, |record| self.post(&[record, b"\n"].concat()))
+            }
+            Err(failure) => Written::until(0, batch.ends.len(), failure),
         }
     }
 
@@ -155,12 +182,30 @@ pub(crate) fn header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue
     Some((name, value))
 }
 
-fn failure(error: reqwest::Error) -> Failure {
+/// What a status says that is none of success.
+fn refusal(status: StatusCode) -> Failure {
+    let error = io::Error::other(format!("the server answered with the status {}", status.as_u16()));
+    match status {
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Failure::Record(error)
+        }
+        // What failed may have failed behind the work, or is only what stands in between.
+        StatusCode::INTERNAL_SERVER_ERROR | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => {
+            Failure::Unknown(error)
+        }
+        _ => Failure::Medium(error),
+    }
+}
+
+fn ended(error: reqwest::Error) -> Ended {
+    if error.is_connect() {
+        return Ended::Unreached(io::Error::other(sentence(&error.without_url())));
+    }
     if error.is_timeout() {
         let text = "the server has not answered within write_timeout";
-        return Failure::Refused(io::Error::new(io::ErrorKind::TimedOut, text));
+        return Ended::Told(Failure::Unknown(io::Error::new(io::ErrorKind::TimedOut, text)));
     }
-    Failure::Broken(io::Error::other(sentence(&error.without_url())))
+    Ended::Broken(io::Error::other(sentence(&error.without_url())))
 }
 
 /// An error with all of its causes.

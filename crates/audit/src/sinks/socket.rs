@@ -9,7 +9,7 @@ use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use super::{Batch, Sink, Written};
+use super::{Batch, Failure, Sink, Written, datagram_failure};
 
 /// Where a socket device writes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,13 +130,7 @@ struct Datagrams {
 }
 
 impl Datagrams {
-    fn send(&mut self, record: &[u8]) -> io::Result<()> {
-        if let Some(socket) = &self.socket
-            && socket.send(record).is_ok()
-        {
-            return Ok(());
-        }
-        self.socket = None;
+    fn connect(&self) -> io::Result<UdpSocket> {
         let addresses = self.target.addresses()?;
         let any: SocketAddr = match addresses.first() {
             Some(SocketAddr::V6(_)) => (std::net::Ipv6Addr::UNSPECIFIED, 0).into(),
@@ -145,9 +139,23 @@ impl Datagrams {
         let socket = UdpSocket::bind(any)?;
         socket.connect(addresses.as_slice())?;
         socket.set_write_timeout(Some(self.target.write_timeout))?;
-        socket.send(record)?;
-        self.socket = Some(socket);
-        Ok(())
+        Ok(socket)
+    }
+
+    fn send(&mut self, record: &[u8]) -> Result<(), Failure> {
+        if let Some(socket) = &self.socket {
+            match socket.send(record).map_err(datagram_failure) {
+                Ok(_) => return Ok(()),
+                Err(failure @ Failure::Record(_)) => return Err(failure),
+                Err(_) => self.socket = None,
+            }
+        }
+        let socket = self.connect().map_err(Failure::Medium)?;
+        let sent = socket.send(record).map_err(datagram_failure);
+        if let Ok(_) | Err(Failure::Record(_)) = sent {
+            self.socket = Some(socket);
+        }
+        sent.map(drop)
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Batch, Sink, Written};
+use super::{Batch, Failure, Sink, Written, datagram_failure};
 
 /// How long a daemon may take to make room.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -45,7 +45,14 @@ struct Syslog {
 }
 
 impl Syslog {
-    fn send(&mut self, record: &[u8]) -> io::Result<()> {
+    fn connect(&self) -> io::Result<UnixDatagram> {
+        let socket = UnixDatagram::unbound()?;
+        socket.connect(&self.target.socket)?;
+        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        Ok(socket)
+    }
+
+    fn send(&mut self, record: &[u8]) -> Result<(), Failure> {
         self.message.clear();
         let priority = self.target.facility * 8 + SEVERITY;
         let (tag, id) = (&self.target.tag, std::process::id());
@@ -53,18 +60,19 @@ impl Syslog {
         self.message.extend_from_slice(head.as_bytes());
         self.message.extend_from_slice(record);
         // A daemon that was started anew has another socket under the name.
-        if let Some(socket) = &self.socket
-            && socket.send(&self.message).is_ok()
-        {
-            return Ok(());
+        if let Some(socket) = &self.socket {
+            match socket.send(&self.message).map_err(datagram_failure) {
+                Ok(_) => return Ok(()),
+                Err(failure @ Failure::Record(_)) => return Err(failure),
+                Err(_) => self.socket = None,
+            }
         }
-        self.socket = None;
-        let socket = UnixDatagram::unbound()?;
-        socket.connect(&self.target.socket)?;
-        socket.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        socket.send(&self.message)?;
-        self.socket = Some(socket);
-        Ok(())
+        let socket = self.connect().map_err(Failure::Medium)?;
+        let sent = socket.send(&self.message).map_err(datagram_failure);
+        if let Ok(_) | Err(Failure::Record(_)) = sent {
+            self.socket = Some(socket);
+        }
+        sent.map(drop)
     }
 }
 

@@ -78,6 +78,10 @@ fn datagrams_carry_a_record_each() {
         let length = peer.recv(&mut bytes).expect("it was sent");
         assert_eq!(&bytes[..length], expected);
     }
-    // More than a datagram holds.
-    assert_eq!(sink.write(&batch(&"x".repeat(70_000))).taken, 0);
+    // More than a datagram holds: the others do not suffer from it.
+    let long = "x".repeat(70_000);
+    let three = Batch { bytes: format!("one\n{long}\ntwo\n").into_bytes(), ends: vec![4, 70_005, 70_009] };
+    let written = sink.write(&three);
+    assert_eq!((written.records, written.taken, written.is_next_refused), (1, 1, true));
+    assert!(written.failure.is_some_and(|error| error.to_string().contains("too long")));
 }

@@ -46,3 +46,18 @@ fn facilities_have_the_numbers_of_the_standard() {
         assert_eq!(facility(name), number);
     }
 }
+
+#[test]
+fn a_record_that_is_longer_than_a_message_may_be_is_refused_by_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("log");
+    let _daemon = UnixDatagram::bind(&path).expect("a socket");
+    let mut sink = sink(&SyslogTarget { facility: 4, tag: "vault".to_owned(), socket: path });
+    // More than the system keeps for a socket.
+    let long = format!("{}\n", "x".repeat(8 << 20));
+    let batch = Batch { ends: vec![4, 4 + long.len()], bytes: format!("one\n{long}").into_bytes() };
+    for _ in 0..2 {
+        let written = sink.write(&batch);
+        assert_eq!((written.records, written.taken, written.is_next_refused), (1, 1, true), "{:?}", written.failure);
+    }
+}
