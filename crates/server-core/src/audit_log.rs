@@ -26,6 +26,7 @@ mod enabling;
 mod entry;
 mod headers;
 pub(crate) mod heads;
+mod replacement;
 
 use entry::{DeviceEntry, Table};
 
@@ -33,6 +34,8 @@ use entry::{DeviceEntry, Table};
 const PATH_BYTES_MAX: usize = 256;
 /// How long a request waits for a device to take its record. Behind it, it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the end of the process waits for devices to write what they have taken.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The audit devices.
 pub(crate) struct AuditLog {
@@ -72,6 +75,8 @@ pub(crate) struct Active {
     pub(crate) devices: Vec<Arc<Device>>,
     /// The headers of requests that are recorded, and whether their values are hashed.
     pub(crate) headers: Vec<(String, bool)>,
+    /// The paths of those that cannot be opened on this node.
+    unopened: Vec<String>,
     is_on: bool,
 }
 
@@ -168,19 +173,33 @@ impl AuditLog {
             return Ok(active);
         }
         let Some(Found { value: table, revision }) = found else { return Err(framework::view::contended()) };
-        let mut running = Vec::new();
+        let (mut running, mut unopened) = (Vec::new(), Vec::new());
         for entry in &table.devices {
             let known = self.running().iter().find(|it| it.uuid == entry.uuid).cloned();
-            match known.map_or_else(|| self.open(entry), Ok) {
-                Ok(device) => running.push(device),
-                // One that this release does not know, most likely. The others decide what passes.
-                Err(error) => tracing::error!(%error, path = entry.path, "audit device cannot be opened"),
-            }
+            let device = match known {
+                Some(known) => known,
+                None => match self.understand(entry) {
+                    // What fails here is of the moment. Nothing is kept then, so that the next request tries again.
+                    Ok((settings, salt)) => Running {
+                        uuid: entry.uuid.clone(),
+                        path: entry.path.clone(),
+                        device: self.start_device(&settings, &entry.uuid, &salt)?,
+                    },
+                    // One that this release does not know, most likely. The others decide what passes.
+                    Err(error) => {
+                        tracing::error!(%error, path = entry.path, "audit device cannot be opened");
+                        unopened.push(entry.path.clone());
+                        continue;
+                    }
+                },
+            };
+            running.push(device);
         }
         let active = Arc::new(Active {
             revision,
             devices: running.iter().map(|it| Arc::clone(&it.device)).collect(),
             headers: table.headers.iter().map(|(name, header)| (name.clone(), header.hmac)).collect(),
+            unopened,
             is_on: !table.devices.is_empty(),
         });
         *self.running() = running;
@@ -188,13 +207,13 @@ impl AuditLog {
         Ok(active)
     }
 
-    fn open(&self, entry: &DeviceEntry) -> Result<Running, Error> {
+    /// The settings of a device and its salt, as far as this release and this machine can do with them.
+    fn understand(&self, entry: &DeviceEntry) -> Result<(Settings, Vec<u8>), Error> {
         // A text in front of records was allowed when the device was enabled, on whichever node that was. Where files may
         // be is about this machine.
         let rules = Rules { may_have_prefix: true, ..self.rules.clone() };
         let settings = Settings::parse(&entry.kind, &entry.options, &rules).map_err(refused)?;
-        let device = self.start_device(&settings, &entry.uuid, &entry.salt()?)?;
-        Ok(Running { uuid: entry.uuid.clone(), path: entry.path.clone(), device })
+        Ok((settings, entry.salt()?))
     }
 
     /// Starts a device with a chain of its own.
@@ -269,6 +288,33 @@ impl AuditLog {
     /// What waits for each device of those that run, by its path.
     pub(crate) fn backlogs(&self) -> Vec<(String, audit::Backlog)> {
         self.running().iter().map(|it| (it.path.clone(), it.device.backlog())).collect()
+    }
+
+    /// The paths of devices that are enabled and cannot be opened on this node.
+    pub(crate) fn unopened(&self) -> Vec<String> {
+        self.active.load_full().map(|active| active.unopened.clone()).unwrap_or_default()
+    }
+
+    /// Has all devices write what they have taken, for the end of the process: nothing can be recorded behind it. It waits
+    /// for that only so long.
+    pub(crate) async fn close(&self) {
+        let running = self.running().clone();
+        let ends: Vec<_> = running.iter().map(|it| it.device.close()).collect();
+        let all = async {
+            for end in ends {
+                end.await;
+            }
+        };
+        tokio::select! {
+            () = all => {}
+            () = self.env.sleep(CLOSE_PATIENCE) => {}
+        }
+        for Running { path, device, .. } in &running {
+            let records = device.backlog().records;
+            if records > 0 {
+                tracing::error!(path, records, "an audit device has not written all that it had taken: that is lost");
+            }
+        }
     }
 
     /// Has every device open its medium anew, and commits how far the old ones have come.

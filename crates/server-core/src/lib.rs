@@ -264,7 +264,7 @@ impl Core {
             monitor: MonitorPart(Arc::clone(&process.logs)),
             loggers: LoggersPart(process.logs),
             backups: Backups::new(store.clone(), env.clone(), identity, node.version),
-            raw: RawPart::new(&store, raw_storage_endpoint),
+            raw: RawPart::new(&store, raw_storage_endpoint).guarded_by(Arc::clone(&audit)),
             config: ConfigPart(process.config),
             counters: CountersPart::new(store.clone()),
             reloads: Arc::clone(&reloads),
@@ -396,6 +396,7 @@ impl Core {
 
     /// Stops background work and locks the keys away; for the end of the process too.
     pub async fn seal(&self) {
+        self.pipeline.audit.close().await;
         // While the keys are there: behind this, no end of a file can be cut off unseen.
         self.pipeline.audit.commit_last_heads().await;
         self.seals.seal().await;

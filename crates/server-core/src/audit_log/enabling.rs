@@ -33,6 +33,11 @@ impl AuditLog {
         self.declared.lock().unwrap_or_else(PoisonError::into_inner).get(path).cloned()
     }
 
+    /// Whether the configuration of this node declares a device at this path, which ends in `/`.
+    pub(super) fn is_declared(&self, path: &str) -> bool {
+        self.declared(path).is_some()
+    }
+
     /// Enables a device once it has taken a first record. One that is declared takes the place of what is at its path.
     pub(crate) async fn enable(&self, new: AuditDevice) -> Result<(), Error> {
         let path = parse_path(&new.path)?;
@@ -72,7 +77,7 @@ impl AuditLog {
     /// Disables a device; one that is not there is as good.
     pub(crate) async fn disable(&self, path: &str) -> Result<(), Error> {
         let path = parse_path(path)?;
-        if self.declared(&path).is_some() {
+        if self.is_declared(&path) {
             return Err(is_declared(&path));
         }
         let removed = self.change(|table| {
@@ -119,7 +124,7 @@ fn check_place(table: &Table, path: &str, old: Option<&DeviceEntry>) -> Result<(
     Ok(())
 }
 
-fn is_declared(path: &str) -> Error {
+pub(super) fn is_declared(path: &str) -> Error {
     let text = format!("the audit device {path} is declared in the server's configuration: change it there");
     Error::Invalid(text.into())
 }

@@ -25,7 +25,7 @@ impl Default for Table {
 }
 
 /// A device. No `Debug`: it holds the salt.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct DeviceEntry {
     pub(super) uuid: String,
     /// Ends in `/`.

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use crate::testing::{Bench, denied, invalid, refused};
 
 mod declared;
+mod stop;
 mod trouble;
 
 /// In every secret of these tests.

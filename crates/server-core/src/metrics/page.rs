@@ -93,6 +93,10 @@ impl MetricsPart {
             page.gauge("audit.waiting_bytes", "What they take.", &device, backlog.bytes as f64);
             page.counter("audit.lost_records", "Records that a device did not take.", &device, backlog.lost);
         }
+        for path in self.seals.audit.unopened() {
+            let device = [("device", path.as_str())];
+            page.gauge("audit.unopened", "Devices that are enabled and cannot be opened here.", &device, 1.0);
+        }
     }
 }
 

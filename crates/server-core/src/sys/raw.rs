@@ -2,16 +2,20 @@
 //! the operator's configuration says so.
 //!
 //! What the keys of everything hang on is out of reach: it must never leave the barrier, and a wrong byte in it loses the
-//! store. Whoever writes here goes past what engines check, liveness included; every write still expects what was there.
+//! store. The table of audit devices has to stay one, or nobody could ask anything any more. Whoever writes here goes past what engines check, liveness included; every write still expects what was there.
+
+use std::sync::Arc;
 
 use barrier::{Barrier, PLAINTEXT_BYTES_MAX, Scan};
 use data_encoding::BASE64;
 use framework::input::Nothing;
-use framework::view::{LIST_NAMES_MAX, Listing};
+use framework::view::{CommitError, LIST_NAMES_MAX, Listing};
 use framework::{Context, Error, Path, Reply, Segment, View, fields, retry};
 use serde_json::json;
-use storage::{Key, KeyRange};
+use storage::{Key, KeyRange, Revision};
 
+use crate::audit_log::AuditLog;
+use crate::keys;
 use crate::store::Store;
 
 /// Keys that begin like this are refused: the seal, the root key, the keyring, the recovery key's verifier, the cluster's
@@ -28,12 +32,26 @@ pub(crate) struct RawPart {
     store: Store,
     /// Of the whole store.
     view: View,
+    /// Who depends on the table of audit devices; nobody on a node that records nothing.
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl RawPart {
     pub(crate) fn new(store: &Store, is_wanted: bool) -> Self {
         let view = View::new(store.barrier().clone(), "", Vec::new());
-        Self { is_wanted, store: store.clone(), view }
+        Self { is_wanted, store: store.clone(), view, audit: None }
+    }
+
+    /// With a look at what is written in place of the table of audit devices, or whether that is deleted.
+    pub(crate) fn guarded_by(self, audit: Arc<AuditLog>) -> Self {
+        Self { audit: Some(audit), ..self }
+    }
+
+    async fn check_audit(&self, key: &Key, at: Option<Revision>, with: Option<&[u8]>) -> Result<(), CommitError> {
+        match &self.audit {
+            Some(audit) if *key == keys::AUDIT => audit.check_replacement(at, with).await,
+            _ => Ok(()),
+        }
     }
 }
 
@@ -137,6 +155,7 @@ async fn write(part: &RawPart, _: &Context, input: WriteEntry) -> Result<Reply, 
     retry!(_ => {
         // Asked for without opening it: what is there may be just what does not open.
         let [known] = part.store.revisions_of([key.clone()]).await?;
+        part.check_audit(&key, known, Some(&value)).await?;
         part.view.changes().put(&input.path, known, value.clone()).commit().await
     })?;
     Ok(Reply::empty())
@@ -147,6 +166,7 @@ async fn delete(part: &RawPart, _: &Context, input: Entry) -> Result<Reply, Erro
     let key = part.view.key(&input.path)?;
     retry!(_ => {
         if let [Some(revision)] = part.store.revisions_of([key.clone()]).await? {
+            part.check_audit(&key, Some(revision), None).await?;
             part.view.changes().delete(&input.path, revision).commit().await?;
         }
         Ok(())
