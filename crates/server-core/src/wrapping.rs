@@ -295,6 +295,11 @@ const FIRST_PART: usize = 3;
 /// Where a wrapping token remembers the accessor of the token in its reply.
 const WRAPPED_ACCESSOR: &str = "wrapped_accessor";
 
+/// The token that a text stands for if it is a JSON Web Token of ours, and nothing of that is proven; `None` of any other.
+pub(crate) fn named_by(text: &str) -> Option<Secret<String>> {
+    jwt::Claimed::parse(text).map(|claimed| claimed.token)
+}
+
 fn head(status: u16, content_type: Option<String>) -> Result<Vec<u8>, Error> {
     let mut head = framework::view::encode(&Head { v: 1, status, content_type })?;
     head.push(b'\n');

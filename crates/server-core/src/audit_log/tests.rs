@@ -177,6 +177,31 @@ async fn a_token_is_written_alike_whatever_becomes_of_the_devices() {
 }
 
 #[tokio::test]
+async fn a_wrapping_token_is_hashed_alike_in_whichever_form_it_comes() {
+    let log = Log::new();
+    let bench = log.bench().await;
+    for is_signed_first in [true, false] {
+        let mut request = bench.root().request(Operation::Update, "sys/wrapping/wrap", json!({ "x": 1 }));
+        request.wrap_ttl = Some(Duration::from_secs(60));
+        request.wrap_format = framework::WrapFormat::Jwt;
+        let signed = bench.root().answer(request).await.expect("it is wrapped").wrap_info.expect("so it is told");
+        let signed = signed.token.expose().clone();
+        let claims = data_encoding::BASE64URL_NOPAD.decode(signed.split('.').nth(1).expect("claims").as_bytes());
+        let claims: Value = serde_json::from_slice(&claims.expect("base64url")).expect("JSON");
+        let plain = claims["jti"].as_str().expect("the token").to_owned();
+        let hash = bench.root().write("sys/audit-hash/file", json!({ "input": plain })).await["data"]["hash"].clone();
+        let forms = if is_signed_first { [&signed, &plain] } else { [&plain, &signed] };
+        for form in forms {
+            let shown = bench.with(form).read("sys/wrapping/lookup").await;
+            assert_eq!(shown["data"]["creation_ttl"], json!(60), "{shown}");
+            for record in log.last::<2>("log") {
+                assert_eq!((&record["auth"]["client_token"], &record["request"]["client_token"]), (&hash, &hash));
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn no_secret_stands_in_clear() {
     let log = Log::new();
     let bench = log.bench().await;

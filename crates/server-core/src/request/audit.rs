@@ -21,6 +21,7 @@ use crate::audit_log::Active;
 use crate::keys::ROOT_NAMESPACE;
 use crate::mounts::LiveMount;
 use crate::tokens::Resolved;
+use crate::wrapping;
 
 /// What is told when no device takes a request's record. Clients search for the first two words.
 const REQUEST_REFUSED: &str = "internal error: no audit device could record the request";
@@ -220,7 +221,9 @@ fn describe(active: &Arc<Active>, seen: &Seen<'_>, error: Option<&Error>) -> Vec
     };
     let texts = seen.token.map(|token| {
         token.caller_texts.by(active, || {
-            let caller = caller(token, about.token);
+            // By its plain text, in whichever form it came: it was found valid, so the one is what the other names.
+            let plain = wrapping::named_by(about.token);
+            let caller = caller(token, plain.as_ref().map_or(about.token, |plain| plain.expose()));
             active.devices.iter().map(|device| CallerText::new(device, &caller)).collect()
         })
     });
