@@ -96,7 +96,7 @@ impl Folder {
 
     /// Which of its names to list.
     pub(crate) fn listing(&self) -> Listing {
-        Listing { after: self.after.clone(), limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
+        Listing::new(self.after.clone(), self.limit)
     }
 }
 

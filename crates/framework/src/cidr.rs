@@ -18,6 +18,15 @@ const MAPPED_BITS: u8 = 96;
 #[serde(into = "String", try_from = "String")]
 pub struct Cidr(IpNet);
 
+/// A network with the text that it was written as: for settings that are shown as they were written, mask and notation
+/// included (documented Vault behavior), so that a client that compares finds what it sent.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct WrittenCidr {
+    text: String,
+    cidr: Cidr,
+}
+
 /// Text that is neither a network nor an address.
 #[derive(Debug, thiserror::Error)]
 #[error("\"{0}\" is neither an IP address nor a network such as 10.0.0.0/8")]
@@ -39,6 +48,18 @@ impl Cidr {
 #[must_use]
 pub fn admit(bound: &[Cidr], remote: Option<IpAddr>) -> bool {
     bound.is_empty() || remote.is_some_and(|remote| bound.iter().any(|cidr| cidr.contains(remote)))
+}
+
+/// The texts by which networks are shown.
+#[must_use]
+pub fn texts<T: fmt::Display>(networks: &[T]) -> Vec<String> {
+    networks.iter().map(ToString::to_string).collect()
+}
+
+/// The networks alone.
+#[must_use]
+pub fn networks_of(written: &[WrittenCidr]) -> Vec<Cidr> {
+    written.iter().map(|written| written.cidr).collect()
 }
 
 impl FromStr for Cidr {
@@ -81,6 +102,34 @@ impl From<Cidr> for String {
 }
 
 impl TryFrom<String> for Cidr {
+    type Error = NotCidr;
+
+    fn try_from(text: String) -> Result<Self, NotCidr> {
+        text.parse()
+    }
+}
+
+impl FromStr for WrittenCidr {
+    type Err = NotCidr;
+
+    fn from_str(text: &str) -> Result<Self, NotCidr> {
+        Ok(Self { text: text.to_owned(), cidr: text.parse()? })
+    }
+}
+
+impl fmt::Display for WrittenCidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl From<WrittenCidr> for String {
+    fn from(written: WrittenCidr) -> Self {
+        written.text
+    }
+}
+
+impl TryFrom<String> for WrittenCidr {
     type Error = NotCidr;
 
     fn try_from(text: String) -> Result<Self, NotCidr> {

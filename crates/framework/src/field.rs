@@ -241,6 +241,13 @@ impl FieldValue for Duration {
     }
 }
 
+/// A duration in whole seconds, for times that are stored and shown so. Rounded up: half a second must not become the
+/// zero that means no limit.
+#[must_use]
+pub fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
 /// A duration that may be negative, in nanoseconds: `-1s` switches something off in several places of the API.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct SignedNanos(pub i64);

@@ -1,13 +1,19 @@
 //! What the tokens of a login are given: the `token_*` fields that users and roles of all auth methods have.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::cidr::Cidr;
+use crate::cidr::{self, Cidr};
 use crate::error::Error;
+use crate::field::whole_seconds;
 use crate::fields;
+
+mod older;
+
+pub use older::{OlderFields, OlderNames, Spelling};
 
 /// The most policies or networks that one user or role can have.
 const ITEMS_MAX: usize = 256;
@@ -150,7 +156,7 @@ impl TokenTerms {
             (&mut self.period_secs, fields.token_period),
             (&mut self.ttl_secs, fields.token_ttl),
         ] {
-            *ours = asked.map_or(*ours, |asked| asked.as_secs());
+            *ours = asked.map_or(*ours, whole_seconds);
         }
         self.has_no_default_policy = fields.token_no_default_policy.unwrap_or(self.has_no_default_policy);
         self.num_uses = fields.token_num_uses.unwrap_or(self.num_uses);
@@ -176,9 +182,8 @@ impl TokenTerms {
     /// The fields as they are read.
     #[must_use]
     pub fn show(&self) -> Map<String, Value> {
-        let cidrs: Vec<_> = self.bound_cidrs.iter().map(ToString::to_string).collect();
         let fields = [
-            ("token_bound_cidrs", json!(cidrs)),
+            ("token_bound_cidrs", json!(cidr::texts(&self.bound_cidrs))),
             ("token_explicit_max_ttl", json!(self.explicit_max_ttl_secs)),
             ("token_max_ttl", json!(self.max_ttl_secs)),
             ("token_no_default_policy", json!(self.has_no_default_policy)),
@@ -222,11 +227,12 @@ fn policies(names: &[String]) -> Result<Vec<String>, Error> {
     Ok(names)
 }
 
-/// The networks of a field of this name.
+/// The networks of a field of this name: [`Cidr`]s, or [`WrittenCidr`](cidr::WrittenCidr)s where they are shown as they
+/// were written.
 ///
 /// # Errors
 /// [`Error::Invalid`] when there are too many, or one is none.
-pub fn networks(field: &str, texts: &[String]) -> Result<Vec<Cidr>, Error> {
+pub fn networks<T: FromStr>(field: &str, texts: &[String]) -> Result<Vec<T>, Error> {
     if texts.len() > ITEMS_MAX {
         return Err(Error::Invalid(format!("at most {ITEMS_MAX} networks in '{field}'").into()));
     }

@@ -116,6 +116,14 @@ pub struct Listing {
     pub limit: Option<usize>,
 }
 
+impl Listing {
+    /// The names after this one, as many as a request's `limit` says: all when it is zero or less.
+    #[must_use]
+    pub fn new(after: String, limit: i64) -> Self {
+        Self { after, limit: usize::try_from(limit).ok().filter(|limit| *limit > 0) }
+    }
+}
+
 impl View {
     /// The part of the storage below `prefix`, alive as long as every entry of `liveness` is at its revision.
     #[must_use]

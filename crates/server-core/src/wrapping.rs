@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use barrier::Changes;
 use env::Env;
+use framework::field::whole_seconds;
 use framework::view::{COMMIT_TRIES, ENTRY_BYTES_MAX, from_stored};
 use framework::{Error, Reply, Request, Shape, Status, WrapFormat, WrapInfo, envelope};
 use secret::Secret;
@@ -114,7 +115,7 @@ impl Wrapping {
         }
         let about = About {
             path: path.to_owned(),
-            ttl: whole_seconds(ttl),
+            ttl: Duration::from_secs(whole_seconds(ttl)),
             format: request.wrap_format,
             wrapped_accessor: accessor_inside(&reply),
         };
@@ -328,15 +329,10 @@ fn reply_of(text: &[u8]) -> Result<Reply, Error> {
 
 /// Refuses a time that no reply is kept for: before anything is done, since afterwards it would be done and not told.
 pub(crate) fn check_ttl(ttl: Option<Duration>) -> Result<(), Error> {
-    if ttl.is_some_and(|ttl| whole_seconds(ttl).as_secs() > TTL_SECS_MAX) {
+    if ttl.is_some_and(|ttl| whole_seconds(ttl) > TTL_SECS_MAX) {
         return Err(Error::Invalid(format!("the wrap TTL is longer than {TTL_SECS_MAX} seconds").into()));
     }
     Ok(())
-}
-
-/// Rounded up: half a second must not become the zero that means for ever.
-fn whole_seconds(ttl: Duration) -> Duration {
-    Duration::from_secs(ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)))
 }
 
 #[cfg(test)]

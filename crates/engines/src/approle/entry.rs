@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 
 use api::Timestamp;
 use data_encoding::HEXLOWER;
-use framework::cidr::Cidr;
+use framework::cidr::WrittenCidr;
 use framework::path::fold;
-use framework::terms::TokenTerms;
+use framework::terms::{OlderNames, TokenTerms};
 use framework::view::{StoredTime, ViewChanges, from_stored};
 use framework::{Context, Error, Stored, View};
 use secret::{Secret, hmac_sha256};
@@ -40,7 +40,7 @@ pub(super) struct RoleEntry {
     /// Whether a login needs a secret id.
     pub(super) binds_secret_id: bool,
     /// From where alone one can log in.
-    pub(super) bound_cidrs: Vec<Cidr>,
+    pub(super) bound_cidrs: Vec<WrittenCidr>,
     /// How often a new secret id can be used; 0 is without limit.
     pub(super) secret_id_num_uses: u64,
     /// How long a new secret id lasts; 0 is for ever.
@@ -49,13 +49,6 @@ pub(super) struct RoleEntry {
     pub(super) terms: TokenTerms,
     /// Which settings were last written by their older names: those show them too (documented Vault behavior).
     pub(super) older_names: OlderNames,
-}
-
-/// Settings that have an older name.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct OlderNames {
-    pub(super) policies: bool,
-    pub(super) period: bool,
 }
 
 /// A secret id, without itself.
@@ -72,9 +65,9 @@ pub(super) struct SecretEntry {
     pub(super) num_uses: u64,
     pub(super) metadata: BTreeMap<String, String>,
     /// From where alone it can be used.
-    pub(super) cidrs: Vec<Cidr>,
+    pub(super) cidrs: Vec<WrittenCidr>,
     /// What its tokens are bound to in place of the role's networks.
-    pub(super) token_cidrs: Vec<Cidr>,
+    pub(super) token_cidrs: Vec<WrittenCidr>,
 }
 
 /// The name of the role that has a role id.

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::Timestamp;
-use framework::cidr::Cidr;
+use framework::cidr::{Cidr, WrittenCidr, networks_of};
+use framework::field::whole_seconds;
 use framework::terms::networks;
-use framework::view::{Revision, ViewChanges, encode, from_stored, to_stored};
+use framework::view::{Listing, Revision, ViewChanges, encode, from_stored, to_stored};
 use framework::{Context, Error, Field, FieldSet, Input, Path, Reply, fields, retry};
 use secret::Secret;
 use serde_json::json;
@@ -17,7 +18,7 @@ use super::entry::{
     AccessorEntry, RoleEntry, Salt, SecretEntry, accessor_place, accessors_of, find_role, no_such_role,
     remove_accessor, role_place, secret_place,
 };
-use super::roles::{Named, Page, at};
+use super::roles::{Named, at};
 use super::sweep::Work;
 use super::{AppRole, bounds};
 
@@ -103,8 +104,8 @@ pub(super) fn custom() -> Path<AppRole> {
 async fn list(_: &AppRole, context: &Context, input: ListOf) -> Result<Reply, Error> {
     let name = bounds::role_name(&input.role_name)?;
     let (role, _) = find_role(&context.view, &name).await?.ok_or_else(|| no_such_role(&name))?;
-    let page = Page { after: input.after, limit: input.limit };
-    Ok(Reply::list(context.view.list(&accessors_of(&role.id), &page.listing()).await?))
+    let listing = Listing::new(input.after, input.limit);
+    Ok(Reply::list(context.view.list(&accessors_of(&role.id), &listing).await?))
 }
 
 async fn generate(_: &AppRole, context: &Context, input: Generate) -> Result<Reply, Error> {
@@ -142,7 +143,7 @@ async fn issue(
             ttl_secs: ttl.as_secs(),
             num_uses,
             metadata: wanted.metadata.clone(),
-            cidrs: narrowed(&cidrs, &role.bound_cidrs)?,
+            cidrs: narrowed(&cidrs, &networks_of(&role.bound_cidrs))?,
             token_cidrs: narrowed(&token_cidrs, &role.terms.bound_cidrs)?,
         };
         let salt = Salt::of_roles(&context.view).await?;
@@ -202,11 +203,12 @@ fn limits(role: &RoleEntry, wanted: &Wanted, longest: Duration) -> Result<(u64, 
     if wanted.num_uses.is_some_and(|asked| is_over(asked, role.secret_id_num_uses)) {
         return Err(Error::invalid("num_uses cannot be higher than the role's secret_id_num_uses"));
     }
-    if wanted.ttl.is_some_and(|asked| is_over(asked.as_secs(), role.secret_id_ttl_secs)) {
+    let ttl_secs = wanted.ttl.map(whole_seconds);
+    if ttl_secs.is_some_and(|asked| is_over(asked, role.secret_id_ttl_secs)) {
         return Err(Error::invalid("ttl cannot be longer than the role's secret_id_ttl"));
     }
-    let ttl = wanted.ttl.unwrap_or(Duration::from_secs(role.secret_id_ttl_secs));
-    Ok((wanted.num_uses.unwrap_or(role.secret_id_num_uses), Duration::from_secs(ttl.as_secs()).min(longest)))
+    let ttl = Duration::from_secs(ttl_secs.unwrap_or(role.secret_id_ttl_secs));
+    Ok((wanted.num_uses.unwrap_or(role.secret_id_num_uses), ttl.min(longest)))
 }
 
 /// When it ends, as stored; 0 for never.
@@ -215,7 +217,7 @@ fn expiry(now: Timestamp, ttl: Duration) -> i64 {
     if nanos == 0 { 0 } else { to_stored(now).saturating_add(nanos) }
 }
 
-fn narrowed(asked: &[Cidr], role: &[Cidr]) -> Result<Vec<Cidr>, Error> {
-    bounds::within(asked, role)?;
+fn narrowed(asked: &[WrittenCidr], role: &[Cidr]) -> Result<Vec<WrittenCidr>, Error> {
+    bounds::within(&networks_of(asked), role)?;
     Ok(asked.to_vec())
 }

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use framework::cidr::{Cidr, admit};
+use framework::cidr::{Cidr, admit, networks_of};
 use framework::terms::TokenTerms;
 use framework::view::{CommitError, encode, to_stored};
 use framework::{Alias, Context, Error, Login, Path, Renewing, Reply, Stored, fields, retry};
@@ -103,7 +103,7 @@ async fn try_to_enter(
     let salt = Salt::find(&context.view).await?.unwrap_or_else(Salt::of_nobody);
     let named = find_by_role_id(context, &salt, role_id).await?;
     if let Some(named) = named.as_ref().filter(|named| !named.role.binds_secret_id) {
-        check_networks(context, &[], &named.role.bound_cidrs, &named.role.terms.bound_cidrs)?;
+        check_networks(context, &[], &named.role, &named.role.terms.bound_cidrs)?;
         return Ok(login(context, named, None)?);
     }
     // Whether there is such a role is not told by what is asked for next.
@@ -113,7 +113,7 @@ async fn try_to_enter(
     let secret = find_secret(context, own_id, &hash).await?;
     let (Some(named), Some(secret)) = (named, secret) else { return Err(refused().into()) };
     let token_cidrs = token_cidrs(&named.role, &secret.0)?;
-    check_networks(context, &secret.0.cidrs, &named.role.bound_cidrs, &token_cidrs)?;
+    check_networks(context, &networks_of(&secret.0.cidrs), &named.role, &token_cidrs)?;
     let shown = Shown { hash, secret, token_cidrs };
     let login = login(context, &named, Some(&shown))?;
     use_once(context, &named, shown).await?;
@@ -137,19 +137,19 @@ fn token_cidrs(role: &RoleEntry, secret: &SecretEntry) -> Result<Vec<Cidr>, Erro
     if secret.token_cidrs.is_empty() {
         return Ok(of_role.clone());
     }
-    let left = secret.token_cidrs.iter().copied().filter(|one| bounds::within(&[*one], of_role).is_ok());
-    let left: Vec<_> = left.collect();
+    let mut left = networks_of(&secret.token_cidrs);
+    left.retain(|one| bounds::within(&[*one], of_role).is_ok());
     if left.is_empty() { Err(Error::Denied) } else { Ok(left) }
 }
 
-fn check_networks(context: &Context, of_secret: &[Cidr], of_role: &[Cidr], of_token: &[Cidr]) -> Result<(), Error> {
+fn check_networks(context: &Context, of_secret: &[Cidr], role: &RoleEntry, of_token: &[Cidr]) -> Result<(), Error> {
     let remote: Option<IpAddr> = context.connection.remote.map(|remote| remote.ip().to_canonical());
     let place = remote.map(|remote| remote.to_string()).unwrap_or_default();
     if !admit(of_secret, remote) {
         let text = format!("source address {place:?} unauthorized through CIDR restrictions on the secret ID");
         return Err(Error::Invalid(text.into()));
     }
-    if !admit(of_role, remote) {
+    if !admit(&networks_of(&role.bound_cidrs), remote) {
         let text = format!("source address {place:?} unauthorized by CIDR restrictions on the role");
         return Err(Error::Invalid(text.into()));
     }

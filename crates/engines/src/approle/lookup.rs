@@ -1,6 +1,7 @@
 //! Looking at secret ids and removing them, by themselves or by their accessors.
 
 use api::Timestamp;
+use framework::cidr::texts;
 use framework::view::{StoredTime, from_stored};
 use framework::{Context, Error, Path, Reply, fields, retry};
 use secret::Secret;
@@ -140,7 +141,6 @@ async fn remove<'c>(context: &'c Context, found: &Found) -> Result<framework::vi
 }
 
 fn show(secret: &SecretEntry) -> Value {
-    let texts = |cidrs: &[framework::cidr::Cidr]| cidrs.iter().map(ToString::to_string).collect::<Vec<_>>();
     json!({
         "cidr_list": texts(&secret.cidrs),
         "creation_time": from_stored(secret.created).to_string(),

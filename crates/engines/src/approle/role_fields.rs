@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use framework::terms::{TokenFields, networks, or_older};
+use framework::cidr::texts;
+use framework::field::whole_seconds;
+use framework::terms::{OlderFields, Spelling, TokenFields, networks};
 use framework::{Error, Field, FieldSet, Input, fields};
 use serde_json::{Map, Value, json};
 
@@ -37,8 +39,7 @@ fields! {
 pub(super) struct RoleFields {
     own: Own,
     token: TokenFields,
-    has_older_policies: Option<bool>,
-    has_older_period: Option<bool>,
+    spelling: Spelling,
 }
 
 impl FieldSet for RoleFields {
@@ -48,10 +49,10 @@ impl FieldSet for RoleFields {
 
     fn decode(input: &mut Input) -> Result<Self, Error> {
         let (mut own, mut token) = (Own::decode(input)?, TokenFields::decode(input)?);
-        let has_older_policies = or_older(&mut token.token_policies, own.policies.take());
-        let has_older_period = or_older(&mut token.token_period, own.period.take());
+        let (policies, period) = (own.policies.take(), own.period.take());
+        let spelling = token.take_older(OlderFields { policies, period, ..OlderFields::default() });
         own.secret_id_bound_cidrs = own.secret_id_bound_cidrs.or(own.bound_cidr_list.take());
-        Ok(Self { own, token, has_older_policies, has_older_period })
+        Ok(Self { own, token, spelling })
     }
 }
 
@@ -74,10 +75,9 @@ impl RoleFields {
             role.role_id = bounds::role_id(role_id)?;
         }
         role.secret_id_num_uses = own.secret_id_num_uses.unwrap_or(role.secret_id_num_uses);
-        role.secret_id_ttl_secs = own.secret_id_ttl.map_or(role.secret_id_ttl_secs, |ttl| ttl.as_secs());
+        role.secret_id_ttl_secs = own.secret_id_ttl.map_or(role.secret_id_ttl_secs, whole_seconds);
         role.terms.apply(&self.token)?;
-        role.older_names.policies = self.has_older_policies.unwrap_or(role.older_names.policies);
-        role.older_names.period = self.has_older_period.unwrap_or(role.older_names.period);
+        role.older_names.apply(&self.spelling);
         // Otherwise its id alone would log in, from everywhere.
         if !role.binds_secret_id && role.bound_cidrs.is_empty() && role.terms.bound_cidrs.is_empty() {
             return Err(Error::invalid("at least one constraint should be enabled on the role"));
@@ -89,19 +89,14 @@ impl RoleFields {
 /// A role as it is read.
 pub(super) fn show(role: &RoleEntry) -> Map<String, Value> {
     let mut shown = role.terms.show();
-    let cidrs: Vec<_> = role.bound_cidrs.iter().map(ToString::to_string).collect();
     let own = [
         ("bind_secret_id", json!(role.binds_secret_id)),
         ("local_secret_ids", json!(role.has_local_secret_ids)),
-        ("secret_id_bound_cidrs", json!(cidrs)),
+        ("secret_id_bound_cidrs", json!(texts(&role.bound_cidrs))),
         ("secret_id_num_uses", json!(role.secret_id_num_uses)),
         ("secret_id_ttl", json!(role.secret_id_ttl_secs)),
     ];
     shown.extend(own.map(|(name, value)| (name.to_owned(), value)));
-    let older = [(role.older_names.policies, "policies"), (role.older_names.period, "period")];
-    for (_, name) in older.into_iter().filter(|(is_older, _)| *is_older) {
-        let value = shown.get(&["token_", name].concat()).cloned();
-        shown.insert(name.to_owned(), value.unwrap_or_default());
-    }
+    role.older_names.show(&mut shown);
     shown
 }

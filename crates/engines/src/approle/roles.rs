@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use framework::view::{Listing, encode};
-use framework::{Context, Error, Field, FieldSet, Input, Path, Reply, Segment, fields, retry};
+use framework::view::encode;
+use framework::{Context, Error, Field, FieldSet, Input, Page, Path, Reply, Segment, fields, retry};
 
 use super::entry::{ROLES, RoleEntry, Salt, find_role, role_place};
 use super::role_fields::{RoleFields, show};
@@ -15,16 +15,6 @@ fields! {
     pub(super) struct Named {
         /// Name of the role, in upper or lower case.
         role_name: String,
-    }
-}
-
-fields! {
-    /// A part of a list.
-    pub(super) struct Page {
-        /// Lists only the names after this one.
-        after: String = String::new(),
-        /// The most names to list; all when zero or less.
-        limit: i64 = 0,
     }
 }
 
@@ -41,13 +31,6 @@ impl FieldSet for WriteRole {
 
     fn decode(input: &mut Input) -> Result<Self, Error> {
         Ok(Self { named: Named::decode(input)?, fields: RoleFields::decode(input)? })
-    }
-}
-
-impl Page {
-    pub(super) fn listing(self) -> Listing {
-        let limit = usize::try_from(self.limit).ok().filter(|limit| *limit > 0);
-        Listing { after: self.after, limit }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is stored of a user, and where.
 
-use framework::terms::TokenTerms;
+use framework::terms::{OlderNames, TokenTerms};
 use framework::{Error, Stored, View};
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +16,6 @@ pub(super) struct UserEntry {
     pub(super) terms: TokenTerms,
     /// Which settings were last written by their older names: those show them too (documented Vault behavior).
     pub(super) older_names: OlderNames,
-}
-
-/// Settings that have an older name.
-#[derive(Clone, Copy, Default, Serialize, Deserialize)]
-pub(super) struct OlderNames {
-    pub(super) policies: bool,
-    pub(super) ttl: bool,
-    pub(super) max_ttl: bool,
-    pub(super) bound_cidrs: bool,
 }
 
 impl UserEntry {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use framework::path::fold;
-use framework::terms::{TokenFields, or_older};
-use framework::view::{Listing, encode};
-use framework::{Context, Error, Field, FieldSet, Input, Path, Reply, Segment, fields, retry};
+use framework::terms::{OlderFields, Spelling, TokenFields};
+use framework::view::encode;
+use framework::{Context, Error, Field, FieldSet, Input, Page, Path, Reply, Segment, fields, retry};
 use secret::Secret;
 
 use super::Userpass;
-use super::entry::{FOLDER, OlderNames, UserEntry, find, place};
+use super::entry::{FOLDER, UserEntry, find, place};
 use super::hashing;
 
 /// The longest name of a user, in bytes.
@@ -20,16 +20,6 @@ fields! {
     pub(super) struct Named {
         /// Name of the user, in upper or lower case.
         username: String,
-    }
-}
-
-fields! {
-    /// A part of the list.
-    struct Page {
-        /// Lists only the names after this one.
-        after: String = String::new(),
-        /// The most names to list; all when zero or less.
-        limit: i64 = 0,
     }
 }
 
@@ -134,24 +124,13 @@ async fn exists(_: &Userpass, context: &Context, input: Named) -> Result<bool, E
 }
 
 async fn list_users(_: &Userpass, context: &Context, input: Page) -> Result<Reply, Error> {
-    let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
-    let listing = Listing { after: input.after, limit };
-    Ok(Reply::list(context.view.list(FOLDER, &listing).await?))
+    Ok(Reply::list(context.view.list(FOLDER, &input.listing()).await?))
 }
 
 async fn read(_: &Userpass, context: &Context, input: Named) -> Result<Reply, Error> {
     let (user, _) = find(&context.view, &check_name(&input.username)?).await?.ok_or(Error::NotFound)?;
     let mut shown = user.terms.show();
-    let older = [
-        (user.older_names.policies, "policies"),
-        (user.older_names.ttl, "ttl"),
-        (user.older_names.max_ttl, "max_ttl"),
-        (user.older_names.bound_cidrs, "bound_cidrs"),
-    ];
-    for (_, name) in older.into_iter().filter(|(is_older, _)| *is_older) {
-        let value = shown.get(&["token_", name].concat()).cloned();
-        shown.insert(name.to_owned(), value.unwrap_or_default());
-    }
+    user.older_names.show(&mut shown);
     Ok(Reply::data(shown.into()))
 }
 
@@ -180,11 +159,12 @@ async fn new_hash(
 }
 
 async fn write(method: &Userpass, context: &Context, input: WriteUser) -> Result<Reply, Error> {
-    let WriteUser { own, token } = input;
-    let (username, hash) = (check_name(&own.username)?, (own.password, own.password_hash));
-    let hash = new_hash(method, context, hash.0, hash.1).await?;
-    let (token, older) = with_older(token, (own.policies, own.ttl, own.max_ttl, own.bound_cidrs));
-    let given = Given { hash, token, older };
+    let WriteUser { own, mut token } = input;
+    let username = check_name(&own.username)?;
+    let hash = new_hash(method, context, own.password, own.password_hash).await?;
+    let (policies, ttl, max_ttl, bound_cidrs) = (own.policies, own.ttl, own.max_ttl, own.bound_cidrs);
+    let spelling = token.take_older(OlderFields { policies, ttl, max_ttl, bound_cidrs, ..OlderFields::default() });
+    let given = Given { hash, token, spelling };
     retry!(_ => {
         let (user, known) = match find(&context.view, &username).await? {
             Some((user, stored)) => (Some(user), Some(stored.revision())),
@@ -200,22 +180,7 @@ async fn write(method: &Userpass, context: &Context, input: WriteUser) -> Result
 struct Given {
     hash: Option<String>,
     token: TokenFields,
-    /// Which settings came by an older name, and which by the newer.
-    older: [Option<bool>; 4],
-}
-
-type Older = (Option<Vec<String>>, Option<Duration>, Option<Duration>, Option<Vec<String>>);
-
-/// The settings of tokens with those that came by their older names; the newer name wins.
-fn with_older(mut token: TokenFields, older: Older) -> (TokenFields, [Option<bool>; 4]) {
-    let (policies, ttl, max_ttl, bound_cidrs) = older;
-    let names = [
-        or_older(&mut token.token_policies, policies),
-        or_older(&mut token.token_ttl, ttl),
-        or_older(&mut token.token_max_ttl, max_ttl),
-        or_older(&mut token.token_bound_cidrs, bound_cidrs),
-    ];
-    (token, names)
+    spelling: Spelling,
 }
 
 fn changed(user: Option<UserEntry>, given: &Given) -> Result<UserEntry, Error> {
@@ -226,14 +191,7 @@ fn changed(user: Option<UserEntry>, given: &Given) -> Result<UserEntry, Error> {
         (None, None) => return Err(Error::invalid("missing password")),
     };
     user.terms.apply(&given.token)?;
-    let [policies, ttl, max_ttl, bound_cidrs] = given.older;
-    let before = user.older_names;
-    user.older_names = OlderNames {
-        policies: policies.unwrap_or(before.policies),
-        ttl: ttl.unwrap_or(before.ttl),
-        max_ttl: max_ttl.unwrap_or(before.max_ttl),
-        bound_cidrs: bound_cidrs.unwrap_or(before.bound_cidrs),
-    };
+    user.older_names.apply(&given.spelling);
     Ok(user)
 }
 
@@ -241,7 +199,7 @@ async fn write_password(method: &Userpass, context: &Context, input: WritePasswo
     let username = check_name(&input.username)?;
     let hash = new_hash(method, context, input.password, input.password_hash).await?;
     let hash = hash.ok_or_else(|| Error::invalid("missing password"))?;
-    let given = Given { hash: Some(hash), token: TokenFields::none(), older: [None; 4] };
+    let given = Given { hash: Some(hash), token: TokenFields::none(), spelling: Spelling::default() };
     change(context, &username, &given).await
 }
 
@@ -250,9 +208,9 @@ async fn write_policies(_: &Userpass, context: &Context, input: WritePolicies) -
     if input.policies.is_none() && input.token_policies.is_none() {
         return Err(Error::invalid("missing token_policies"));
     }
-    let token = TokenFields { token_policies: input.token_policies, ..TokenFields::none() };
-    let (token, older) = with_older(token, (input.policies, None, None, None));
-    change(context, &username, &Given { hash: None, token, older }).await
+    let mut token = TokenFields { token_policies: input.token_policies, ..TokenFields::none() };
+    let spelling = token.take_older(OlderFields { policies: input.policies, ..OlderFields::default() });
+    change(context, &username, &Given { hash: None, token, spelling }).await
 }
 
 /// Changes a user who is there.

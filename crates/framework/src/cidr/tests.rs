@@ -1,4 +1,4 @@
-use super::{Cidr, admit};
+use super::{Cidr, WrittenCidr, admit, networks_of, texts};
 
 fn bound(text: &str) -> Vec<Cidr> {
     text.split(',').map(|it| it.parse().expect("a network")).collect()
@@ -69,4 +69,17 @@ fn networks_are_shown_as_they_were_written_and_addresses_without_a_mask() {
         let error = text.parse::<Cidr>().expect_err(text).to_string();
         assert_eq!(error, format!("\"{text}\" is neither an IP address nor a network such as 10.0.0.0/8"));
     }
+}
+
+#[test]
+fn what_is_shown_as_it_was_written_keeps_its_text_and_is_the_same_network() {
+    for text in ["10.1.2.3/32", "10.1.2.3", "::1/128", "FD00::/8", "10.1.2.3/16", "::ffff:10.0.0.0/104"] {
+        let written: WrittenCidr = text.parse().expect("a network");
+        let stored = serde_json::to_string(&written).expect("text");
+        let read: WrittenCidr = serde_json::from_str(&stored).expect("what is stored can be read");
+        assert_eq!((texts(&[read.clone()]), read), (vec![text.to_owned()], written.clone()));
+        assert_eq!(networks_of(&[written]), bound(text));
+    }
+    assert!("10.0.0.0/33".parse::<WrittenCidr>().is_err());
+    assert!(serde_json::from_str::<WrittenCidr>("\"localhost\"").is_err());
 }

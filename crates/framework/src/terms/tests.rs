@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{TokenFields, TokenTerms};
+use super::{OlderFields, OlderNames, TokenFields, TokenTerms};
 use crate::error::Error;
 use crate::input::{FieldSet, Input};
 
@@ -54,4 +54,36 @@ fn the_default_policy_does_not_count_at_a_renewal() {
         let policies: Vec<String> = policies.into_iter().map(str::to_owned).collect();
         assert_eq!(terms.still_gives(&policies), gives, "{policies:?}");
     }
+}
+
+#[test]
+fn a_time_below_a_second_does_not_become_the_zero_that_means_no_limit() {
+    for (given, kept) in [("1ms", 1), ("999ms", 1), ("1500ms", 2), ("2s", 2), ("0", 0)] {
+        for field in ["token_ttl", "token_max_ttl", "token_explicit_max_ttl", "token_period"] {
+            let shown = applied(json!({ field: given })).unwrap().show();
+            assert_eq!(shown[field], json!(kept), "{field} {given}");
+        }
+    }
+}
+
+#[test]
+fn what_was_last_written_by_its_older_name_is_shown_by_both() {
+    let mut names = OlderNames::default();
+    let mut write = |newer: Value, older: OlderFields| {
+        let Value::Object(newer) = newer else { panic!("an object") };
+        let mut fields = TokenFields::decode(&mut Input::new(Default::default(), newer)).unwrap();
+        names.apply(&fields.take_older(older));
+        let mut terms = TokenTerms::default();
+        terms.apply(&fields).unwrap();
+        let mut shown = terms.show();
+        names.show(&mut shown);
+        (shown.get("num_uses").cloned(), shown.get("policies").cloned(), shown["token_num_uses"].clone())
+    };
+    let older = OlderFields { num_uses: Some(3), policies: Some(vec!["a".to_owned()]), ..OlderFields::default() };
+    assert_eq!(write(json!({}), older), (Some(json!(3)), Some(json!(["a"])), json!(3)));
+    // Who gives both means the newer one; what is not written stays as it was written.
+    let both = OlderFields { num_uses: Some(3), ..OlderFields::default() };
+    assert_eq!(write(json!({ "token_num_uses": 5 }), both), (None, Some(json!([])), json!(5)));
+    let stored: OlderNames = serde_json::from_str(r#"{"policies":true,"period":false}"#).unwrap();
+    assert_eq!(stored, OlderNames { policies: true, ..OlderNames::default() }, "as it was stored with fewer names");
 }

@@ -65,7 +65,7 @@ fields! {
 
 impl Page {
     pub(crate) fn listing(self) -> Listing {
-        Listing { after: self.after, limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
+        Listing::new(self.after, self.limit)
     }
 }
 

@@ -255,8 +255,7 @@ fn revoked(is_sync: bool) -> Reply {
 async fn list(part: &LeasesPart, context: &Context, input: List) -> Result<Reply, Error> {
     let prefix = input.prefix.trim_matches('/');
     let path = if prefix.is_empty() { String::new() } else { [prefix, "/"].concat() };
-    let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
-    let (ns, listing) = (&context.namespace.id, Listing { after: input.after, limit });
+    let (ns, listing) = (&context.namespace.id, Listing::new(input.after, input.limit));
     if is_below_auth(&path) {
         let mount = part.leases.login_mount(ns, &path).await?;
         return Ok(Reply::list(part.tokens.list_leased(ns, &path, mount, &listing).await?));

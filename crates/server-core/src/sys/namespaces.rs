@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use framework::input::Nothing;
 use framework::view::Listing;
-use framework::{Context, Error, Namespace, Path, Reply, Segment, fields};
+use framework::{Context, Error, Namespace, Page, Path, Reply, Segment, fields};
 use secret::Secret;
 use serde_json::{Map, Value, json};
 
@@ -46,16 +46,6 @@ pub(super) fn paths() -> Vec<Path<NamespacesPart>> {
             .unauthenticated()
             .read(read_visible, "Show them."),
     ]
-}
-
-fields! {
-    /// Which of the names to list.
-    struct Page {
-        /// Lists only the names after this one.
-        after: String = String::new(),
-        /// The most names to list; all when zero or less.
-        limit: i64 = 0,
-    }
 }
 
 fields! {
@@ -113,8 +103,7 @@ async fn scan(part: &NamespacesPart, context: &Context, page: Page) -> Result<Re
 }
 
 async fn names(part: &NamespacesPart, context: &Context, is_deep: bool, page: Page) -> Result<Reply, Error> {
-    let listing = Listing { after: page.after, limit: usize::try_from(page.limit).ok().filter(|limit| *limit > 0) };
-    let all = part.namespaces.list(&context.namespace, is_deep, &listing).await?;
+    let all = part.namespaces.list(&context.namespace, is_deep, &page.listing()).await?;
     let keys: Vec<_> = all.iter().map(|it| it.name.clone()).collect();
     let mut reply = Reply::list(keys);
     if let Some(framework::Data::Object(data)) = &mut reply.data

@@ -1,8 +1,7 @@
 //! `sys/policies/acl` and the older `sys/policy`.
 
 use data_encoding::BASE64;
-use framework::view::Listing;
-use framework::{Context, Error, Path, Reply, Segment, fields};
+use framework::{Context, Error, Page, Path, Reply, Segment, fields};
 use serde_json::json;
 
 use crate::policies::{Policies, ROOT, sanitize_name};
@@ -36,22 +35,6 @@ fields! {
     struct Named {
         /// Name of the policy.
         name: String,
-    }
-}
-
-fields! {
-    /// Which of the names to list.
-    struct Page {
-        /// Lists only the names after this one.
-        after: String = String::new(),
-        /// The most names to list; all when zero or less.
-        limit: i64 = 0,
-    }
-}
-
-impl Page {
-    fn listing(self) -> Listing {
-        Listing { after: self.after, limit: usize::try_from(self.limit).ok().filter(|limit| *limit > 0) }
     }
 }
 

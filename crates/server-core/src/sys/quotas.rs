@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use framework::input::Nothing;
-use framework::view::Listing;
-use framework::{Context, Error, Path, Reply, Segment, fields};
+use framework::{Context, Error, Page, Path, Reply, Segment, fields};
 use serde_json::{Map, json};
 
 use crate::quotas::change::{Config, Limit, Wanted};
@@ -56,16 +55,6 @@ fields! {
         enable_rate_limit_audit_logging: bool = false,
         /// Whether answers tell in their headers how much the client may still ask.
         enable_rate_limit_response_headers: bool = false,
-    }
-}
-
-fields! {
-    /// Which of the names to list.
-    struct Page {
-        /// Lists only the names after this one.
-        after: String = String::new(),
-        /// The most names to list; all when zero or less.
-        limit: i64 = 0,
     }
 }
 
@@ -147,9 +136,7 @@ async fn list_counts(part: &QuotasPart, _: &Context, input: Page) -> Result<Repl
 }
 
 async fn list(part: &QuotasPart, kind: Kind, page: Page) -> Result<Reply, Error> {
-    let limit = usize::try_from(page.limit).ok().filter(|limit| *limit > 0);
-    let listing = Listing { after: page.after, limit };
-    Ok(Reply::list(part.0.names(kind, &listing).await?))
+    Ok(Reply::list(part.0.names(kind, &page.listing()).await?))
 }
 
 async fn read_rate(part: &QuotasPart, _: &Context, input: Named) -> Result<Reply, Error> {

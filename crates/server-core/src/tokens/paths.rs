@@ -351,6 +351,6 @@ async fn write_revoke_accessor(tokens: &Tokens, context: &Context, input: ByAcce
 }
 
 async fn list_accessors(tokens: &Tokens, context: &Context, input: ListAccessors) -> Result<Reply, Error> {
-    let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
-    Ok(Reply::list(tokens.accessors(&context.namespace.id, &Listing { after: input.after, limit }).await?))
+    let listing = Listing::new(input.after, input.limit);
+    Ok(Reply::list(tokens.accessors(&context.namespace.id, &listing).await?))
 }

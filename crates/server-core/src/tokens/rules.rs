@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use framework::field::whole_seconds;
 use framework::{Context, Error, Field, FieldSet, FieldValue, Input, fields};
 use secret::Secret;
 
@@ -111,17 +112,13 @@ pub(super) fn kind(input: &Create, role: Option<&Role>) -> Result<Kind, Error> {
 impl Create {
     /// Times in whole seconds, as they are stored and shown.
     pub(super) fn in_whole_seconds(mut self) -> Self {
-        self.ttl = self.ttl.map(whole_seconds);
-        self.lease = self.lease.map(whole_seconds);
-        self.explicit_max_ttl = whole_seconds(self.explicit_max_ttl);
-        self.period = whole_seconds(self.period);
+        let whole = |time| Duration::from_secs(whole_seconds(time));
+        self.ttl = self.ttl.map(whole);
+        self.lease = self.lease.map(whole);
+        self.explicit_max_ttl = whole(self.explicit_max_ttl);
+        self.period = whole(self.period);
         self
     }
-}
-
-/// Rounded up: half a second must not become the zero that means no limit.
-pub(super) fn whole_seconds(time: Duration) -> Duration {
-    Duration::from_secs(time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0)))
 }
 
 impl Maker<'_> {

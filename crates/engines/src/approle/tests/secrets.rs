@@ -189,3 +189,32 @@ async fn no_secret_id_is_made_for_a_role_that_goes_away() {
         assert!(seed > 0 || rival.strikes() > before, "nobody was in the way");
     }
 }
+
+#[tokio::test]
+async fn networks_are_shown_as_they_were_written() {
+    let written = json!(["10.1.2.3/32", "10.2.0.0/16", "FD00::1/128", "::1"]);
+    let harness = with_role(json!({ "secret_id_bound_cidrs": written, "token_bound_cidrs": "10.1.2.3/32" })).await;
+    for path in ["role/app", "role/app/secret-id-bound-cidrs"] {
+        assert_eq!(harness.read(path).await["data"]["secret_id_bound_cidrs"], written, "{path}");
+    }
+    assert_eq!(harness.read("role/app/bound-cidr-list").await["data"]["bound_cidr_list"], written);
+    let networks = json!({ "cidr_list": ["10.1.2.3/32", "FD00::1"], "token_bound_cidrs": "10.1.2.3/32" });
+    let issued = issue(&harness, networks).await;
+    let shown = seen(&harness, "secret id", &issued["secret_id"]).await["data"].take();
+    assert_eq!(shown["cidr_list"], json!(["10.1.2.3/32", "FD00::1"]));
+    assert_eq!(shown["token_bound_cidrs"], json!(["10.1.2.3/32"]));
+    // Of tokens alone the mask of a single address is left out (documented Vault behavior).
+    assert_eq!(harness.read("role/app").await["data"]["token_bound_cidrs"], json!(["10.1.2.3"]));
+}
+
+#[tokio::test]
+async fn a_time_below_a_second_does_not_become_for_ever() {
+    let harness = with_role(json!({ "secret_id_ttl": "500ms", "token_ttl": "1ms" })).await;
+    let role = harness.read("role/app").await["data"].take();
+    assert_eq!((&role["secret_id_ttl"], &role["token_ttl"]), (&json!(1), &json!(1)));
+    harness.write("role/app/secret-id-ttl", json!({ "secret_id_ttl": "0" })).await;
+    let issued = issue(&harness, json!({ "ttl": "300ms" })).await;
+    assert_eq!(issued["secret_id_ttl"], 1);
+    harness.clock().advance(std::time::Duration::from_secs(1));
+    assert_eq!(log_in(&harness, &role_id(&harness, "app").await, &issued["secret_id"]).await, super::wrong());
+}

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use framework::field::whole_seconds;
 use framework::view::Listing;
 use framework::{Context, Error, Path, Reply, Segment, fields};
 use serde_json::{Value, json};
@@ -11,7 +12,6 @@ use crate::cidr::Cidr;
 use crate::policies::sanitize_name;
 use crate::tokens::Tokens;
 use crate::tokens::kind::KindRule;
-use crate::tokens::rules::whole_seconds;
 
 /// The most names that one list of a role may hold.
 const NAMES_MAX: usize = 1_000;
@@ -94,8 +94,8 @@ pub(in crate::tokens) fn item() -> Path<Tokens> {
 }
 
 async fn list_roles(tokens: &Tokens, context: &Context, input: ListRoles) -> Result<Reply, Error> {
-    let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
-    Ok(Reply::list(tokens.role_names(&context.namespace.id, &Listing { after: input.after, limit }).await?))
+    let listing = Listing::new(input.after, input.limit);
+    Ok(Reply::list(tokens.role_names(&context.namespace.id, &listing).await?))
 }
 
 async fn exists(tokens: &Tokens, context: &Context, input: RoleName) -> Result<bool, Error> {
@@ -166,7 +166,7 @@ impl WriteRole {
             ),
         ] {
             if let Some(time) = newer.or(old) {
-                *kept = whole_seconds(time).as_secs();
+                *kept = whole_seconds(time);
                 *is_older = newer.is_none();
             }
         }
