@@ -14,7 +14,7 @@ use barrier::seal::{Authority, Proof, SealControl, ShareError, VerifyError, chec
 use env::Env;
 use framework::Error;
 use framework::view::{StoredTime, from_barrier, to_stored};
-use secret::{LockedBytes, SecretBytes, is_equal};
+use secret::SecretBytes;
 use serde::{Deserialize, Serialize};
 use storage::Revision;
 use tokio::sync::MutexGuard;
@@ -28,12 +28,15 @@ use crate::store::{Lost, Store, encode};
 
 pub(crate) mod allowance;
 mod backup;
+pub(crate) mod cover;
 pub(crate) mod generate_root;
 pub(crate) mod rekey;
+pub(crate) mod shares;
 
 use allowance::{Allowance, BEGINNINGS, SHARES};
-use generate_root::RootAttempt;
+use cover::Cover;
 use rekey::RekeyAttempt;
+use shares::Shares;
 
 /// How long the shares from before a rekey could still bring the store back if this process died: long enough for the
 /// reply with the new ones to leave.
@@ -54,7 +57,7 @@ pub(crate) struct Attempts {
     shares: Allowance,
     beginnings: Allowance,
     pub(crate) pgp: pgp::Reader,
-    root: Slot<RootAttempt>,
+    root: Slot<Cover>,
     barrier: Slot<RekeyAttempt>,
     recovery: Slot<RekeyAttempt>,
     /// Drops the shares from before a rekey, in a moment.
@@ -107,25 +110,6 @@ struct Found<'s, T> {
     held: MutexGuard<'s, Option<Held<T>>>,
     /// The entry of an attempt that was lost, which a new one replaces.
     lost: Option<Revision>,
-}
-
-/// Shares that were given so far.
-#[derive(Default)]
-struct Shares(Vec<LockedBytes>);
-
-impl Shares {
-    /// Adds one; whether it was new.
-    fn add(&mut self, share: &SecretBytes) -> bool {
-        let is_new = !self.0.iter().any(|known| is_equal(known.expose(), share.expose()));
-        if is_new {
-            self.0.push(LockedBytes::copy_of(share.expose()));
-        }
-        is_new
-    }
-
-    fn raw(&self) -> Vec<&[u8]> {
-        self.0.iter().map(LockedBytes::expose).collect()
-    }
 }
 
 impl<T> Slot<T> {
@@ -273,7 +257,7 @@ impl Attempts {
             }
             Err(error) => {
                 // The store may be gone just now: the last share is given back, not all progress.
-                held.shares.0.pop();
+                held.shares.give_back();
                 Err(from_verify(error))
             }
         }
@@ -281,15 +265,15 @@ impl Attempts {
 }
 
 /// What is said of one kind of attempt.
-struct Texts {
+pub(crate) struct Texts {
     /// There is none.
-    none: &'static str,
+    pub(crate) none: &'static str,
     /// There was one.
-    lost: &'static str,
+    pub(crate) lost: &'static str,
     /// A share came twice.
-    twice: &'static str,
+    pub(crate) twice: &'static str,
     /// The shares prove nothing.
-    wrong: &'static str,
+    pub(crate) wrong: &'static str,
 }
 
 impl<T> Found<'_, T> {
@@ -307,15 +291,15 @@ impl<T> Found<'_, T> {
 }
 
 /// The nonce is no secret, and clients show this text.
-fn wrong_nonce(what: &str, nonce: &str) -> Error {
+pub(crate) fn wrong_nonce(what: &str, nonce: &str) -> Error {
     Error::Invalid(format!("incorrect nonce supplied; nonce for this {what} operation is \"{nonce}\"").into())
 }
 
-fn invalid_share(why: ShareError) -> Error {
+pub(crate) fn invalid_share(why: ShareError) -> Error {
     Error::Invalid(why.to_string().into())
 }
 
-fn from_verify(error: VerifyError) -> Error {
+pub(crate) fn from_verify(error: VerifyError) -> Error {
     match error {
         VerifyError::NoRecoveryKey => {
             Error::invalid("there is no recovery key: none was asked for when the server was initialized")

@@ -280,7 +280,7 @@ impl Attempts {
             "started": held.is_some(),
             "t": split.threshold,
             "n": split.shares,
-            "progress": held.map_or(0, |held| held.shares.0.len()),
+            "progress": held.map_or(0, |held| held.shares.count()),
             "required": self.required().await?,
             "pgp_fingerprints": held.and_then(|held| pgp::fingerprints(&held.about.keys)),
             "backup": held.is_some_and(|held| held.about.has_backup),
@@ -300,7 +300,7 @@ fn verify_view(split: Split, verification: Option<&Verification>) -> Value {
         "started": verification.is_some(),
         "t": split.threshold,
         "n": split.shares,
-        "progress": verification.map_or(0, |it| it.shares.0.len()),
+        "progress": verification.map_or(0, |it| it.shares.count()),
     })
 }
 

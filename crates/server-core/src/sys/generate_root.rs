@@ -10,7 +10,7 @@ use secret::{Secret, SecretBytes};
 use serde_json::Value;
 
 use super::Openness;
-use crate::attempts::generate_root::RootRequest;
+use crate::attempts::cover::CoverRequest;
 use crate::attempts::{Attempts, Refused};
 
 pub(super) fn paths(openness: Openness) -> Vec<Path<Arc<Attempts>>> {
@@ -38,7 +38,7 @@ pub(super) fn paths(openness: Openness) -> Vec<Path<Arc<Attempts>>> {
 
 fields! {
     /// How the token is to be encrypted.
-    struct Begin {
+    pub(crate) struct Begin {
         /// A one-time password of as many characters as `otp_length` says, that the token is combined with. One is made
         /// up when neither this nor a PGP key is given.
         otp: Secret<String> = Secret::new(String::new()) => secret,
@@ -49,7 +49,7 @@ fields! {
 
 fields! {
     /// One share.
-    pub(super) struct Give {
+    pub(crate) struct Give {
         /// A share of the unseal key or the recovery key, in hexadecimal or base64.
         key: Secret<String> = Secret::new(String::new()) => secret,
         /// The attempt that it is for.
@@ -62,7 +62,7 @@ async fn read_attempt(attempts: &Arc<Attempts>, context: &Context, _: Nothing) -
 }
 
 async fn write_attempt(attempts: &Arc<Attempts>, context: &Context, input: Begin) -> Result<Reply, Error> {
-    answer(context, attempts.begin_root(RootRequest { otp: input.otp, pgp_key: input.pgp_key }).await)
+    answer(context, attempts.begin_root(input.cover()).await)
 }
 
 async fn delete_attempt(attempts: &Arc<Attempts>, context: &Context, _: Nothing) -> Result<Reply, Error> {
@@ -74,15 +74,21 @@ async fn write_update(attempts: &Arc<Attempts>, context: &Context, input: Give) 
     answer(context, attempts.give_root(&share, &input.nonce).await)
 }
 
+impl Begin {
+    pub(crate) fn cover(self) -> CoverRequest {
+        CoverRequest { otp: self.otp, pgp_key: self.pgp_key }
+    }
+}
+
 impl Give {
-    pub(super) fn share(&self) -> Result<SecretBytes, Error> {
+    pub(crate) fn share(&self) -> Result<SecretBytes, Error> {
         if self.key.expose().is_empty() {
             return Err(Error::invalid("'key' must be specified in request body as JSON"));
         }
         decode_share(self.key.expose()).map_err(|why| Error::Invalid(why.to_string().into()))
     }
 
-    pub(super) fn nonce(&self) -> &str {
+    pub(crate) fn nonce(&self) -> &str {
         &self.nonce
     }
 }
