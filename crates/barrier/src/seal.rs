@@ -8,6 +8,7 @@
 use secret::{KEY_BYTES, LockedKey, SecretBytes};
 
 mod control;
+mod mending;
 mod recovery;
 mod rekey;
 mod shamir;
@@ -170,6 +171,9 @@ pub enum UnsealError {
     /// The shares do not belong together or to this store, or the operator's key is another. All progress is gone.
     #[error("root key does not open with what was given")]
     WrongKey,
+    /// There is no recovery key, and nothing else authorizes what was asked for.
+    #[error("store has no recovery key")]
+    NoRecoveryKey,
     /// The seal entry cannot be used.
     #[error("seal entry cannot be used")]
     Entry(#[source] SealEntryError),

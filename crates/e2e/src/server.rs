@@ -95,9 +95,21 @@ impl Home {
     /// # Errors
     /// When it ends early or does not answer; the message holds its log.
     pub fn start(&self) -> Result<Server> {
+        self.start_with(&[])
+    }
+
+    /// The same in recovery mode.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_in_recovery(&self) -> Result<Server> {
+        self.start_with(&["-recovery"])
+    }
+
+    fn start_with(&self, flags: &[&str]) -> Result<Server> {
         let mut last = None;
         for _ in 0..STARTS_MAX {
-            let mut server = self.spawn()?;
+            let mut server = self.spawn_with(flags)?;
             match server.wait_until_it_answers() {
                 Ok(()) => return Ok(server),
                 Err(error) if server.lost_its_port() => last = Some(error),
@@ -112,9 +124,26 @@ impl Home {
     /// # Errors
     /// When the process cannot be started.
     pub fn spawn(&self) -> Result<Server> {
-        let address = free_address()?;
+        self.spawn_with(&[])
+    }
+
+    /// Writes the configuration of a server that would listen there, for whoever starts it otherwise.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_configuration(&self, address: SocketAddr) -> Result<PathBuf> {
         let configuration = self.path().join("strongroom.hcl");
         std::fs::write(&configuration, self.configuration(address)).context("writing the configuration")?;
+        Ok(configuration)
+    }
+
+    /// Starts a server with these flags and does not wait for anything.
+    ///
+    /// # Errors
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_with(&self, flags: &[&str]) -> Result<Server> {
+        let address = free_address()?;
+        let configuration = self.write_configuration(address)?;
         let binary = crate::binary::find()?;
         let mut command = match self.through.split_first() {
             None => Command::new(binary),
@@ -124,7 +153,7 @@ impl Home {
                 command
             }
         };
-        command.arg("server").arg(format!("-config={}", configuration.display()));
+        command.arg("server").args(flags).arg(format!("-config={}", configuration.display()));
         without_settings(&mut command).env("HOME", self.path()).current_dir(self.path());
         Ok(Server { address, process: Process::start(&mut command)?, tls: self.tls })
     }

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use barrier::seal::{InitError, InitOptions, SealControl, SealStatus, UnsealError};
+use barrier::seal::{InitError, InitOptions, SealControl, SealStatus, UnsealError, VerifyError};
 use env::Env;
 use framework::Error;
 use secret::{Secret, SecretBytes};
 use storage::Key;
 
-use crate::attempts::Attempts;
+use crate::attempts::{Attempts, from_verify};
 use crate::audit_log::AuditLog;
 use crate::bootstrap::SharedState;
 use crate::cluster::{ClusterEntry, Identity};
@@ -138,13 +138,7 @@ impl Seals {
     async fn use_own_key(&self) -> Result<SealStatus, Error> {
         let _turning = self.turning.lock().await;
         let was_sealed = self.control.barrier().is_sealed();
-        let status = self.control.unseal_auto().await.map_err(|error| match error {
-            UnsealError::WrongKey => {
-                let shown = "the operator's key is not the one that this server was initialized with";
-                Error::WorldShown { shown: shown.into(), source: Box::new(error) }
-            }
-            error => from_unseal(error),
-        })?;
+        let status = self.control.unseal_auto().await.map_err(from_own_key)?;
         if was_sealed && !status.sealed {
             self.open().await?;
         }
@@ -241,7 +235,7 @@ impl Seals {
 
 /// Runs work to its end, whether or not the client that asked for it stays: a node that is neither open nor closed
 /// would answer nothing, and could not even be sealed.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
+pub(crate) async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(|source| Error::world("turn the seal", source))
 }
 
@@ -258,6 +252,17 @@ fn from_init(error: InitError) -> Error {
     }
 }
 
+/// The same where the operator's key unseals: that it is the wrong one is no mistake of a caller's.
+pub(crate) fn from_own_key(error: UnsealError) -> Error {
+    match error {
+        UnsealError::WrongKey => {
+            let shown = "the operator's key is not the one that this server was initialized with";
+            Error::WorldShown { shown: shown.into(), source: Box::new(error) }
+        }
+        error => from_unseal(error),
+    }
+}
+
 /// Unseal's failures as the API shows them: the caller's stay 400.
 pub(crate) fn from_unseal(error: UnsealError) -> Error {
     match error {
@@ -267,6 +272,7 @@ pub(crate) fn from_unseal(error: UnsealError) -> Error {
         UnsealError::WrongKey => {
             Error::invalid("failed to unseal: the keys do not belong together or to this server; progress was reset")
         }
+        UnsealError::NoRecoveryKey => from_verify(VerifyError::NoRecoveryKey),
         UnsealError::OtherKind { .. } => {
             let shown = "the store was initialized with another kind of seal than this node is configured for";
             Error::WorldShown { shown: shown.into(), source: Box::new(error) }

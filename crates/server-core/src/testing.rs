@@ -510,7 +510,8 @@ pub(crate) fn sealed() -> Value {
     refused("Sealed", "Vault is sealed")
 }
 
-fn show(result: Result<Reply, Error>) -> Value {
+/// A reply as JSON; see [`Client`].
+pub(crate) fn show(result: Result<Reply, Error>) -> Value {
     let reply = match result {
         Ok(reply) => reply,
         Err(error) => {

@@ -13,11 +13,11 @@ use env::Env;
 use framework::Service;
 use http_api::{Admission, Listener, ListenerConfig};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use server_core::{Core, Host, Limits, LogLevels, Node, Parts, Process, Subsystem, Telemetry, Tracing};
+use server_core::{Core, Host, Limits, LogLevels, Node, Parts, Process, ReloadOrder, Subsystem, Telemetry, Tracing};
 use storage::Storage;
 use storage::timed::Timed;
 use storage_embedded::Embedded;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tracing_subscriber::filter::LevelFilter;
 
 mod arguments;
@@ -28,6 +28,7 @@ mod failure;
 mod host;
 mod log;
 mod plan;
+mod recovery;
 mod sanitized;
 mod signals;
 mod traces;
@@ -38,7 +39,7 @@ use failure::Failure;
 #[cfg(test)]
 pub(crate) use failure::chain;
 use log::Log;
-use plan::{Plan, SealPlan, StoragePlan};
+use plan::{Mode, Plan, SealPlan, StoragePlan};
 use signals::Signals;
 
 use crate::config;
@@ -106,7 +107,11 @@ fn run(program: &str, arguments: &Arguments) -> Result<(), Failure> {
         for shortfall in shortfalls {
             tracing::warn!(error = %shortfall.source, "{}", shortfall.what);
         }
-        serve(program, arguments, plan, logs).await
+        if arguments.is_recovery {
+            recovery::serve(arguments, plan, &logs).await
+        } else {
+            serve(program, arguments, plan, logs).await
+        }
     });
     runtime.shutdown_timeout(RUNTIME_PATIENCE);
     result
@@ -151,18 +156,20 @@ async fn serve(program: &str, arguments: &Arguments, plan: Plan, logs: Arc<Log>)
         listeners.push(bind(config, &core, &admission, &env).await?);
     }
     let _pid_file = plan.pid_file.as_deref().map(plan::PidFile::write).transpose()?;
-    cli::print(&plan::summary(&plan, &listeners, store.kind));
-    if arguments.is_dev {
-        dev::open(program, arguments, &core, &listeners, plan.dev_tls.as_ref()).await?;
-    } else {
-        unseal_unattended(&core, &plan).await?;
-    }
+    cli::print(&plan::summary(&plan, &listeners, store.kind, Mode::Usual));
     let declared = Declared {
         running: bootstrap::Running::start(&core, &env, plan.bootstrap.clone()),
         paths: plan.config_paths.clone(),
         has_level: arguments.log_level.is_none(),
     };
-    run_listeners(listeners, &core, &declared, &logs, signals).await;
+    if arguments.is_dev {
+        dev::open(program, arguments, &core, &listeners, plan.dev_tls.as_ref()).await?;
+    } else {
+        unseal_unattended(&core, &plan).await?;
+    }
+    let (orders, reload) =
+        (core.reload_orders(), async |part, listeners: &_| reload(part, &core, &declared, &logs, listeners).await);
+    run_listeners(listeners, &logs, signals, orders, reload).await;
     drop(declared);
     core.seal().await;
     if let Some(embedded) = store.embedded {
@@ -229,6 +236,24 @@ fn send_traces(plan: &Plan, telemetry: &Telemetry, env: &Env) {
     tokio::spawn(traces::send(collector.clone(), Arc::clone(&tracing.queue), resource, env.clone()));
 }
 
+/// The sealed barrier over the store.
+fn barrier_over(store: &Store, plan: &Plan, env: &Env, telemetry: &Telemetry) -> Barrier {
+    let options = barrier::Options { cache_bytes: plan.cache_bytes, cache: CacheMode::SoleWriter };
+    let timed = Timed::new(Arc::clone(&store.storage), env.clone(), Arc::clone(&telemetry.store));
+    Barrier::new(Arc::new(timed), env.clone(), options)
+}
+
+/// What the node says of itself.
+fn node(plan: &Plan, store: &Store) -> Node {
+    Node {
+        api_version: plan.api_version.clone(),
+        version: VERSION,
+        build_date: BUILD_DATE,
+        storage_type: store.kind,
+        api_address: plan.api_address(),
+    }
+}
+
 fn build_core(
     plan: &Plan,
     store: &Store,
@@ -236,16 +261,7 @@ fn build_core(
     logs: Arc<dyn LogLevels>,
     telemetry: Telemetry,
 ) -> Result<Core, Failure> {
-    let options = barrier::Options { cache_bytes: plan.cache_bytes, cache: CacheMode::SoleWriter };
-    let timed = Timed::new(Arc::clone(&store.storage), env.clone(), Arc::clone(&telemetry.store));
-    let barrier = Barrier::new(Arc::new(timed), env.clone(), options);
-    let node = Node {
-        api_version: plan.api_version.clone(),
-        version: VERSION,
-        build_date: BUILD_DATE,
-        storage_type: store.kind,
-        api_address: plan.api_address(),
-    };
+    let (barrier, node) = (barrier_over(store, plan, env, &telemetry), node(plan, store));
     let limits = Limits { default_lease_ttl: plan.default_lease_ttl, max_lease_ttl: plan.max_lease_ttl };
     let parts = Parts {
         barrier,
@@ -267,11 +283,11 @@ fn build_core(
 
 async fn bind(
     config: &ListenerConfig,
-    core: &Arc<Core>,
+    service: &Arc<impl Service>,
     admission: &Arc<Admission>,
     env: &Env,
 ) -> Result<Listener, Failure> {
-    let service: Arc<dyn Service> = Arc::clone(core) as _;
+    let service: Arc<dyn Service> = Arc::clone(service) as _;
     Listener::bind(config, service, Arc::clone(admission), env.clone()).await.map_err(Failure::Listen)
 }
 
@@ -324,20 +340,31 @@ async fn reload(
     listeners: &[http_api::Handle],
 ) -> Result<(), framework::Error> {
     let done = match part {
-        Subsystem::Log => {
-            logs.reopen();
-            declared.log_level().map(|level| level.into_iter().for_each(|level| logs.configure(level)))
-        }
+        Subsystem::Log => reload_log(logs, declared.log_level()),
         Subsystem::Audit => {
             core.reopen_audit_devices().await;
             Ok(())
         }
         Subsystem::Declarations => declared.reload(),
-        Subsystem::Listeners => {
-            let reloaded: Vec<_> = listeners.iter().map(http_api::Handle::reload).collect();
-            reloaded.into_iter().collect::<Result<(), _>>().map_err(|error| failure::chain(&error))
-        }
+        Subsystem::Listeners => reload_listeners(listeners),
     };
+    reloaded(part, done)
+}
+
+/// Opens the log's file anew, and takes over the level that is declared now, if there is one.
+fn reload_log(logs: &Log, level: Result<Option<LevelFilter>, String>) -> Result<(), String> {
+    logs.reopen();
+    level.map(|level| level.into_iter().for_each(|level| logs.configure(level)))
+}
+
+/// Reads the certificates anew, of every listener that can.
+fn reload_listeners(listeners: &[http_api::Handle]) -> Result<(), String> {
+    let reloaded: Vec<_> = listeners.iter().map(http_api::Handle::reload).collect();
+    reloaded.into_iter().collect::<Result<(), _>>().map_err(|error| failure::chain(&error))
+}
+
+/// Logs what failed.
+fn reloaded(part: Subsystem, done: Result<(), String>) -> Result<(), framework::Error> {
     done.map_err(|error| {
         let what = match part {
             Subsystem::Log => "the log's level",
@@ -350,9 +377,15 @@ async fn reload(
     })
 }
 
-/// Serves until a signal says to stop, then lets running requests finish. The hang-up signal reads certificates,
-/// declarations and the log's level anew, and opens audit files and the log's anew.
-async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, declared: &Declared, logs: &Log, signals: Signals) {
+/// Serves until a signal says to stop, then lets running requests finish. At the hang-up signal `reload` is called for each
+/// part of what the server was started with: certificates, declarations, the log's level and the files of logs.
+async fn run_listeners(
+    listeners: Vec<Listener>,
+    logs: &Log,
+    signals: Signals,
+    orders: Option<mpsc::Receiver<ReloadOrder>>,
+    reload: impl AsyncFn(Subsystem, &[http_api::Handle]) -> Result<(), framework::Error>,
+) {
     let (stop, stopped) = watch::channel(false);
     let handles: Vec<_> = listeners.iter().map(Listener::handle).collect();
     let mut tasks = tokio::task::JoinSet::new();
@@ -363,7 +396,7 @@ async fn run_listeners(listeners: Vec<Listener>, core: &Arc<Core>, declared: &De
             listener.serve(async move { drop(stopped.wait_for(|stopped| *stopped).await) }).await;
         });
     }
-    signals.until_stop(core.reload_orders(), async |part| reload(part, core, declared, logs, &handles).await).await;
+    signals.until_stop(orders, async |part| reload(part, &handles).await).await;
     tracing::info!("stopping: running requests may finish");
     stop.send_replace(true);
     logs.end_watching();

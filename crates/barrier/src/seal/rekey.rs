@@ -139,10 +139,7 @@ impl SealControl {
     }
 
     async fn check_recovery(&self, shares: &[&[u8]]) -> Result<Proof<Authority>, VerifyError> {
-        let stored = self.barrier.read_one(&RECOVERY).await.map_err(VerifyError::Read)?;
-        let stored = stored.ok_or(VerifyError::NoRecoveryKey)?;
-        let corrupt = || VerifyError::Read(Error::Corrupt { key: RECOVERY.clone() });
-        let mut verifier = Stored::decode(stored.value.expose()).ok_or_else(corrupt)?;
+        let mut verifier = self.verifier().await?;
         if self.has_replaced.load(Ordering::Acquire) {
             verifier.forget_previous();
         }
@@ -157,6 +154,14 @@ impl SealControl {
             Proof::TooFew => Proof::TooFew,
             Proof::Wrong => Proof::Wrong,
         })
+    }
+
+    /// What tells whether shares are the recovery key's. On an unsealed barrier only.
+    pub(super) async fn verifier(&self) -> Result<Stored, VerifyError> {
+        let stored = self.barrier.read_one(&RECOVERY).await.map_err(VerifyError::Read)?;
+        let stored = stored.ok_or(VerifyError::NoRecoveryKey)?;
+        let corrupt = || VerifyError::Read(Error::Corrupt { key: RECOVERY.clone() });
+        Stored::decode(stored.value.expose()).ok_or_else(corrupt)
     }
 
     /// A key to take the place of another, and its shares, which do not count yet: none of a seal key that no people

@@ -19,6 +19,7 @@ mod listeners;
 mod logins;
 mod memory_dump;
 mod oidc;
+mod recovery;
 mod root_and_rekey;
 mod signals;
 mod static_seal;

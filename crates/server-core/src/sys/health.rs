@@ -1,11 +1,13 @@
 //! `sys/health`, `sys/leader`, `sys/step-down`: what load balancers and clients ask before anything else.
 
 use api::Timestamp;
+use barrier::seal::SealStatus;
 use framework::input::Nothing;
 use framework::{Context, Error, Path, Reply, Status, fields};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::SealPart;
+use crate::node::Node;
 use crate::seals::from_unseal;
 
 pub(super) fn paths() -> Vec<Path<SealPart>> {
@@ -29,7 +31,7 @@ pub(super) fn paths() -> Vec<Path<SealPart>> {
 
 fields! {
     /// The status codes to answer instead of the usual ones.
-    struct Health {
+    pub(crate) struct Health {
         /// Whether a standby counts as active. Every unsealed node is active.
         standbyok: bool = false,
         /// Whether a performance standby counts as active. Every unsealed node is active.
@@ -60,29 +62,7 @@ const CODES: std::ops::RangeInclusive<u16> = 200..=599;
 
 async fn read_health(part: &SealPart, context: &Context, input: Health) -> Result<Reply, Error> {
     let status = part.seals.control.status().await.map_err(from_unseal)?;
-    let code = match (status.initialized, status.sealed) {
-        (false, _) => input.uninitcode.unwrap_or(501),
-        (true, true) => input.sealedcode.unwrap_or(503),
-        (true, false) => input.activecode.unwrap_or(200),
-    };
-    if !CODES.contains(&code) {
-        return Err(Error::Invalid(format!("status code {code} is not one of 200 to 599").into()));
-    }
-    let mut body = json!({
-        "initialized": status.initialized,
-        "sealed": status.sealed,
-        "standby": false,
-        "performance_standby": false,
-        "replication_performance_mode": if status.sealed { "unknown" } else { "disabled" },
-        "replication_dr_mode": if status.sealed { "unknown" } else { "disabled" },
-        "server_time_utc": Timestamp::from(context.env.now()).unix_secs(),
-        "version": part.node.api_version,
-        "strongroom_version": part.node.version,
-        "enterprise": false,
-        "echo_duration_ms": 0,
-        "clock_skew_ms": 0,
-        "replication_primary_canary_age_ms": 0,
-    });
+    let mut body = body(&status, &part.node, context);
     let declared = part.seals.bootstrap.get().word();
     if let (Some(word), Some(body)) = (declared, body.as_object_mut()) {
         body.insert("bootstrap".to_owned(), json!(word));
@@ -91,7 +71,44 @@ async fn read_health(part: &SealPart, context: &Context, input: Health) -> Resul
         body.insert("cluster_name".to_owned(), json!(cluster.name));
         body.insert("cluster_id".to_owned(), json!(cluster.id));
     }
-    Ok(Reply::data(body).bare().with_status(Status::Code(code)))
+    Ok(Reply::data(body).bare().with_status(input.code(status.initialized, !status.sealed)?))
+}
+
+impl Health {
+    /// The status code for a node that serves or does not.
+    ///
+    /// # Errors
+    /// When the caller asks for one that no reply can have.
+    pub(crate) fn code(&self, is_initialized: bool, serves: bool) -> Result<Status, Error> {
+        let code = match (is_initialized, serves) {
+            (false, _) => self.uninitcode.unwrap_or(501),
+            (true, false) => self.sealedcode.unwrap_or(503),
+            (true, true) => self.activecode.unwrap_or(200),
+        };
+        if !CODES.contains(&code) {
+            return Err(Error::Invalid(format!("status code {code} is not one of 200 to 599").into()));
+        }
+        Ok(Status::Code(code))
+    }
+}
+
+/// What a node tells of its health.
+pub(crate) fn body(status: &SealStatus, node: &Node, context: &Context) -> Value {
+    json!({
+        "initialized": status.initialized,
+        "sealed": status.sealed,
+        "standby": false,
+        "performance_standby": false,
+        "replication_performance_mode": if status.sealed { "unknown" } else { "disabled" },
+        "replication_dr_mode": if status.sealed { "unknown" } else { "disabled" },
+        "server_time_utc": Timestamp::from(context.env.now()).unix_secs(),
+        "version": node.api_version,
+        "strongroom_version": node.version,
+        "enterprise": false,
+        "echo_duration_ms": 0,
+        "clock_skew_ms": 0,
+        "replication_primary_canary_age_ms": 0,
+    })
 }
 
 /// The same while sealed: clients take a refusal for a cluster that has lost its leader.

@@ -55,7 +55,8 @@ impl RawPart {
     }
 }
 
-pub(super) fn paths() -> Vec<Path<RawPart>> {
+/// The rows.
+pub(crate) fn paths() -> Vec<Path<RawPart>> {
     vec![
         Path::new("raw", "Stored entries as they are behind the barrier.")
             .sudo()

@@ -9,6 +9,7 @@ use secret::{Secret, SecretBytes};
 use serde_json::{Value, json};
 
 use super::SealPart;
+use crate::node::Node;
 use crate::pgp;
 use crate::seals::from_unseal;
 
@@ -155,30 +156,34 @@ async fn write_seal(part: &SealPart, _: &Context, _: Nothing) -> Result<Reply, E
 impl SealPart {
     /// What `sys/seal-status` and `sys/unseal` answer. The cluster is named only while unsealed.
     fn status_reply(&self, status: &SealStatus) -> Reply {
-        let mut body = json!({
-            "type": status.kind.name(),
-            "initialized": status.initialized,
-            "sealed": status.sealed,
-            "t": status.threshold,
-            "n": status.shares,
-            "progress": status.progress,
-            "nonce": status.nonce,
-            "version": self.node.api_version,
-            "strongroom_version": self.node.version,
-            "build_date": self.node.build_date,
-            "migration": false,
-            "recovery_seal": status.recovery_seal,
-            "storage_type": self.node.storage_type,
-        });
-        if let Some(body) = body.as_object_mut() {
-            if status.recovery_seal {
-                body.insert("recovery_seal_type".to_owned(), json!("shamir"));
-            }
-            if let Ok(cluster) = self.seals.identity.cluster() {
-                body.insert("cluster_name".to_owned(), json!(cluster.name));
-                body.insert("cluster_id".to_owned(), json!(cluster.id));
-            }
+        let mut body = status_body(status, &self.node);
+        if let (Ok(cluster), Some(body)) = (self.seals.identity.cluster(), body.as_object_mut()) {
+            body.insert("cluster_name".to_owned(), json!(cluster.name));
+            body.insert("cluster_id".to_owned(), json!(cluster.id));
         }
         Reply::data(body).bare()
     }
+}
+
+/// What a node tells of its seal.
+pub(crate) fn status_body(status: &SealStatus, node: &Node) -> Value {
+    let mut body = json!({
+        "type": status.kind.name(),
+        "initialized": status.initialized,
+        "sealed": status.sealed,
+        "t": status.threshold,
+        "n": status.shares,
+        "progress": status.progress,
+        "nonce": status.nonce,
+        "version": node.api_version,
+        "strongroom_version": node.version,
+        "build_date": node.build_date,
+        "migration": false,
+        "recovery_seal": status.recovery_seal,
+        "storage_type": node.storage_type,
+    });
+    if let Some(body) = body.as_object_mut().filter(|_| status.recovery_seal) {
+        body.insert("recovery_seal_type".to_owned(), json!("shamir"));
+    }
+    body
 }

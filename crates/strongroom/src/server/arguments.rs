@@ -15,6 +15,8 @@ pub(super) struct Arguments {
     pub(super) is_dev: bool,
     /// To read the configuration, tell what it declares, and end.
     pub(super) is_plan: bool,
+    /// To open the store and nothing else.
+    pub(super) is_recovery: bool,
     pub(super) dev_root_token_id: Option<String>,
     pub(super) dev_listen_address: Option<String>,
     pub(super) dev_no_store_token: bool,
@@ -39,6 +41,10 @@ pub(crate) const FLAGS: &[Flag] = &[
         "Configuration file, or folder of .hcl and .json files. Can be given several times.",
     ),
     Flag::switch("plan", "Check the configuration, show what its bootstrap stanza declares, and end."),
+    Flag::switch(
+        "recovery",
+        "Start in recovery mode: the store is opened, and entries can be read and mended with shares.",
+    ),
     Flag::switch("dev", "Start a development server: in memory, unsealed, with a root token."),
     Flag::text("dev-root-token-id", "The root token of the development server. Also VAULT_DEV_ROOT_TOKEN_ID."),
     Flag::text(
@@ -79,6 +85,11 @@ pub(super) fn parse(program: &str, args: &[OsString]) -> Result<Asked, Failure> 
     if arguments.is_plan && arguments.is_dev {
         return Err(hint("-plan is about a configuration, which -dev has not".to_owned()));
     }
+    if arguments.is_recovery && (arguments.is_dev || arguments.is_plan) {
+        return Err(hint(
+            "-recovery is about the store of a configuration, and goes neither with -dev nor -plan".to_owned(),
+        ));
+    }
     Ok(Asked::Run(arguments))
 }
 
@@ -90,6 +101,7 @@ fn from_flags(parsed: &Args, variable: impl Fn(&str) -> Option<String>) -> Argum
         // As in Vault, asking for TLS is asking for a development server.
         is_dev: parsed.is_on("dev") || parsed.is_on("dev-tls"),
         is_plan: parsed.is_on("plan"),
+        is_recovery: parsed.is_on("recovery"),
         dev_root_token_id: text("dev-root-token-id", "DEV_ROOT_TOKEN_ID"),
         dev_listen_address: text("dev-listen-address", "DEV_LISTEN_ADDRESS"),
         dev_no_store_token: parsed.is_on("dev-no-store-token"),

@@ -45,6 +45,9 @@ pub(super) enum Failure {
     /// The parts do not fit together.
     #[error("put the server together")]
     Build(#[source] server_core::BuildError),
+    /// There is nothing to recover, or nobody can say.
+    #[error("start in recovery mode")]
+    Recover(#[source] framework::Error),
     /// A listener did not start.
     #[error("start a listener")]
     Listen(#[source] http_api::Error),

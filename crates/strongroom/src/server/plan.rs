@@ -253,8 +253,17 @@ impl Drop for PidFile {
     }
 }
 
+/// What a server is started for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// To serve.
+    Usual,
+    /// To have its store mended.
+    Recovery,
+}
+
 /// What is printed at the start: where the server listens and what it stands on.
-pub(super) fn summary(plan: &Plan, listeners: &[Listener], storage: &str) -> String {
+pub(super) fn summary(plan: &Plan, listeners: &[Listener], storage: &str, mode: Mode) -> String {
     let seal = match plan.seal {
         SealPlan::Shamir => "shamir",
         SealPlan::Static(_) => "static",
@@ -269,6 +278,9 @@ pub(super) fn summary(plan: &Plan, listeners: &[Listener], storage: &str) -> Str
             }
         };
         rows.push((format!("Listener {}", number + 1), about));
+    }
+    if mode == Mode::Recovery {
+        rows.push(("Recovery Mode".to_owned(), "true".to_owned()));
     }
     rows.push(("Seal".to_owned(), seal.to_owned()));
     rows.push(("Storage".to_owned(), storage.to_owned()));
