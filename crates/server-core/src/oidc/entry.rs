@@ -56,3 +56,6 @@ pub(super) struct UseEntry {
     #[serde(default)]
     pub(super) ttl_secs: u64,
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ impl Oidc {
         let name = role;
         let role = found.ok_or_else(|| Error::Invalid(format!("role {name:?} not found").into()))?.value;
         let key = self.key_in_use(ns, &role.key).await?;
-        let key = key.ok_or_else(|| Error::Invalid(format!("key {:?} not found", role.key).into()))?.value;
+        let key = key.ok_or_else(|| Error::Invalid(format!("key {:?} not found", role.key).into()))?;
         if !key.admits(&role.client_id) {
             let text = format!(
                 "the key {:?} does not list the client ID of the role {name:?} as an allowed client ID",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use barrier::Changes;
 use framework::Error;
-use storage::Expectation;
+use jose::Pair;
 
 use super::entry::RoleEntry;
 use super::template::Template;
@@ -33,10 +33,17 @@ impl Oidc {
     /// Makes or changes a role.
     pub(super) async fn write_role(&self, ns: &str, name: &str, change: &RoleChange) -> Result<(), Error> {
         check_name(Kind::Role, name)?;
-        again!(self.try_write_role(ns, name, change))
+        let mut fresh = None;
+        again!(self.try_write_role(ns, name, change, &mut fresh))
     }
 
-    async fn try_write_role(&self, ns: &str, name: &str, change: &RoleChange) -> Result<(), Lost> {
+    async fn try_write_role(
+        &self,
+        ns: &str,
+        name: &str,
+        change: &RoleChange,
+        fresh: &mut Option<(Pair, Pair)>,
+    ) -> Result<(), Lost> {
         let found = self.named::<RoleEntry>(ns, Kind::Role, name).await?;
         let revision = found.as_ref().map(|found| found.revision);
         let before = found.map(|found| found.value);
@@ -69,14 +76,14 @@ impl Oidc {
         if entry.client_id.len() > CLIENT_ID_BYTES_MAX {
             return Err(Error::Invalid(format!("client_id has more than {CLIENT_ID_BYTES_MAX} bytes").into()).into());
         }
-        let key = self.key_in_use(ns, &entry.key).await?;
+        let key = self.key_to_use(ns, &entry.key).await?;
         let key = key.ok_or_else(|| Error::Invalid(format!("cannot find key {:?}", entry.key).into()))?;
-        if entry.ttl_secs > key.value.verification_secs {
+        if entry.ttl_secs > key.settings.verification_secs {
             let text = "a role's token ttl cannot be longer than the verification_ttl of the key it references";
             return Err(Error::invalid(text).into());
         }
         let mut changes = self.changes(ns).await?;
-        changes.expect(Expectation::At(keys::oidc(ns, Kind::Key.word(), &entry.key)?, key.revision));
+        self.use_key(ns, &entry.key, &key, fresh, &mut changes).await?;
         let user = (Kind::Role, name);
         self.put_use(ns, (Kind::Key, &entry.key), user, entry.ttl_secs, &mut changes).await?;
         if let Some(before) = before.filter(|before| before.key != entry.key) {

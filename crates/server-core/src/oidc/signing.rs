@@ -10,6 +10,7 @@ use framework::Error;
 use framework::view::Listing;
 use jose::{Algorithm, Jwk, Pair, jws};
 use serde_json::{Map, Value};
+use storage::{Expectation, Revision};
 
 use super::entry::{KeyEntry, Retired};
 use super::{ANY, DUE_KIND, Kind, Oidc, check_name, checked_list};
@@ -59,6 +60,13 @@ pub(super) struct KeySettings {
     pub(super) rotation_secs: u64,
     pub(super) verification_secs: u64,
     pub(super) allowed_client_ids: Vec<String>,
+}
+
+/// A key for something that is about to use it.
+pub(super) struct KeyToUse {
+    pub(super) settings: KeySettings,
+    /// None for the default one before it is there.
+    revision: Option<Revision>,
 }
 
 /// Public keys, and how long they may be kept, in seconds.
@@ -138,14 +146,55 @@ impl Oidc {
         }
     }
 
-    /// A key that is about to be used: the default one is made if it is not there.
-    pub(super) async fn key_in_use(&self, ns: &str, name: &str) -> Result<Option<Found<KeyEntry>>, Error> {
-        let found = self.named(ns, Kind::Key, name).await?;
-        if found.is_some() || name != DEFAULT {
-            return Ok(found);
-        }
-        self.write_key(ns, name, &KeyChange::default()).await?;
-        self.named(ns, Kind::Key, name).await
+    /// A key that signs for something that uses it.
+    pub(super) async fn key_in_use(&self, ns: &str, name: &str) -> Result<Option<KeyEntry>, Error> {
+        Ok(self.named(ns, Kind::Key, name).await?.map(|found| found.value))
+    }
+
+    /// A key for something that is about to use it, as far as that can be told without making the default one.
+    pub(super) async fn key_to_use(&self, ns: &str, name: &str) -> Result<Option<KeyToUse>, Error> {
+        let found = self.named::<KeyEntry>(ns, Kind::Key, name).await?;
+        let revision = found.as_ref().map(|found| found.revision);
+        let settings = match found {
+            Some(found) => KeySettings::from(&found.value),
+            None if name == DEFAULT => KeySettings::new(name),
+            None => return Ok(None),
+        };
+        Ok(Some(KeyToUse { settings, revision }))
+    }
+
+    /// Adds to a commit that a key is used: it has to be as it was found, and the default one is made with whatever uses it
+    /// first, so that nothing that is refused leaves it behind.
+    pub(super) async fn use_key(
+        &self,
+        ns: &str,
+        name: &str,
+        key: &KeyToUse,
+        fresh: &mut Option<(Pair, Pair)>,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        let Some(revision) = key.revision else {
+            return self.add_key(ns, name, &key.settings, fresh, changes).await;
+        };
+        changes.expect(Expectation::At(keys::oidc(ns, Kind::Key.word(), name)?, revision));
+        Ok(())
+    }
+
+    async fn add_key(
+        &self,
+        ns: &str,
+        name: &str,
+        settings: &KeySettings,
+        fresh: &mut Option<(Pair, Pair)>,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        self.check_room(ns).await?;
+        let rotates = self.now_nanos().saturating_add(nanos(Duration::from_secs(settings.rotation_secs)));
+        let (current, next) = self.pairs(settings.algorithm, fresh).await?;
+        self.move_line(ns, name, None, rotates, changes).await?;
+        let entry = new_entry(settings, current, next, rotates);
+        changes.create(keys::oidc(ns, Kind::Key.word(), name)?, encode(&entry)?);
+        Ok(())
     }
 
     /// Makes or changes a key. Another algorithm needs other keys: the present one is published until nothing that it
@@ -168,40 +217,32 @@ impl Oidc {
             found.as_ref().map_or_else(|| KeySettings::new(name), |found| KeySettings::from(&found.value));
         settings.change(change)?;
         self.check_uses(ns, name, found.as_ref(), &settings).await?;
-        let now = self.now_nanos();
-        let rotates = now.saturating_add(nanos(Duration::from_secs(settings.rotation_secs)));
-        let (revision, before) = (found.as_ref().map(|found| found.revision), found.map(|found| found.value));
         let mut changes = self.changes(ns).await?;
-        let mut entry = match before {
-            Some(before) if before.algorithm == settings.algorithm => before,
-            before => {
-                if before.is_none() {
-                    self.check_room(ns).await?;
-                }
-                let (current, next) = self.pairs(settings.algorithm, fresh).await?;
-                match before {
-                    None => new_entry(&settings, current, next, rotates),
-                    Some(mut before) => {
-                        before.retire(current, now, settings.verification_secs);
-                        before.next = next;
-                        before
-                    }
-                }
-            }
+        let Some(Found { value: mut entry, revision }) = found else {
+            self.add_key(ns, name, &settings, fresh, &mut changes).await?;
+            self.commit(changes).await?;
+            return Ok(());
         };
-        if revision.is_none() || entry.rotation_secs != settings.rotation_secs {
-            let before = revision.map(|_| entry.rotates);
-            self.move_line(ns, name, before, rotates, &mut changes).await?;
+        let now = self.now_nanos();
+        if entry.algorithm != settings.algorithm {
+            let (current, next) = self.pairs(settings.algorithm, fresh).await?;
+            entry.retire(current, now, settings.verification_secs);
+            entry.next = next;
+        }
+        if entry.rotation_secs != settings.rotation_secs {
+            let rotates = now.saturating_add(nanos(Duration::from_secs(settings.rotation_secs)));
+            self.move_line(ns, name, Some(entry.rotates), rotates, &mut changes).await?;
             entry.rotates = rotates;
         }
         entry.algorithm = settings.algorithm;
         entry.rotation_secs = settings.rotation_secs;
         entry.verification_secs = settings.verification_secs;
         entry.allowed_client_ids = settings.allowed_client_ids;
-        changes.set(keys::oidc(ns, Kind::Key.word(), name)?, revision, encode(&entry)?);
+        changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, revision, encode(&entry)?);
         self.commit(changes).await?;
         Ok(())
     }
+
     /// Refuses to shorten how long a key is published below how long tokens live that it signs.
     async fn check_uses(
         &self,
@@ -297,8 +338,9 @@ impl Oidc {
         verification: Option<Duration>,
         fresh: &mut Option<Pair>,
     ) -> Result<(), Lost> {
-        let found = self.key_in_use(ns, name).await?;
-        let found = found.ok_or_else(|| Error::Invalid(format!("no key named {name:?}").into()))?;
+        let Some(found) = self.named::<KeyEntry>(ns, Kind::Key, name).await? else {
+            return self.rotate_default(ns, name, verification).await;
+        };
         let (mut entry, now) = (found.value, self.now_nanos());
         if entry.previous.iter().filter(|key| key.expires > now).count() >= PREVIOUS_MAX {
             let text = format!("{PREVIOUS_MAX} earlier keys of {name:?} are still published: wait until some expire");
@@ -312,6 +354,18 @@ impl Oidc {
         entry.rotate(next, now, verification_secs);
         self.move_line(ns, name, Some(before), entry.rotates, &mut changes).await?;
         changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, found.revision, encode(&entry)?);
+        self.commit(changes).await?;
+        Ok(())
+    }
+
+    /// The rotation of a key that is not there: the default one is made, which nothing was signed with yet.
+    async fn rotate_default(&self, ns: &str, name: &str, verification: Option<Duration>) -> Result<(), Lost> {
+        let unknown = || Error::Invalid(format!("no key named {name:?}").into());
+        let key = self.key_to_use(ns, name).await?.ok_or_else(unknown)?;
+        let verification_secs = verification.map_or(key.settings.verification_secs, |ttl| ttl.as_secs());
+        check_verification(verification_secs, key.settings.rotation_secs)?;
+        let mut changes = self.changes(ns).await?;
+        self.use_key(ns, name, &key, &mut None, &mut changes).await?;
         self.commit(changes).await?;
         Ok(())
     }

@@ -77,6 +77,7 @@ impl Oidc {
             auth_time,
             challenge: wanted.challenge,
             expires: 0,
+            spent: None,
         };
         Ok(self.put_code(ns, entry).await?)
     }

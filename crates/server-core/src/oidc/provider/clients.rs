@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use barrier::Changes;
 use framework::Error;
-use storage::Expectation;
+use jose::Pair;
 
 use super::assignments::ALLOW_ALL;
 use super::entry::{ClientEntry, ClientIdEntry, ClientKind};
@@ -52,10 +52,17 @@ impl Oidc {
     /// Makes or changes a client.
     pub(in crate::oidc) async fn write_client(&self, ns: &str, name: &str, change: &ClientChange) -> Result<(), Error> {
         check_name(Kind::Client, name)?;
-        again!(self.try_write_client(ns, name, change))
+        let mut fresh = None;
+        again!(self.try_write_client(ns, name, change, &mut fresh))
     }
 
-    async fn try_write_client(&self, ns: &str, name: &str, change: &ClientChange) -> Result<(), Lost> {
+    async fn try_write_client(
+        &self,
+        ns: &str,
+        name: &str,
+        change: &ClientChange,
+        fresh: &mut Option<(Pair, Pair)>,
+    ) -> Result<(), Lost> {
         let found = self.named::<ClientEntry>(ns, Kind::Client, name).await?;
         let revision = found.as_ref().map(|found| found.revision);
         let before = found.map(|found| found.value);
@@ -67,18 +74,18 @@ impl Oidc {
             None => self.new_client(change)?,
         };
         apply(&mut entry, change)?;
-        let key = self.key_in_use(ns, &entry.key).await?;
+        let key = self.key_to_use(ns, &entry.key).await?;
         let key = key.ok_or_else(|| Error::Invalid(format!("key {:?} does not exist", entry.key).into()))?;
-        if entry.id_token_ttl_secs > key.value.verification_secs {
+        if entry.id_token_ttl_secs > key.settings.verification_secs {
             let text = "a client's id_token_ttl cannot be greater than the verification_ttl of the key it references";
             return Err(Error::invalid(text).into());
         }
         let mut changes = self.changes(ns).await?;
         let user = (Kind::Client, name);
-        changes.expect(Expectation::At(keys::oidc(ns, Kind::Key.word(), &entry.key)?, key.revision));
         self.put_use(ns, (Kind::Key, &entry.key), user, entry.id_token_ttl_secs, &mut changes).await?;
         let had = before.as_ref().map(|before| before.assignments.as_slice()).unwrap_or_default();
         self.change_uses(ns, (Kind::Assignment, ALLOW_ALL), user, had, &entry.assignments, &mut changes).await?;
+        self.use_key(ns, &entry.key, &key, fresh, &mut changes).await?;
         if before.is_none() {
             let id = ClientIdEntry { v: 1, name: name.to_owned() };
             changes.create(keys::oidc(ns, CLIENT_ID, &entry.client_id)?, encode(&id)?);

@@ -60,7 +60,7 @@ pub(in crate::oidc) struct ProviderEntry {
     pub(in crate::oidc) scopes_supported: Vec<String>,
 }
 
-/// What a code stands for. Stored under its keyed hash; used once.
+/// What a code stands for. Stored under its keyed hash; used once, and kept a little longer, to know it again.
 #[derive(Serialize, Deserialize)]
 pub(in crate::oidc) struct CodeEntry {
     pub(in crate::oidc) v: u32,
@@ -77,6 +77,18 @@ pub(in crate::oidc) struct CodeEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::oidc) challenge: Option<Challenge>,
     pub(in crate::oidc) expires: i64,
+    /// Since somebody has brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::oidc) spent: Option<Spent>,
+}
+
+/// What is known of a code that was used.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(in crate::oidc) struct Spent {
+    /// Until when the access token can be valid that it gave.
+    pub(in crate::oidc) access_until: i64,
+    /// Whether it came again, so that what it gave is worth nothing.
+    pub(in crate::oidc) is_revoked: bool,
 }
 
 /// What whoever exchanges a code must know the origin of (RFC 7636).

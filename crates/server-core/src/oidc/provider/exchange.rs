@@ -1,5 +1,7 @@
 //! The second step: an application exchanges a code for an ID token and an access token; and what the access token opens.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use framework::Namespace;
@@ -8,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::access::Access;
 use super::authorize::VERIFIER_BYTES;
+use super::codes::Taken;
 use super::entry::{Challenge, ClientEntry, ClientKind, CodeEntry, Method, ProviderEntry};
 use super::refusal::{Code, Refusal, refuse};
 use crate::identity::Who;
@@ -61,14 +64,15 @@ impl Oidc {
             return Err(refuse(Code::InvalidRequest, "redirect_uri parameter is required"));
         }
         // Whoever brings it uses it up, so that none can be tried with different secrets, URIs or verifiers.
-        let code = self.take_code(ns, &asked.code).await?;
-        let code = code.ok_or_else(|| refuse(Code::InvalidGrant, "authorization grant is invalid or expired"))?;
-        check_code(&code, name, &client, asked)?;
-        let who = self.somebody(ns, &code.entity_id).await?;
+        let access_ttl = Duration::from_secs(client.access_token_ttl_secs);
+        let taken = self.take_code(ns, &asked.code, access_ttl).await?;
+        let taken = taken.ok_or_else(|| refuse(Code::InvalidGrant, "authorization grant is invalid or expired"))?;
+        check_code(&taken.code, name, &client, asked)?;
+        let who = self.somebody(ns, &taken.code.entity_id).await?;
         let who =
             who.ok_or_else(|| refuse(Code::InvalidGrant, "identity entity associated with the code not found"))?;
         self.check_assigned(ns, &who, &client, Code::InvalidGrant).await?;
-        self.grant(namespace, (name, &provider), &client, &code, &who, &asked.code).await
+        self.grant(namespace, (name, &provider), &client, &taken, &who, &asked.code).await
     }
 
     async fn grant(
@@ -76,21 +80,25 @@ impl Oidc {
         namespace: &Namespace,
         (name, provider): (&str, &ProviderEntry),
         client: &ClientEntry,
-        code: &CodeEntry,
+        taken: &Taken,
         who: &Who,
         text: &str,
     ) -> Result<Tokens, Refusal> {
         let ns = namespace.id.as_str();
         let key = self.key_in_use(ns, &client.key).await?;
-        let key = key.ok_or_else(|| refuse(Code::InvalidClient, "the key of the client is gone"))?.value;
+        let key = key.ok_or_else(|| refuse(Code::InvalidClient, "the key of the client is gone"))?;
         if !key.admits(&client.client_id) {
             return Err(refuse(Code::InvalidClient, "client is not authorized to use the key"));
         }
+        let code = &taken.code;
         let scopes: Vec<_> =
             code.scopes.iter().filter(|scope| provider.scopes_supported.contains(scope)).cloned().collect();
         let claims = self.scope_claims(ns, who, &scopes).await?;
         let mut claims = claims.map_err(|why| refuse(Code::InvalidRequest, why))?;
-        let access_ttl = std::time::Duration::from_secs(client.access_token_ttl_secs);
+        let access_ttl = Duration::from_secs(client.access_token_ttl_secs);
+        // Never longer than what the code's entry says, which was written before.
+        let expires = self.now_nanos().saturating_add(nanos(access_ttl));
+        let expires = code.spent.map_or(expires, |spent| spent.access_until.min(expires));
         let access_token = self.seal_access(&Access {
             v: 1,
             namespace: ns.to_owned(),
@@ -98,7 +106,8 @@ impl Oidc {
             client_id: client.client_id.clone(),
             entity_id: who.entity.id.clone(),
             scopes,
-            expires: self.now_nanos().saturating_add(nanos(access_ttl)),
+            expires,
+            code: taken.hash.clone(),
         })?;
         let issuer = self.issuer_of(namespace, name, provider);
         let ttl_secs = client.id_token_ttl_secs.min(key.verification_secs);
@@ -148,6 +157,9 @@ impl Oidc {
         let access = self.open_access(token).await?;
         let access = access.filter(|access| access.expires > self.now_nanos() && access.namespace == ns);
         let access = access.ok_or_else(|| invalid("access token is expired, malformed, or invalid"))?;
+        if !access.code.is_empty() && self.is_revoked(ns, &access.code).await? {
+            return Err(invalid("access token is expired, malformed, or invalid"));
+        }
         if access.provider != name {
             return Err(invalid("access token was not issued by the provider"));
         }

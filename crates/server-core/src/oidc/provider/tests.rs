@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use storage::memory::Memory;
 
 use crate::oidc::tests::{Somebody, claims, document, made, published, somebody};
-use crate::testing::{Bench, Client, Yielding, denied, invalid};
+use crate::testing::{Bench, Client, Yielding, denied, hours, invalid};
 
 const PROVIDER: &str = "identity/oidc/provider/default";
 const REDIRECT: &str = "https://app.test/back";
@@ -274,7 +274,8 @@ async fn a_code_is_good_once_for_its_client_with_its_proof_and_for_five_minutes(
         assert_eq!(reply["data"]["id_token"].is_string(), is_good, "after {secs} s: {reply}");
     }
     code(&bench, &bob, asking(&mine)).await;
-    bench.clock.advance(Duration::from_secs(300));
+    // Those that came twice are known for as long as what they gave would live.
+    bench.clock.advance(hours(24) + Duration::from_secs(300));
     bench.settle().await;
     assert!(bench.keys("ns/root/oidc/code/").await.is_empty());
     assert!(bench.keys("due/").await.iter().all(|key| !key.contains("/oidc/code/")), "nobody looks for it again");
@@ -297,6 +298,63 @@ async fn of_two_who_bring_one_code_at_once_one_gets_tokens() {
         let good = [&first, &second].iter().filter(|reply| reply["data"]["id_token"].is_string()).count();
         assert_eq!(good, 1, "turn {turns}: {first} {second}");
     }
+}
+
+#[tokio::test]
+async fn a_code_that_comes_twice_takes_back_what_it_gave() {
+    let bench = Bench::new().await;
+    let (bob, root) = (furnish(&bench).await, bench.root());
+    let mine = app(&root, "mine", json!({ "access_token_ttl": "2h" })).await;
+    let brief = app(&root, "brief", json!({ "access_token_ttl": "1m" })).await;
+    let other = app(&root, "other", json!({})).await;
+    let is_good = async |access: &str| told(&bench, PROVIDER, access).await["data"]["sub"] == json!(bob.id);
+    let untouched = access(&bench, &bob, &mine).await;
+    for (app, by) in [(&mine, &mine), (&mine, &other), (&brief, &brief)] {
+        let code = code(&bench, &bob, asking(app)).await;
+        let reply = ask(&bench.nobody(), "token", exchanging(app, &code)).await;
+        let access = reply["data"]["access_token"].as_str().unwrap_or_else(|| panic!("no token: {reply}")).to_owned();
+        assert!(is_good(&access).await);
+        let stranger = with(exchanging(by, &code), json!({ "client_secret": "wrong" }));
+        assert_eq!(refusal(&ask(&bench.nobody(), "token", stranger).await), "invalid_client");
+        assert!(is_good(&access).await, "who is not believed takes nothing back");
+        for _ in 0..2 {
+            assert_eq!(refusal(&ask(&bench.nobody(), "token", exchanging(by, &code)).await), "invalid_grant");
+            assert_eq!(refusal(&told(&bench, PROVIDER, &access).await), "invalid_token");
+        }
+        bench.core.seal().await;
+        bench.unseal().await;
+        assert!(!is_good(&access).await, "it is stored");
+        bench.clock.advance(Duration::from_secs(301));
+        bench.settle().await;
+        assert!(!is_good(&access).await, "it is so when the code is forgotten");
+    }
+    assert!(is_good(&untouched).await, "another login is not touched");
+    assert_eq!(bench.keys("ns/root/oidc/code/").await.len(), 2, "those whose tokens could still live");
+    bench.clock.advance(hours(2));
+    bench.settle().await;
+    assert!(bench.keys("ns/root/oidc/code/").await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_that_is_refused_leaves_the_default_key_behind() {
+    let bench = Bench::new().await;
+    let root = bench.root();
+    for (path, about) in [
+        ("client/x", json!({ "assignments": "none" })),
+        ("client/x", json!({ "id_token_ttl": "25h" })),
+        ("client/x", json!({ "redirect_uris": "/relative" })),
+        ("role/x", json!({ "key": "default", "ttl": "25h" })),
+        ("key/default/rotate", json!({ "verification_ttl": "1000h" })),
+        ("key/default", json!({ "rotation_period": "1s" })),
+    ] {
+        let refused = root.write(&format!("identity/oidc/{path}"), about.clone()).await;
+        assert!(refused["refused"].is_string(), "{path} {about}: {refused}");
+    }
+    let kept: Vec<_> = bench.keys("").await.into_iter().filter(|key| key.contains("/oidc")).collect();
+    assert!(kept.is_empty(), "{kept:?}");
+    made(&root, "identity/oidc/client/x", json!({})).await;
+    assert_eq!(bench.keys("ns/root/oidc/key/").await, ["ns/root/oidc/key/default"]);
+    assert_eq!(bench.keys("due/").await.iter().filter(|key| key.contains("/oidc/key/")).count(), 1, "it rotates");
 }
 
 #[tokio::test]
