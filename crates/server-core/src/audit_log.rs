@@ -5,6 +5,7 @@
 //! a sealed node included. With no device in the entry there is no audit; with one that takes nothing, no request passes.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ pub(crate) struct AuditLog {
     committing: Mutex<Option<tokio::task::JoinHandle<()>>>,
     /// What the configuration of this node declares, by path.
     declared: Mutex<BTreeMap<String, AuditDevice>>,
+    /// Whether the configuration of this node declares any, and whether the node waits for them since it was unsealed.
+    expected: AtomicBool,
+    awaited: AtomicBool,
     relay: Arc<Relay>,
     /// The task that runs the relay, from the first device on.
     relaying: OnceLock<tokio::task::JoinHandle<()>>,
@@ -125,6 +129,8 @@ impl AuditLog {
             opening: tokio::sync::Mutex::default(),
             committing: Mutex::default(),
             declared: Mutex::default(),
+            expected: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
             relay: Arc::default(),
             relaying: OnceLock::new(),
         }
@@ -144,6 +150,9 @@ impl AuditLog {
         }
         // That there is nothing to record because the keys are gone must not be remembered.
         let Some(active) = Box::pin(self.look()).await? else { return Ok(None) };
+        if active.is_some() {
+            self.awaited.store(false, Ordering::Release);
+        }
         self.is_on.set(stamp, active.is_some());
         Ok(active)
     }
@@ -330,6 +339,7 @@ impl AuditLog {
         }
         self.active.store(None);
         self.running().clear();
+        self.awaited.store(self.expected.load(Ordering::Acquire), Ordering::Release);
     }
 
     /// Changes the table; `change` says whether it did, and so does this. A node that was faster is read again.

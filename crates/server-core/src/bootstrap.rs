@@ -20,6 +20,7 @@ use storage::Revision;
 use crate::keys;
 use crate::store::{Found, Lost, Store, encode};
 use crate::tokens::create::NewToken;
+use crate::tokens::entry::TokenEntry;
 use crate::tokens::kind::Kind;
 
 /// How long the token of one round lives.
@@ -157,13 +158,21 @@ pub(crate) async fn mark(
     Err(framework::view::contended())
 }
 
+/// Where tokens of a round say that they come from. No path of the API has this name, so no other token says so.
+const PATH: &str = "bootstrap";
+
+/// Whether a token is that of a round.
+pub(crate) fn is_own(entry: &TokenEntry) -> bool {
+    entry.path == PATH
+}
+
 /// The token of one round: a batch token with every right, which is stored nowhere and ends by itself.
 pub(crate) fn token() -> NewToken {
     NewToken {
         kind: Kind::Batch,
         id: None,
         policies: vec![crate::policies::ROOT.to_owned()],
-        path: "bootstrap".to_owned(),
+        path: PATH.to_owned(),
         meta: None,
         display_name: "bootstrap".to_owned(),
         num_uses: 0,

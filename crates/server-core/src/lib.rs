@@ -342,6 +342,13 @@ impl Core {
         self.pipeline.audit.declare(devices);
     }
 
+    /// Says whether the configuration of this node declares any audit devices, before the node is unsealed and whenever the
+    /// configuration is read anew. Behind an unseal nothing is answered then, but what is about the seal, until there is a
+    /// device that records it.
+    pub fn expect_audit_devices(&self, are_declared: bool) {
+        self.pipeline.audit.expect(are_declared);
+    }
+
     /// Has every audit device open its file or connection anew: for the rotation of logs.
     pub async fn reopen_audit_devices(&self) {
         self.pipeline.audit.reopen().await;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 use audit::Settings;
 use framework::Error;
@@ -27,6 +28,21 @@ impl AuditLog {
         let by_path = |device: AuditDevice| Some((parse_path(&device.path).ok()?, device));
         let devices: BTreeMap<_, _> = devices.into_iter().filter_map(by_path).collect();
         *self.declared.lock().unwrap_or_else(PoisonError::into_inner) = devices;
+    }
+
+    /// Says whether the configuration of this node declares any. From the next unseal on it waits for a first device, if it
+    /// does; if it does not, it waits no more.
+    pub(crate) fn expect(&self, are_declared: bool) {
+        self.expected.store(are_declared, Ordering::Release);
+        if !are_declared || self.store.barrier().is_sealed() {
+            self.awaited.store(are_declared, Ordering::Release);
+        }
+    }
+
+    /// Whether devices are declared and none has been in force since the node was unsealed: nothing may pass that would be
+    /// recorded then. A node that has served without them goes on when they are declared later.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.awaited.load(Ordering::Acquire)
     }
 
     fn declared(&self, path: &str) -> Option<AuditDevice> {

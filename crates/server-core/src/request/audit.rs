@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use super::{Destination, Done, Pipeline, authorize};
 use crate::audit_log::Active;
+use crate::bootstrap;
 use crate::keys::ROOT_NAMESPACE;
 use crate::mounts::LiveMount;
 use crate::tokens::Resolved;
@@ -28,6 +29,9 @@ const REQUEST_REFUSED: &str = "internal error: no audit device could record the 
 /// The same for an answer.
 const REPLY_REFUSED: &str =
     "internal error: no audit device could record the reply; what was asked for may have been done";
+
+/// What is told as long as the declared devices are not in force.
+const DEVICES_AWAITED: &str = "the audit devices that the server's configuration declares are not in force yet";
 
 /// What has been recorded of a request.
 #[derive(Default)]
@@ -103,9 +107,21 @@ impl Pipeline {
         let Trail::Begun = trail else { return Ok(()) };
         // If anything goes wrong below, the request ends and there is no reply to be recorded.
         *trail = Trail::Silent;
-        let Some(active) = self.audit.current().await? else { return Ok(()) };
+        let Some(active) = self.audit.current().await? else {
+            return if error.is_none() { self.admit_unrecorded(seen) } else { Ok(()) };
+        };
         *trail = Trail::Recorded(Box::pin(self.submit_request(active, seen, error)).await?);
         Ok(())
+    }
+
+    /// Where devices are declared and none is in force yet, only that passes which puts them in force, or is about the seal.
+    fn admit_unrecorded(&self, seen: &Seen<'_>) -> Result<(), Error> {
+        let is_own = || seen.token.is_some_and(|token| bootstrap::is_own(&token.entry));
+        let is_about_seal = || seen.to.is_some_and(|to| to.access().works_while_sealed);
+        if !self.audit.is_awaited() || is_own() || is_about_seal() {
+            return Ok(());
+        }
+        Err(Error::Busy(DEVICES_AWAITED.into()))
     }
 
     async fn submit_request(

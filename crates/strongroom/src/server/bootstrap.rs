@@ -15,7 +15,7 @@ use tokio::sync::watch;
 mod client;
 mod round;
 
-use crate::config::Bootstrap;
+use crate::config::{Bootstrap, Subject};
 use crate::server::failure::chain;
 
 /// The first pause behind a failure; each further one is twice as long.
@@ -25,6 +25,7 @@ const PAUSE_MAX: Duration = Duration::from_mins(5);
 
 /// The running task. Dropping it stops it, between two requests or within one.
 pub(super) struct Running {
+    core: Arc<Core>,
     declared: watch::Sender<Arc<Bootstrap>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -36,15 +37,17 @@ impl Drop for Running {
 }
 
 impl Running {
-    /// Starts it. It waits for the node to be unsealed.
+    /// Starts it, before the node is unsealed, which it waits for.
     pub(super) fn start(core: &Arc<Core>, env: &Env, declared: Bootstrap) -> Self {
+        core.expect_audit_devices(has_audit_devices(&declared));
         let (sender, receiver) = watch::channel(Arc::new(declared));
         let task = Task { core: Arc::clone(core), env: env.clone(), declared: receiver };
-        Self { declared: sender, task: tokio::spawn(task.run()) }
+        Self { core: Arc::clone(core), declared: sender, task: tokio::spawn(task.run()) }
     }
 
     /// Puts these declarations in the place of the earlier ones.
     pub(super) fn declare(&self, declared: Bootstrap) {
+        self.core.expect_audit_devices(has_audit_devices(&declared));
         self.declared.send_replace(Arc::new(declared));
     }
 }
@@ -102,6 +105,10 @@ impl Task {
             }
         }
     }
+}
+
+fn has_audit_devices(declared: &Bootstrap) -> bool {
+    declared.declarations.iter().any(|declaration| declaration.subject == Subject::Audit)
 }
 
 /// What is declared, a line each, without any value.

@@ -70,3 +70,50 @@ async fn a_declared_device_that_takes_nothing_leaves_the_old_one_in_place() {
     let [response] = log.last("one");
     assert!(short(&response).starts_with("response update sys/audit/main sanity check failed"), "{response}");
 }
+
+fn waits() -> Value {
+    refused("Busy", "the audit devices that the server's configuration declares are not in force yet")
+}
+
+#[tokio::test]
+async fn nothing_passes_unrecorded_between_an_unseal_and_the_first_declared_device() {
+    let log = Log::new();
+    let mut bench = Bench::fresh(Arc::new(Memory::new()), CacheMode::SoleWriter);
+    bench.core.expect_audit_devices(true);
+    bench.init().await;
+    let root = bench.root();
+    for path in ["sys/mounts", "auth/token/lookup-self", "cubbyhole/a"] {
+        assert_eq!(root.read(path).await, waits(), "{path}");
+    }
+    assert_eq!(root.write("sys/audit/main", log.options("one")).await, waits(), "the node itself does it");
+    assert_eq!(root.write("cubbyhole/a", json!({ "b": "c" })).await, waits());
+    assert_eq!(bench.with("hvs.unknown").read("sys/mounts").await, denied(), "a refusal stays what it is");
+    assert_eq!(bench.nobody().read("sys/seal-status").await["data"]["sealed"], false);
+    bench.core.declare_audit_devices(vec![device(&log, "main", "one")]);
+    let own = bench.core.bootstrap_token().await.expect("it is unsealed");
+    assert_eq!(bench.with(own.expose()).write("sys/audit/main", log.options("one")).await, json!({}));
+    assert!(root.read("sys/mounts").await["data"].is_object());
+    let [recorded] = log.last("one");
+    assert_eq!(short(&recorded), "response read sys/mounts");
+    assert!(root.read("cubbyhole/a").await.to_string().contains("NotFound"), "what was refused was not done");
+
+    bench.core.seal().await;
+    bench.unseal().await;
+    assert!(root.read("sys/mounts").await["data"].is_object(), "the table names it: nobody waits");
+    bench.core.declare_audit_devices(Vec::new());
+    bench.core.expect_audit_devices(false);
+    assert_eq!(root.delete("sys/audit/main").await, json!({}));
+    assert!(root.read("sys/mounts").await["data"].is_object(), "nothing is declared any more");
+}
+
+#[tokio::test]
+async fn a_node_that_serves_unrecorded_goes_on_when_devices_are_declared_until_it_is_sealed() {
+    let bench = Bench::new().await;
+    bench.core.expect_audit_devices(true);
+    assert!(bench.root().read("sys/mounts").await["data"].is_object());
+    bench.core.seal().await;
+    bench.unseal().await;
+    assert_eq!(bench.root().read("sys/mounts").await, waits());
+    bench.core.expect_audit_devices(false);
+    assert!(bench.root().read("sys/mounts").await["data"].is_object(), "it was taken back");
+}

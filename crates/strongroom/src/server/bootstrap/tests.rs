@@ -42,6 +42,12 @@ struct Bench {
 
 impl Bench {
     async fn new() -> Self {
+        let bench = Self::sealed().await;
+        bench.core.unseal(bench.share.clone()).await.expect("the share is right");
+        bench
+    }
+
+    async fn sealed() -> Self {
         let (env, _) = env::simulated::env(1);
         let plan = Plan::defaults();
         let store = open_store(&plan.storage, &env).await.expect("memory opens");
@@ -49,7 +55,6 @@ impl Bench {
             Arc::new(build_core(&plan, &store, &env, Arc::new(Silent), telemetry(&plan)).expect("the parts fit"));
         let made = core.init(&InitOptions::shamir(1, 1), None).await.expect("the store is empty");
         let share = made.shares.into_iter().next().expect("one share was asked for");
-        core.unseal(share.clone()).await.expect("the share is right");
         Self { core, env, root: made.root_token, share }
     }
 
@@ -306,4 +311,24 @@ async fn audit_devices_come_first_are_kept_as_declared_and_can_be_let_go() {
     assert_eq!(bench.read("", "sys/audit").await, shown("two"), "and so is one less");
     assert_eq!(bench.round(&declared("")).await.expect("nothing is declared"), summary(0, 0, 0));
     bench.ask(Operation::Delete, "", "sys/audit/main", Value::Null).await.expect("it is anybody's now");
+}
+
+#[tokio::test]
+async fn from_the_first_unseal_on_every_answer_is_recorded_by_what_is_declared() {
+    let bench = Bench::sealed().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("audit.log");
+    let device =
+        format!("audit \"main\" {{ type = \"file\" options {{ file_path = {:?} }} }}", file.display().to_string());
+    let _running = Running::start(&bench.core, &bench.env, declared(&device));
+    bench.core.unseal(bench.share.clone()).await.expect("the share is right");
+    loop {
+        match bench.ask(Operation::Read, "", "sys/mounts", Value::Null).await {
+            Ok(_) => break,
+            Err(error) => assert!(error.contains("are not in force yet"), "{error}"),
+        }
+        tokio::task::yield_now().await;
+    }
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    assert!(text.contains("\"path\":\"sys/mounts\""), "{text}");
 }
