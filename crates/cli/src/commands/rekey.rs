@@ -248,7 +248,9 @@ fn print_status(session: &mut Session<'_>, status: &Value) -> Result<u8, Failure
     row("Started", field("started"));
     if status.get("started").and_then(Value::as_bool) == Some(true) {
         let of = |name: &str| field(name).unwrap_or_default();
-        row("Rekey Progress", Some(format!("{}/{}", of("progress"), of("required"))));
+        // While new keys are verified, as many of them are needed as will be.
+        let required = field("required").unwrap_or_else(|| of("t"));
+        row("Rekey Progress", Some(format!("{}/{required}", of("progress"))));
         row("New Shares", field("n"));
         row("New Threshold", field("t"));
         row("Verification Required", field("verification_required"));

@@ -78,6 +78,7 @@ fn new_keys_and_root_tokens_are_as_written() {
         }
         "GET /v1/sys/rekey/verify" => Answer::new(200, r#"{"nonce":"v-1","started":true,"t":2,"n":3,"progress":0}"#),
         "PUT /v1/sys/rekey/verify" => Answer::new(200, r#"{"nonce":"v-1","complete":true}"#),
+        "GET /v1/sys/generate-recovery-token/attempt" => Answer::new(200, &ROOT.replace("28", "30")),
         "GET /v1/sys/generate-root/attempt" | "PUT /v1/sys/generate-root/attempt" => Answer::new(200, ROOT),
         "PUT /v1/sys/generate-root/update" => Answer::new(
             200,
@@ -101,6 +102,7 @@ fn new_keys_and_root_tokens_are_as_written() {
         "operator rekey",
         "operator rekey -format=json second",
         "operator rekey -verify new",
+        "operator rekey -verify -status",
         "operator rekey -target=recovery key",
         "operator rekey -",
         "operator rotate-keys -init -n 3 -t 2",
@@ -110,6 +112,8 @@ fn new_keys_and_root_tokens_are_as_written() {
         "operator generate-root -generate-otp",
         "operator generate-root key",
         "operator generate-root -decode=GRYCTA -otp=qsq*",
+        "operator generate-root -recovery-token -status",
+        "operator generate-root -recovery-token -dr-token -status",
         "operator members",
         "version-history",
         "version-history -format=json",

@@ -19,6 +19,7 @@ mod listeners;
 mod logins;
 mod memory_dump;
 mod oidc;
+mod pages;
 mod recovery;
 mod root_and_rekey;
 mod signals;

@@ -1,5 +1,5 @@
-//! `docs/root-and-rekey.md` with the command line against a real server: a new root token, new keys, a kill in between,
-//! and PGP with gpg.
+//! What `docs/root-and-rekey.md` promises, with the command line against a real server: a new root token, new keys, a kill in
+//! between, and PGP with gpg. The page itself is run in `pages.rs`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -133,13 +133,13 @@ fn a_server_that_dies_after_a_rekey_opens_with_the_keys_that_people_have() -> Re
 }
 
 /// gpg with a folder of its own, and two keys in it.
-struct Gpg {
-    home: PathBuf,
+pub(super) struct Gpg {
+    pub(super) home: PathBuf,
 }
 
 impl Gpg {
     /// `None`, said aloud, where it is not installed.
-    fn new(home: &Path) -> Result<Option<Self>> {
+    pub(super) fn new(home: &Path) -> Result<Option<Self>> {
         if Command::new("gpg").arg("--version").output().is_err() {
             skip("keys for PGP", "gpg is not installed");
             return Ok(None);
@@ -163,7 +163,7 @@ impl Gpg {
     }
 
     /// A new key; gives the file of its public part, armored or not, and its fingerprint.
-    fn key(&self, name: &str, algorithms: (&str, &str), is_armored: bool) -> Result<(String, String)> {
+    pub(super) fn key(&self, name: &str, algorithms: (&str, &str), is_armored: bool) -> Result<(String, String)> {
         let user = format!("{name}@example.com");
         self.run(&["--quick-generate-key", &user, algorithms.0, "sign,cert", "never"])?;
         let listed = String::from_utf8(self.run(&["--with-colons", "--list-keys", &user])?)?;
