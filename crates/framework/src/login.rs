@@ -35,6 +35,8 @@ pub struct Login {
     pub note: Box<RawValue>,
     /// Entries that have to be as they were read when the token is stored: what the login was decided from.
     pub expected: Vec<(Key, Revision)>,
+    /// The role that the login was for, as the row [tells it](crate::Path::role); none where logins have no roles.
+    pub role: Option<String>,
 }
 
 /// A name at a mount.
@@ -60,6 +62,7 @@ impl Login {
             terms,
             note: note(data)?,
             expected: Vec::new(),
+            role: None,
         })
     }
 
@@ -68,6 +71,13 @@ impl Login {
     #[must_use]
     pub fn in_groups(mut self, groups: Vec<String>) -> Self {
         self.groups = Some(groups);
+        self
+    }
+
+    /// Says which role the login was for, so that quotas can count its tokens.
+    #[must_use]
+    pub fn with_role(mut self, name: &str) -> Self {
+        self.role = Some(name.to_owned());
         self
     }
 

@@ -168,7 +168,7 @@ fn login(context: &Context, named: &Named, shown: Option<&Shown>) -> Result<Logi
     }
     let login = Login::new("", terms, &Note { role: name.clone(), id: role.id.clone() })?;
     // What is noted with a secret id does not make it another role's.
-    let mut login = Login { metadata, ..login }.with_metadata("role_name", name);
+    let mut login = Login { metadata, ..login }.with_metadata("role_name", name).with_role(name);
     login.alias = Some(Alias { name: role.role_id.clone(), metadata: Some(login.metadata.clone()) });
     let login = login.decided_from(&context.view, &role_place(name), &stored.value)?;
     match shown {

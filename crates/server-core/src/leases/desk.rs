@@ -159,7 +159,7 @@ impl Desk {
 
     /// A place for one more lease.
     async fn count(&self) -> Result<Option<Counting>, Error> {
-        self.leases.quotas.count_lease(&self.ns, &self.path, &self.leases.metrics).await
+        self.leases.quotas.count_lease(&self.ns, &self.path, None, &self.leases.metrics).await
     }
 
     /// A lease or an intent that is not stored yet.

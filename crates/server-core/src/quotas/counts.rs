@@ -135,25 +135,31 @@ enum Full {
 }
 
 impl Quotas {
-    /// Takes a place for a lease that is to be made by a request to this path of a namespace; none where no quota holds.
-    /// It is to be dropped when the commit is over.
+    /// Takes a place for a lease that is to be made by a request to this path of a namespace, or for the token of a login for
+    /// a role there; none where no quota holds. It is to be dropped when the commit is over.
     ///
     /// # Errors
     /// [`Error::TooMany`] when there are as many leases as the quota allows; otherwise when the store fails.
-    pub(crate) async fn count_lease(&self, ns: &str, path: &str, metrics: &Metrics) -> Result<Option<Counting>, Error> {
+    pub(crate) async fn count_lease(
+        &self,
+        ns: &str,
+        path: &str,
+        role: Option<&str>,
+        metrics: &Metrics,
+    ) -> Result<Option<Counting>, Error> {
         if self.has_none(Kind::LeaseCount) {
             return Ok(None);
         }
-        let taken = self.take_place(ns, path).await;
+        let taken = self.take_place(ns, path, role).await;
         if matches!(taken, Err(Error::TooMany(_))) {
             metrics.lease_refused.add();
         }
         taken
     }
 
-    async fn take_place(&self, ns: &str, path: &str) -> Result<Option<Counting>, Error> {
+    async fn take_place(&self, ns: &str, path: &str, role: Option<&str>) -> Result<Option<Counting>, Error> {
         let Some(state) = self.state(Kind::LeaseCount).await? else { return Ok(None) };
-        let Some(quota) = self.lease_count(&state, ns, path).await? else { return Ok(None) };
+        let Some(quota) = self.lease_count(&state, ns, path, role).await? else { return Ok(None) };
         let count = self.counts.of(state.revision, quota.id);
         if let Ok(counting) = count.enter(quota.most, self.now()) {
             return Ok(Some(counting));
@@ -180,18 +186,19 @@ impl Quotas {
         Ok(())
     }
 
-    /// The quota for what is made by a request to a path.
+    /// The quota for what is made by a request to a path, a login for this role among others.
     pub(super) async fn lease_count(
         &self,
         state: &State,
         ns: &str,
         path: &str,
+        role: Option<&str>,
     ) -> Result<Option<Arc<LeaseCount>>, Error> {
         let namespace = self.mounts.namespaces.of_work(ns).await?;
         let path = path.trim_start_matches('/');
         let found = self.mounts.find(ns, path).await?;
         let rules = self.rules(state, &namespace, found.as_ref().map(|(mount, _)| &**mount)).await?;
-        Ok(rules.counts.choose(found.map_or("", |(_, behind)| behind), None).map(Arc::clone))
+        Ok(rules.counts.choose(found.map_or("", |(_, behind)| behind), role).map(Arc::clone))
     }
 
     /// How many leases there are that a quota is for, at most as many as it allows: counted now.

@@ -23,9 +23,23 @@ struct Search<'q> {
     state: &'q State,
     quota: &'q LeaseCount,
     found: u64,
-    /// The last path that was asked about, without a `/` at the end, and whether the quota is for it: leases are sorted
-    /// by path.
-    last: Option<(String, bool)>,
+    /// What was asked about last, and whether the quota is for it: leases are sorted by path.
+    last: Option<Asked>,
+}
+
+/// What a quota may be for.
+struct Asked {
+    /// Without a `/` at the end.
+    path: String,
+    /// Of a login's token.
+    role: Option<String>,
+    is_counted: bool,
+}
+
+impl Asked {
+    fn is_about(&self, path: &str, role: Option<&str>) -> bool {
+        self.path == path && self.role.as_deref() == role
+    }
 }
 
 impl Search<'_> {
@@ -83,7 +97,7 @@ impl Quotas {
             for (key, _) in page {
                 let path = key.as_bytes().get(head..).and_then(|rest| std::str::from_utf8(rest).ok());
                 let Some((path, _hash)) = path.and_then(|path| path.rsplit_once('/')) else { continue };
-                self.weigh(search, namespace, path).await?;
+                self.weigh(search, namespace, path, None).await?;
             }
             range = next.map(|next| KeyRange { start: next, ..from });
         }
@@ -96,7 +110,7 @@ impl Quotas {
                 let Some(opened) = opened else { continue };
                 let entry = decode::<TokenEntry>(key, &opened)?.value;
                 if entry.ttl_secs > 0 && !entry.is_wrapping() {
-                    self.weigh(search, namespace, &entry.path).await?;
+                    self.weigh(search, namespace, &entry.path, entry.login_role.as_deref()).await?;
                 }
             }
             range = next.map(|next| KeyRange { start: next, ..from });
@@ -104,14 +118,21 @@ impl Quotas {
         Ok(())
     }
 
-    async fn weigh(&self, search: &mut Search<'_>, namespace: &Namespace, path: &str) -> Result<(), Error> {
+    async fn weigh(
+        &self,
+        search: &mut Search<'_>,
+        namespace: &Namespace,
+        path: &str,
+        role: Option<&str>,
+    ) -> Result<(), Error> {
         let path = path.trim_matches('/');
         let is_counted = match &search.last {
-            Some((last, is_counted)) if last == path => *is_counted,
+            Some(last) if last.is_about(path, role) => last.is_counted,
             _ => {
-                let holds = self.lease_count(search.state, &namespace.id, path).await?;
+                let holds = self.lease_count(search.state, &namespace.id, path, role).await?;
                 let is_counted = holds.is_some_and(|quota| quota.id == search.quota.id);
-                search.last = Some((path.to_owned(), is_counted));
+                let (path, role) = (path.to_owned(), role.map(str::to_owned));
+                search.last = Some(Asked { path, role, is_counted });
                 is_counted
             }
         };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use framework::terms::TokenTerms;
 use framework::{Auth, Context, Engine, Error, Mounted, Path, Reply, Segment, fields};
 use secret::Secret;
 use serde_json::json;
@@ -37,6 +38,7 @@ fields! {
 pub(super) fn make(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
     let paths = [
         Path::new("login", "The door.").unauthenticated().role::<Knock>(role).update(knock, "Knock."),
+        Path::new("enter", "The door that opens.").unauthenticated().role::<Knock>(role).update(enter, "Come in."),
         Path::new("login/{name}", "The door of the members.")
             .folded_param("name", Segment::Name, "Who comes.")
             .unauthenticated()
@@ -52,6 +54,15 @@ async fn role((): &(), _: &Context, input: Knock) -> Result<Option<String>, Erro
 
 async fn knock((): &(), _: &Context, _: Knock) -> Result<Reply, Error> {
     Ok(Reply::data(json!({ "answer": "nobody is in" })))
+}
+
+async fn enter((): &(), _: &Context, input: Knock) -> Result<Reply, Error> {
+    let terms = TokenTerms { policies: vec!["default".to_owned()], ttl_secs: 3600, ..TokenTerms::default() };
+    let login = framework::Login::new("somebody", terms, &())?;
+    Ok(Reply::from(match &input.role {
+        Some(role) => login.with_role(role),
+        None => login,
+    }))
 }
 
 async fn user((): &(), _: &Context, input: Member) -> Result<Option<String>, Error> {

@@ -75,6 +75,7 @@ impl Tokens {
                 liveness: mount.liveness.clone(),
                 expected: login.expected,
                 note: Some(login.note),
+                role: login.role,
             }),
             ..NewToken::default()
         };

@@ -156,6 +156,7 @@ impl BatchEntry {
             role: self.role,
             bound_cidrs: self.bound_cidrs,
             mount: self.mount,
+            login_role: None,
             epoch: String::new(),
             note: None,
         }

@@ -67,6 +67,8 @@ pub(crate) struct Login {
     pub(crate) expected: Vec<(Key, Revision)>,
     /// What the engine is told at a renewal.
     pub(crate) note: Option<Box<RawValue>>,
+    /// The engine's role that it was for.
+    pub(crate) role: Option<String>,
 }
 
 /// The role that a token is made through, as it was read.
@@ -107,10 +109,11 @@ impl Tokens {
         let cluster = self.identity.cluster()?;
         let is_chosen = new.id.is_some();
         let (maker, role, login) = (new.maker.clone(), new.role.clone(), new.login.clone());
+        let login_role = login.as_ref().and_then(|login| login.role.as_deref());
         // One that never ends is no lease.
         let counting = match new.ttl.is_zero() {
             true => None,
-            false => Box::pin(self.quotas.count_lease(namespace, &new.path, &self.metrics)).await?,
+            false => Box::pin(self.quotas.count_lease(namespace, &new.path, login_role, &self.metrics)).await?,
         };
         let parts = parts(&self.env, &cluster, namespace, new)?;
         let live_key = keys::namespace_live(namespace)?;
@@ -178,6 +181,7 @@ pub(crate) fn parts(env: &Env, cluster: &Cluster, ns: &str, new: NewToken) -> Re
         role: new.role.map(|role| role.name).unwrap_or_default(),
         bound_cidrs: new.bound_cidrs,
         note: new.login.as_ref().and_then(|login| login.note.clone()),
+        login_role: new.login.as_ref().and_then(|login| login.role.clone()),
         mount: new.login.map(|login| login.mount).unwrap_or_default(),
         epoch: cluster.token_epoch.clone(),
     };

@@ -46,6 +46,9 @@ pub(crate) struct TokenEntry {
     /// The UUID of the mount that it comes from by a login, and that it goes with; empty for no login.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) mount: String,
+    /// The role of that mount's engine that the login was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) login_role: Option<String>,
     /// The token epoch that it was made in; in another one it is refused.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) epoch: String,

@@ -185,8 +185,8 @@ async fn a_quota_is_shown_as_it_was_made_and_nonsense_is_refused() {
         (json!({ "max_leases": 0 }), most),
         (json!({ "max_leases": 100_000_001 }), most),
         (
-            json!({ "max_leases": 1, "path": "auth/club", "role": "boss" }),
-            "leases are counted by namespace, mount and path: a lease-count quota has no role",
+            json!({ "max_leases": 1, "path": "db", "role": "boss" }),
+            "mount path \"db/\" has no roles: it is no auth method",
         ),
         (json!({ "max_leases": 1, "path": "none" }), "invalid mount path \"none\""),
     ];
@@ -195,4 +195,31 @@ async fn a_quota_is_shown_as_it_was_made_and_nonsense_is_refused() {
     }
     assert_eq!(root.delete("sys/quotas/lease-count/few").await, json!({}));
     assert_eq!(root.read("sys/quotas/lease-count/few").await, refused("NotFound", "not found"));
+}
+
+#[tokio::test]
+async fn tokens_of_logins_for_a_role_have_a_quota_of_their_own() {
+    let bench = Bench::new().await;
+    let root = bench.root();
+    root.write("sys/auth/club", json!({ "type": "club" })).await;
+    let enter = async |about: Value| bench.nobody().write("auth/club/enter", about).await;
+    let (boss, clerk) = (json!({ "role": "boss" }), json!({ "role": "clerk" }));
+    // Before there is a quota: it is counted all the same.
+    is_made(&enter(boss.clone()).await);
+    limit(&bench, "all", "auth/club", 3).await;
+    let about = json!({ "path": "auth/club", "role": "boss", "max_leases": 2 });
+    assert_eq!(root.write("sys/quotas/lease-count/boss", about).await, json!({}));
+    let shown = root.read("sys/quotas/lease-count/boss").await["data"].clone();
+    assert_eq!((&shown["role"], &shown["path"], &shown["counter"]), (&json!("boss"), &json!("auth/club/"), &json!(1)));
+    is_made(&enter(boss.clone()).await);
+    assert_eq!(enter(boss.clone()).await, exceeded("auth/club/enter"));
+    for about in [clerk.clone(), json!({}), clerk.clone()] {
+        is_made(&enter(about).await);
+    }
+    assert_eq!(enter(clerk).await, exceeded("auth/club/enter"), "all others are under that of the mount");
+    assert_eq!((counter(&bench, "all").await, counter(&bench, "boss").await), (json!(3), json!(2)));
+    bench.clock.advance(hours(1) + Duration::from_secs(1));
+    bench.settle().await;
+    is_made(&enter(boss).await);
+    assert_eq!(counter(&bench, "boss").await, json!(1));
 }

@@ -47,6 +47,7 @@ async fn log_in(bench: &Bench, mount: &LiveMount, kind: Kind) -> Result<String, 
             liveness: mount.liveness.clone(),
             expected: Vec::new(),
             note: None,
+            role: None,
         }),
         ..NewToken::default()
     };

@@ -29,6 +29,7 @@ fn entry() -> TokenEntry {
         role: String::new(),
         bound_cidrs: Vec::new(),
         mount: String::new(),
+        login_role: None,
         epoch: String::new(),
         note: None,
     }
