@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("backup", 1),
     ("client", 1),
     ("jose", 1),
+    ("ldap", 1),
     ("openpgp", 1),
     ("outbound", 1),
     ("password", 1),
@@ -89,7 +90,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("redb", &["storage-embedded"]),
     ("reqwest", &["audit", "client", "outbound"]),
     ("rpassword", &["cli"]),
-    ("rustls", &["client", "http-api", "outbound", "strongroom"]),
+    ("rustls", &["client", "http-api", "ldap", "outbound", "strongroom"]),
     ("anyhow", &["bench", "e2e", "xtask"]),
     ("cargo_metadata", &["xtask"]),
 ];
