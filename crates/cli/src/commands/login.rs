@@ -18,6 +18,8 @@ mod mfa;
 
 /// Methods whose login path ends in the user's name and that take a password.
 pub(super) const PASSWORD_METHODS: &[&str] = &["userpass", "ldap", "radius"];
+/// Where the password of a method may be set, so that it need not be typed (documented Vault behavior).
+const PASSWORD_VARIABLES: &[(&str, &str)] = &[("ldap", "VAULT_LDAP_PASSWORD")];
 /// Methods that take all their data at `login`.
 pub(super) const DATA_METHODS: &[&str] = &["approle", "jwt", "kubernetes", "cert"];
 /// The columns of the text behind a login.
@@ -48,7 +50,7 @@ fn login(session: &mut Session<'_>) -> Result<u8, Failure> {
     let reply = if method == "token" {
         by_token(session)?
     } else if PASSWORD_METHODS.contains(&method.as_str()) {
-        by_password(session, &path)?
+        by_password(session, &method, &path)?
     } else if DATA_METHODS.contains(&method.as_str()) {
         let data = data::parse(session.terminal, &session.args.positional.clone())?;
         send(session, &format!("auth/{path}/login"), data)?
@@ -118,7 +120,7 @@ fn describe(token: &SecretString, data: &Value) -> Auth {
     }
 }
 
-fn by_password(session: &mut Session<'_>, path: &str) -> Result<Envelope, Failure> {
+fn by_password(session: &mut Session<'_>, method: &str, path: &str) -> Result<Envelope, Failure> {
     let mut data = data::parse(session.terminal, &session.args.positional.clone())?;
     let username = match data.remove("username") {
         Some(Value::String(name)) if !name.is_empty() => name,
@@ -127,7 +129,12 @@ fn by_password(session: &mut Session<'_>, path: &str) -> Result<Envelope, Failur
         })?,
     };
     if !data.contains_key("password") {
-        let password = session.ask("Password (will be hidden): ")?;
+        let set =
+            PASSWORD_VARIABLES.iter().find(|(of, _)| *of == method).and_then(|(_, name)| (session.terminal.env)(name));
+        let password = match set.filter(|password| !password.is_empty()) {
+            Some(password) => SecretString::new(password),
+            None => session.ask("Password (will be hidden): ")?,
+        };
         data.insert("password".to_owned(), Value::from(password.into_exposed()));
     }
     send(session, &format!("auth/{path}/login/{username}"), data)

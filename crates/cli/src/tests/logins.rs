@@ -55,6 +55,17 @@ fn a_login_needs_no_kept_token_and_sends_none() {
 }
 
 #[test]
+fn the_password_of_a_directory_may_be_in_the_environment() {
+    let server = server(r#"{"auth":{"client_token":"hvs.new","lease_duration":60}}"#);
+    let stage = |line: &str| Stage::at(&server).answers("asked").env("VAULT_LDAP_PASSWORD", "set").run(line).code;
+    assert_eq!(stage("login -method=ldap -no-store username=bob"), 0);
+    assert_eq!(stage("login -method=ldap -no-store username=bob password=given"), 0);
+    assert_eq!(stage("login -method=userpass -no-store username=bob"), 0);
+    let bodies: Vec<_> = server.received().into_iter().map(|call| call.body).collect();
+    assert_eq!(bodies, ["set", "given", "asked"].map(|it| format!(r#"{{"password":"{it}"}}"#)));
+}
+
+#[test]
 fn a_kept_token_that_revokes_itself_is_forgotten() {
     let home = tempfile::tempdir().expect("a folder");
     let file = home.path().join(".vault-token");
