@@ -49,6 +49,8 @@ tools:
 	command -v node >/dev/null || missing+=(nodejs); \
 	command -v npm >/dev/null || missing+=(npm); \
 	command -v go >/dev/null || missing+=(golang-go); \
+	[ -x /usr/sbin/slapd ] || missing+=(slapd); \
+	command -v ldapmodify >/dev/null || missing+=(ldap-utils); \
 	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
 	if ! command -v apt-get >/dev/null; then \
 		echo "please install: $${missing[*]} (tests that lack their client are skipped and say so)"; exit 0; \

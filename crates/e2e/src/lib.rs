@@ -8,6 +8,7 @@ pub mod chance;
 pub mod curl;
 pub mod deadline;
 pub mod development;
+pub mod directory;
 pub mod fault;
 pub mod http;
 pub mod isolation;

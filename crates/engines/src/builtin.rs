@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{approle, cubbyhole, kv, userpass};
+use crate::{approle, cubbyhole, kv, ldap, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -51,6 +51,13 @@ pub const fn builtin() -> &'static [Builtin] {
             description: "Secrets as JSON objects under paths, with versions or without.",
             is_mountable: true,
             make: kv::make,
+        },
+        Builtin {
+            type_name: "ldap",
+            kind: Kind::Auth,
+            description: "People of a directory, with the passwords and groups that it knows.",
+            is_mountable: true,
+            make: ldap::make,
         },
         Builtin {
             type_name: "userpass",

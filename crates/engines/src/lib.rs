@@ -8,6 +8,7 @@ pub mod builtin;
 pub mod cubbyhole;
 mod flat;
 pub mod kv;
+pub mod ldap;
 mod secrets;
 pub mod userpass;
 

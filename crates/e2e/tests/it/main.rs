@@ -15,6 +15,7 @@ mod full_disk;
 mod gotchas;
 mod hvac;
 mod kill_nine;
+mod ldap;
 mod listeners;
 mod logins;
 mod memory_dump;
