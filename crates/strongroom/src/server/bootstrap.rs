@@ -3,7 +3,8 @@
 //! Everything goes through the requests that anybody would make, with a token of the node's own that is recorded like
 //! any other. What is declared is compared with what is there, told in the log, and then made or changed; nothing is
 //! ever removed. The first failure ends a round, leaves what came before it in force, and is tried again, with growing
-//! pauses; the server serves meanwhile. No value is ever told: a plan names fields.
+//! pauses; the server serves meanwhile, but not before the first of declared audit devices is there. No value is ever told:
+//! a plan names fields.
 
 use std::sync::Arc;
 use std::time::Duration;
