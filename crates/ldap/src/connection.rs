@@ -177,12 +177,12 @@ impl Connection {
     pub async fn close(mut self) {
         let question = message::unbind(self.next_id());
         let (env, limit) = (self.env.clone(), self.limits.request);
-        // The connection is over either way.
-        let _ = within(&env, limit, "take the goodbye", async {
+        let said = within(&env, limit, "take the goodbye", async {
             self.send(&question).await?;
             self.stream.shutdown().await.map_err(Error::Broken)
-        })
-        .await;
+        });
+        // The connection is over either way.
+        drop(said.await);
     }
 
     /// Marks the connection as not whole, until the answer has come whole.
