@@ -114,6 +114,18 @@ impl Oidc {
         self.store.get(&keys::oidc(ns, kind.word(), name)?).await
     }
 
+    /// Several of a kind by their names, in that order.
+    async fn all_named<T: DeserializeOwned>(
+        &self,
+        ns: &str,
+        kind: Kind,
+        names: &[String],
+    ) -> Result<Vec<Option<Found<T>>>, Error> {
+        let keys = names.iter().map(|name| keys::oidc(ns, kind.word(), name)).collect::<Result<Vec<_>, _>>()?;
+        let found = self.store.get_list(&keys).await?;
+        keys.iter().zip(found).map(|(key, found)| found.map(|opened| decode(key, &opened)).transpose()).collect()
+    }
+
     /// The names of a kind, sorted. `built_in` is there whether it is stored or not.
     async fn names(
         &self,

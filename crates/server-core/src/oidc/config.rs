@@ -11,6 +11,8 @@ use crate::store::{Lost, encode};
 /// The longest issuer, in bytes.
 const ISSUER_BYTES_MAX: usize = 512;
 
+const NO_ISSUER: &str = "no issuer is known: set api_addr in the configuration of the server, or \"issuer\" in identity/oidc/config or of the provider";
+
 /// Whether an issuer may have a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Form {
@@ -27,10 +29,23 @@ impl Oidc {
         Ok(found.map(|found| found.value.issuer).unwrap_or_default())
     }
 
+    /// Where clients reach the cluster, without a slash at its end.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when that is not known: a token of an issuer that is no URL is believed by nobody, and what is
+    /// published for it leads nowhere.
+    pub(super) fn own_address(&self) -> Result<&str, Error> {
+        let address = self.address.trim_end_matches('/');
+        if is_url(address, Form::WithPath) { Ok(address) } else { Err(Error::invalid(NO_ISSUER)) }
+    }
+
     /// The issuer of a namespace's identity tokens: where its discovery is.
+    ///
+    /// # Errors
+    /// As of [`own_address`](Self::own_address), when the operator has not named one.
     pub(super) async fn issuer(&self, namespace: &Namespace) -> Result<String, Error> {
         let configured = self.configured_issuer(&namespace.id).await?;
-        let base = if configured.is_empty() { self.address.trim_end_matches('/') } else { &configured };
+        let base = if configured.is_empty() { self.own_address()? } else { &configured };
         Ok([base, "/v1/", &namespace.path, "identity/oidc"].concat())
     }
 

@@ -150,17 +150,18 @@ fn marked(text: &str) -> Result<(String, Vec<Selector>), Error> {
 
 /// Refuses a parameter as the name of something: what somebody is called must not name a claim.
 fn check_names(values: &Map<String, Value>) -> Result<(), Error> {
-    for (name, value) in values {
-        if name.contains(MARK) {
-            return Err(Error::invalid("error parsing template: a parameter cannot stand for the name of a key"));
-        }
-        match value {
-            Value::Object(values) => check_names(values)?,
-            Value::Array(values) => values.iter().filter_map(Value::as_object).try_for_each(check_names)?,
-            _ => {}
-        }
+    if values.keys().any(|name| name.contains(MARK)) {
+        return Err(Error::invalid("error parsing template: a parameter cannot stand for the name of a key"));
     }
-    Ok(())
+    values.values().try_for_each(check_names_within)
+}
+
+fn check_names_within(value: &Value) -> Result<(), Error> {
+    match value {
+        Value::Object(values) => check_names(values),
+        Value::Array(values) => values.iter().try_for_each(check_names_within),
+        _ => Ok(()),
+    }
 }
 
 fn too_long(length: usize) -> Error {

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use framework::{Context, Error, Path, Reply, Segment, fields};
 use serde_json::{Map, Value, json};
+use storage::READ_KEYS_MAX;
 
+use super::Listed;
 use crate::identity::paths::{ByName, Page, ns};
 use crate::oidc::provider::clients::ClientChange;
 use crate::oidc::provider::entry::{ClientEntry, ClientKind};
@@ -88,12 +90,15 @@ async fn delete(oidc: &Oidc, context: &Context, input: ByName) -> Result<Reply, 
 }
 
 async fn list(oidc: &Oidc, context: &Context, page: Page) -> Result<Reply, Error> {
-    let names = oidc.names(ns(context), Kind::Client, None, &page.listing()).await?;
-    let mut info = Map::new();
-    for name in &names {
-        // One that has gone meanwhile is a name without anything known.
-        let found = oidc.named::<ClientEntry>(ns(context), Kind::Client, name).await?;
-        info.insert(name.clone(), found.map(|found| about(&found.value)).unwrap_or_default().into());
+    let listing = page.listing();
+    let names = oidc.names(ns(context), Kind::Client, None, &listing).await?;
+    let mut listed = Listed::new(listing.limit);
+    for names in names.chunks(READ_KEYS_MAX) {
+        let found = oidc.all_named::<ClientEntry>(ns(context), Kind::Client, names).await?;
+        for (name, found) in names.iter().zip(found) {
+            // One that has gone meanwhile is a name without anything known.
+            listed.add(name, found.map(|found| about(&found.value)).unwrap_or_default().into())?;
+        }
     }
-    Ok(Reply::data(json!({ "keys": names, "key_info": info })))
+    Ok(listed.into())
 }

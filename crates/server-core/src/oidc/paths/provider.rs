@@ -1,11 +1,13 @@
 //! `identity/oidc/provider`: issuers, and what each publishes without a token.
 
-use framework::view::Listing;
+use framework::view::{LIST_NAMES_MAX, Listing};
 use framework::{Context, Error, Path, Reply, Segment, fields};
 use jose::Algorithm;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use storage::READ_KEYS_MAX;
 
 use super::well_known::{CACHE_SECS, key_set, public};
+use super::{Listed, too_much};
 use crate::identity::paths::{ByName, ns};
 use crate::oidc::provider::authorize::page;
 use crate::oidc::provider::entry::ProviderEntry;
@@ -64,7 +66,8 @@ async fn exists(oidc: &Oidc, context: &Context, input: ByName) -> Result<bool, E
 
 fn about(oidc: &Oidc, context: &Context, name: &str, provider: &ProviderEntry) -> Value {
     json!({
-        "issuer": oidc.issuer_of(&context.namespace, name, provider),
+        // Nothing where none is known: whoever sets it has to see the rest.
+        "issuer": oidc.issuer_of(&context.namespace, name, provider).unwrap_or_default(),
         "allowed_client_ids": provider.allowed_client_ids,
         "scopes_supported": provider.scopes_supported,
     })
@@ -98,26 +101,39 @@ async fn delete(oidc: &Oidc, context: &Context, input: ByName) -> Result<Reply, 
 
 async fn list(oidc: &Oidc, context: &Context, input: List) -> Result<Reply, Error> {
     let limit = usize::try_from(input.limit).ok().filter(|limit| *limit > 0);
-    let listing = Listing { after: input.after, limit };
-    let (mut keys, mut info) = (Vec::new(), Map::new());
-    for name in oidc.names(ns(context), Kind::Provider, Some(DEFAULT), &listing).await? {
-        let Some(provider) = oidc.provider(ns(context), &name).await? else { continue };
-        if input.allowed_client_id.as_ref().is_none_or(|id| lists(&provider.allowed_client_ids, id)) {
-            info.insert(name.clone(), about(oidc, context, &name, &provider));
-            keys.push(name);
+    let mut listed = Listed::new(limit);
+    let mut listing = Listing { after: input.after, limit: Some(READ_KEYS_MAX) };
+    // The limit is how many are shown, not how many are looked at.
+    for _ in 0..LIST_NAMES_MAX / READ_KEYS_MAX {
+        let names = oidc.names(ns(context), Kind::Provider, Some(DEFAULT), &listing).await?;
+        let found = oidc.all_named(ns(context), Kind::Provider, &names).await?;
+        for (name, found) in names.iter().zip(found) {
+            let built_in = || (name == DEFAULT).then(|| ProviderEntry::new(name));
+            let Some(provider) = found.map(|found| found.value).or_else(built_in) else { continue };
+            if input.allowed_client_id.as_ref().is_none_or(|id| lists(&provider.allowed_client_ids, id)) {
+                listed.add(name, about(oidc, context, name, &provider))?;
+            }
+            if listed.is_full() {
+                return Ok(listed.into());
+            }
+        }
+        let is_last = names.len() < READ_KEYS_MAX;
+        match names.into_iter().next_back().filter(|_| !is_last) {
+            Some(last) => listing.after = last,
+            None => return Ok(listed.into()),
         }
     }
-    Ok(Reply::data(json!({ "keys": keys, "key_info": info })))
+    Err(too_much())
 }
 
 async fn discovery(oidc: &Oidc, context: &Context, input: ByName) -> Result<Reply, Error> {
     let provider = oidc.provider(ns(context), &input.name).await?.ok_or(Error::NotFound)?;
-    let issuer = oidc.issuer_of(&context.namespace, &input.name, &provider);
+    let issuer = oidc.issuer_of(&context.namespace, &input.name, &provider)?;
     let scopes: Vec<_> = provider.scopes_supported.iter().map(String::as_str).chain([OPENID]).collect();
     let document = json!({
         "issuer": issuer,
         "jwks_uri": format!("{issuer}/.well-known/keys"),
-        "authorization_endpoint": page(oidc.origin(&provider), &context.namespace, &input.name),
+        "authorization_endpoint": page(oidc.origin(&provider)?, &context.namespace, &input.name),
         "token_endpoint": format!("{issuer}/token"),
         "userinfo_endpoint": format!("{issuer}/userinfo"),
         "request_parameter_supported": false,

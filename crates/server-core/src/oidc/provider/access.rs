@@ -45,9 +45,17 @@ pub(super) struct Access {
 
 impl Oidc {
     /// The text of an access token, bound to the token epoch: a restore ends it.
+    ///
+    /// # Errors
+    /// When it would be longer than what is taken for one.
     pub(super) fn seal_access(&self, access: &Access) -> Result<Secret<String>, Error> {
         let key = self.store.barrier().subkey(Purpose::AccessTokens).map_err(from_barrier)?;
-        seal(&key, &self.cluster.cluster()?.token_epoch, &self.env.random(), access)
+        let text = seal(&key, &self.cluster.cluster()?.token_epoch, &self.env.random(), access)?;
+        if text.expose().len() > TEXT_BYTES_MAX {
+            let why = format!("the access token would be longer than {TEXT_BYTES_MAX} bytes: ask for fewer scopes");
+            return Err(Error::Invalid(why.into()));
+        }
+        Ok(text)
     }
 
     /// What is sealed in a text; `None` for whatever this cluster did not seal in this token epoch.

@@ -6,7 +6,7 @@ use framework::Error;
 use super::entry::AssignmentEntry;
 use crate::identity::{Who, again};
 use crate::keys;
-use crate::oidc::{ANY, Kind, Oidc, check_name, checked_list, lists};
+use crate::oidc::{ANY, Kind, Oidc, check_name, checked_list};
 use crate::store::{Lost, encode};
 
 /// The assignment of everybody, which is there without being made.
@@ -78,7 +78,7 @@ impl Oidc {
     }
 
     /// Whether one of these assignments is for somebody: by themselves, or by a group that they are in, also through
-    /// others.
+    /// others. Only the built-in assignment is for everybody: an id is an id, also where it is `*`.
     pub(in crate::oidc) async fn is_assigned(
         &self,
         ns: &str,
@@ -86,9 +86,12 @@ impl Oidc {
         assignments: &[String],
     ) -> Result<bool, Error> {
         for name in assignments {
+            if name == ALLOW_ALL {
+                return Ok(true);
+            }
             let Some(assignment) = self.assignment(ns, name).await? else { continue };
-            let by_group = who.groups.iter().any(|group| lists(&assignment.group_ids, &group.entry.id));
-            if lists(&assignment.entity_ids, &who.entity.id) || by_group {
+            let by_group = who.groups.iter().any(|group| assignment.group_ids.contains(&group.entry.id));
+            if by_group || assignment.entity_ids.contains(&who.entity.id) {
                 return Ok(true);
             }
         }

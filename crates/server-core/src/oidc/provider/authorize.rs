@@ -15,6 +15,8 @@ use crate::oidc::Oidc;
 
 /// The longest nonce and the longest state, in bytes.
 const TEXT_BYTES_MAX: usize = 2_048;
+/// The longest list of scopes of a request, in bytes. What it grants has to fit into an access token.
+const SCOPE_BYTES_MAX: usize = 4_096;
 /// How long verifiers and challenges are (RFC 7636 §4.1, §4.2).
 pub(super) const VERIFIER_BYTES: std::ops::RangeInclusive<usize> = 43..=128;
 
@@ -53,6 +55,8 @@ impl Oidc {
         let ns = context.namespace.id.as_str();
         let provider = self.provider(ns, name).await?;
         let provider = provider.ok_or_else(|| refuse(Code::InvalidRequest, "provider not found"))?;
+        // A code that no token can come of is none.
+        self.issuer_of(&context.namespace, name, &provider)?;
         let client = self.client_asking(ns, &provider, asked).await?;
         let wanted = asked.wanted(&client)?;
         let who = self.somebody(ns, &context.caller.entity_id).await?;
@@ -72,7 +76,7 @@ impl Oidc {
             client_id: client.client_id,
             redirect_uri: asked.redirect_uri.clone(),
             entity_id: who.entity.id,
-            scopes: wanted.scopes.into_iter().filter(|scope| provider.scopes_supported.contains(scope)).collect(),
+            scopes: provider.granted(&wanted.scopes),
             nonce: wanted.nonce,
             auth_time,
             challenge: wanted.challenge,
@@ -120,6 +124,9 @@ impl Asked {
         let invalid = |why: &'static str| refuse(Code::InvalidRequest, why);
         if self.nonce.len().max(self.state.len()) > TEXT_BYTES_MAX {
             return Err(refuse(Code::InvalidRequest, format!("nonce and state have {TEXT_BYTES_MAX} bytes at most")));
+        }
+        if self.scope.len() > SCOPE_BYTES_MAX {
+            return Err(refuse(Code::InvalidScope, format!("scope has {SCOPE_BYTES_MAX} bytes at most")));
         }
         let scopes: Vec<String> = self.scope.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
         if !scopes.iter().any(|scope| scope == OPENID) {

@@ -10,7 +10,7 @@ pub(in crate::oidc) struct ScopeEntry {
     pub(in crate::oidc) description: String,
 }
 
-/// Who may use an application: entities, and members of groups. `*` is all.
+/// Who may use an application: entities, and members of groups.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(in crate::oidc) struct AssignmentEntry {
     pub(in crate::oidc) v: u32,

@@ -48,6 +48,7 @@ impl Oidc {
         let ns = namespace.id.as_str();
         let provider = self.provider(ns, name).await?;
         let provider = provider.ok_or_else(|| refuse(Code::InvalidRequest, "provider not found"))?;
+        let issuer = self.issuer_of(namespace, name, &provider)?;
         let client = self.client_of(ns, asked).await?;
         if !provider.serves(&client) {
             return Err(refuse(Code::InvalidClient, "client is not authorized to use the provider"));
@@ -72,13 +73,13 @@ impl Oidc {
         let who =
             who.ok_or_else(|| refuse(Code::InvalidGrant, "identity entity associated with the code not found"))?;
         self.check_assigned(ns, &who, &client, Code::InvalidGrant).await?;
-        self.grant(namespace, (name, &provider), &client, &taken, &who, &asked.code).await
+        self.grant(namespace, (name, &provider, &issuer), &client, &taken, &who, &asked.code).await
     }
 
     async fn grant(
         &self,
         namespace: &Namespace,
-        (name, provider): (&str, &ProviderEntry),
+        (name, provider, issuer): (&str, &ProviderEntry, &str),
         client: &ClientEntry,
         taken: &Taken,
         who: &Who,
@@ -91,8 +92,7 @@ impl Oidc {
             return Err(refuse(Code::InvalidClient, "client is not authorized to use the key"));
         }
         let code = &taken.code;
-        let scopes: Vec<_> =
-            code.scopes.iter().filter(|scope| provider.scopes_supported.contains(scope)).cloned().collect();
+        let scopes = provider.granted(&code.scopes);
         let claims = self.scope_claims(ns, who, &scopes).await?;
         let mut claims = claims.map_err(|why| refuse(Code::InvalidRequest, why))?;
         let access_ttl = Duration::from_secs(client.access_token_ttl_secs);
@@ -109,9 +109,8 @@ impl Oidc {
             expires,
             code: taken.hash.clone(),
         })?;
-        let issuer = self.issuer_of(namespace, name, provider);
         let ttl_secs = client.id_token_ttl_secs.min(key.verification_secs);
-        claims.extend(self.about(namespace, who, &issuer, &client.client_id, ttl_secs));
+        claims.extend(self.about(namespace, who, issuer, &client.client_id, ttl_secs));
         let mut claim = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         claim("at_hash", json!(key.algorithm.half_hash(access_token.expose())));
         claim("c_hash", json!(key.algorithm.half_hash(text)));
@@ -124,9 +123,10 @@ impl Oidc {
         Ok(Tokens { id_token: key.sign(&claims)?, access_token, access_ttl_secs: access_ttl.as_secs() })
     }
 
-    /// The client that asks, believed: a confidential one has shown its secret. Nobody is told which half was wrong.
+    /// The client that asks, believed: a confidential one has shown its secret. Nobody is told which half was wrong. A
+    /// secret of a public one proves nothing, and a header of another scheme is for somebody on the way.
     async fn client_of(&self, ns: &str, asked: &Exchange) -> Result<ClientEntry, Refusal> {
-        let (id, secret) = match asked.authorization.as_deref() {
+        let (id, secret) = match asked.authorization.as_deref().filter(|header| is_basic(header)) {
             None => (asked.client_id.clone(), asked.client_secret.clone()),
             Some(header) => {
                 let (id, secret) =
@@ -137,9 +137,12 @@ impl Oidc {
                 (id, secret)
             }
         };
+        if id.is_empty() {
+            return Err(refuse(Code::InvalidRequest, "client_id parameter is required"));
+        }
         let client = self.client_of_id(ns, &id).await?;
         let is_believed = client.as_ref().is_some_and(|client| match client.kind {
-            ClientKind::Public => secret.is_empty(),
+            ClientKind::Public => true,
             ClientKind::Confidential => is_equal(&client.client_secret, &secret),
         });
         client.filter(|_| is_believed).ok_or_else(|| refuse(Code::InvalidClient, "client failed to authenticate"))
@@ -169,9 +172,7 @@ impl Oidc {
         let who = self.somebody(ns, &access.entity_id).await?;
         let who = who.ok_or_else(|| invalid("identity entity associated with the access token not found"))?;
         self.check_assigned(ns, &who, &client, Code::InvalidToken).await?;
-        let scopes: Vec<_> =
-            access.scopes.into_iter().filter(|scope| provider.scopes_supported.contains(scope)).collect();
-        let claims = self.scope_claims(ns, &who, &scopes).await?;
+        let claims = self.scope_claims(ns, &who, &provider.granted(&access.scopes)).await?;
         let mut claims = claims.map_err(|_| invalid("the scopes of the access token have conflicting claims"))?;
         claims.insert("sub".to_owned(), json!(who.entity.id));
         Ok(claims)
@@ -216,11 +217,15 @@ impl Challenge {
 
 /// Id and secret of a client in a header, each encoded as in a form (RFC 6749 §2.3.1, RFC 7617 §2).
 fn basic(header: &str) -> Option<(String, String)> {
-    let (scheme, rest) = header.split_once(' ')?;
+    let (_, rest) = header.split_once(' ')?;
     let bytes = BASE64.decode(rest.trim().as_bytes()).ok()?;
     let text = Secret::new(String::from_utf8(bytes).ok()?);
     let (id, secret) = text.expose().split_once(':')?;
-    scheme.eq_ignore_ascii_case("basic").then_some((form(id)?, form(secret)?))
+    Some((form(id)?, form(secret)?))
+}
+
+fn is_basic(header: &str) -> bool {
+    header.split(' ').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
 }
 
 /// A text as forms encode it.

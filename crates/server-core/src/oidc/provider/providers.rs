@@ -27,7 +27,7 @@ pub(in crate::oidc) struct ProviderChange {
 
 impl ProviderEntry {
     /// One that nobody has said anything about. That of the name `default` serves everybody.
-    fn new(name: &str) -> Self {
+    pub(in crate::oidc) fn new(name: &str) -> Self {
         let allowed_client_ids = if name == DEFAULT { vec![ANY.to_owned()] } else { Vec::new() };
         Self { v: 1, issuer: String::new(), allowed_client_ids, scopes_supported: Vec::new() }
     }
@@ -35,6 +35,11 @@ impl ProviderEntry {
     /// Whether it serves an application.
     pub(in crate::oidc) fn serves(&self, client: &ClientEntry) -> bool {
         lists(&self.allowed_client_ids, &client.client_id)
+    }
+
+    /// The scopes that it has of those that somebody asks for, each once; all others are left out (RFC 6749 §3.3).
+    pub(in crate::oidc) fn granted(&self, asked: &[String]) -> Vec<String> {
+        self.scopes_supported.iter().filter(|scope| asked.contains(scope)).cloned().collect()
     }
 }
 
@@ -46,13 +51,24 @@ impl Oidc {
     }
 
     /// What a provider's paths stand behind: the operator's origin, or the cluster's own.
-    pub(in crate::oidc) fn origin<'p>(&'p self, provider: &'p ProviderEntry) -> &'p str {
-        if provider.issuer.is_empty() { self.address.trim_end_matches('/') } else { &provider.issuer }
+    ///
+    /// # Errors
+    /// When neither is known.
+    pub(in crate::oidc) fn origin<'p>(&'p self, provider: &'p ProviderEntry) -> Result<&'p str, Error> {
+        if provider.issuer.is_empty() { self.own_address() } else { Ok(&provider.issuer) }
     }
 
     /// The issuer of a provider's tokens: where its discovery is.
-    pub(in crate::oidc) fn issuer_of(&self, namespace: &Namespace, name: &str, provider: &ProviderEntry) -> String {
-        [self.origin(provider), "/v1/", &namespace.path, "identity/oidc/provider/", name].concat()
+    ///
+    /// # Errors
+    /// As of [`origin`](Self::origin).
+    pub(in crate::oidc) fn issuer_of(
+        &self,
+        namespace: &Namespace,
+        name: &str,
+        provider: &ProviderEntry,
+    ) -> Result<String, Error> {
+        Ok([self.origin(provider)?, "/v1/", &namespace.path, "identity/oidc/provider/", name].concat())
     }
 
     /// Makes or changes a provider. Tells scopes that cannot be asked for together.
@@ -63,11 +79,12 @@ impl Oidc {
         change: &ProviderChange,
     ) -> Result<Option<String>, Error> {
         check_name(Kind::Provider, name)?;
-        again!(self.try_write_provider(ns, name, change))?;
-        self.conflict(ns, change.scopes_supported.as_deref().unwrap_or_default()).await
+        let scopes = again!(self.try_write_provider(ns, name, change))?;
+        if change.scopes_supported.is_some() { self.conflict(ns, &scopes).await } else { Ok(None) }
     }
 
-    async fn try_write_provider(&self, ns: &str, name: &str, change: &ProviderChange) -> Result<(), Lost> {
+    /// Tells the scopes that it has then.
+    async fn try_write_provider(&self, ns: &str, name: &str, change: &ProviderChange) -> Result<Vec<String>, Lost> {
         let found = self.named::<ProviderEntry>(ns, Kind::Provider, name).await?;
         let revision = found.as_ref().map(|found| found.revision);
         let before = found.map(|found| found.value);
@@ -92,7 +109,7 @@ impl Oidc {
         self.change_uses(ns, (Kind::Scope, OPENID), user, had, &entry.scopes_supported, &mut changes).await?;
         changes.set(keys::oidc(ns, Kind::Provider.word(), name)?, revision, encode(&entry)?);
         self.commit(changes).await?;
-        Ok(())
+        Ok(entry.scopes_supported)
     }
 
     /// Removes a provider; no error when there is none. Its codes and access tokens are refused from the reply on.

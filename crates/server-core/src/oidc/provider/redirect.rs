@@ -1,8 +1,10 @@
 //! Where people may be sent back to: exactly where the operator said. A native application's port on loopback is its
-//! system's choice, and may differ (RFC 8252 §7.3).
+//! system's choice, and may differ (RFC 8252 §7.3), also where loopback has its name (documented Vault behavior).
 
 use framework::Error;
 
+/// Who is on the same machine as whoever looks at the page.
+const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Schemes that run what stands behind them.
 const SCHEMES_RUN: [&str; 3] = ["javascript", "data", "vbscript"];
 
@@ -29,15 +31,17 @@ pub(in crate::oidc) fn is_allowed(uri: &str, allowed: &[String]) -> bool {
     allowed.iter().any(|one| one == uri || (portless.is_some() && loopback(one) == portless))
 }
 
-/// A URI on loopback without its port: the address and what is behind it. Only numbers: what a name stands for, others
-/// decide.
-fn loopback(uri: &str) -> Option<(&str, &str)> {
-    let rest = uri.strip_prefix("http://")?;
+/// A URI on loopback without its port: scheme, host, and what is behind it.
+fn loopback(uri: &str) -> Option<(&str, &str, &str)> {
+    let (scheme, rest) = uri.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, behind) = rest.split_at_checked(end)?;
-    let host = ["127.0.0.1", "[::1]"].into_iter().find(|host| {
-        let port = authority.strip_prefix(host);
-        port.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(|it| it.parse::<u16>().is_ok()))
-    })?;
-    Some((host, behind))
+    let host = LOOPBACK.into_iter().find(|host| authority.strip_prefix(host).is_some_and(is_port))?;
+    Some((scheme, host, behind))
+}
+
+/// Whether that is what stands behind a host (RFC 3986 §3.2.3): nothing, or a colon and a number.
+fn is_port(text: &str) -> bool {
+    let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    text.is_empty() || text.strip_prefix(':').is_some_and(is_number)
 }

@@ -1,5 +1,7 @@
 //! Scopes: what an application may ask to be told of somebody. And the claims that come of those that it has.
 
+use std::collections::BTreeMap;
+
 use barrier::Changes;
 use framework::Error;
 use serde_json::{Map, Value};
@@ -78,29 +80,15 @@ impl Oidc {
     }
 
     /// The templates of some scopes, those left out that are gone.
-    async fn templates(&self, ns: &str, scopes: &[String]) -> Result<Vec<(String, Template)>, Error> {
-        let mut templates = Vec::new();
-        for name in scopes {
-            if let Some(found) = self.named::<ScopeEntry>(ns, Kind::Scope, name).await? {
-                templates.push((name.clone(), Template::parse(&found.value.template)?));
-            }
-        }
-        Ok(templates)
+    async fn templates<'s>(&self, ns: &str, scopes: &'s [String]) -> Result<Vec<(&'s str, Template)>, Error> {
+        let found = self.all_named::<ScopeEntry>(ns, Kind::Scope, scopes).await?;
+        let found = scopes.iter().zip(found).filter_map(|(name, found)| Some((name, found?)));
+        found.map(|(name, found)| Ok((name.as_str(), Template::parse(&found.value.template)?))).collect()
     }
 
     /// Two scopes whose templates make one claim, and the claim.
     pub(in crate::oidc) async fn conflict(&self, ns: &str, scopes: &[String]) -> Result<Option<String>, Error> {
-        let templates = self.templates(ns, scopes).await?;
-        let mut seen: Vec<(&str, &str)> = Vec::new();
-        for (scope, template) in &templates {
-            for claim in template.names() {
-                if let Some((_, other)) = seen.iter().find(|(name, _)| *name == claim) {
-                    return Ok(Some(format!("{claim:?} in scopes {other:?}, {scope:?}")));
-                }
-                seen.push((claim, scope.as_str()));
-            }
-        }
-        Ok(None)
+        Ok(conflict(&self.templates(ns, scopes).await?))
     }
 
     /// What the scopes say of somebody. The first of two scopes that make one claim is not believed more than the second:
@@ -111,11 +99,12 @@ impl Oidc {
         who: &Who,
         scopes: &[String],
     ) -> Result<Result<Map<String, Value>, String>, Error> {
-        if let Some(conflict) = self.conflict(ns, scopes).await? {
+        let templates = self.templates(ns, scopes).await?;
+        if let Some(conflict) = conflict(&templates) {
             return Ok(Err(format!("scope templates have conflicting claims: {conflict}")));
         }
         let (mut claims, mut room) = (Map::new(), Room::default());
-        for (_, template) in self.templates(ns, scopes).await? {
+        for (_, template) in &templates {
             let known = Known::read(&self.identities, ns, who, template.accessors(), self.env.now().into()).await?;
             match template.fill(&known, &mut room) {
                 Ok(filled) => claims.extend(filled),
@@ -125,4 +114,16 @@ impl Oidc {
         }
         Ok(Ok(claims))
     }
+}
+
+/// Two scopes whose templates make one claim, and the claim.
+fn conflict(templates: &[(&str, Template)]) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    let claims = templates.iter().flat_map(|(scope, template)| template.names().map(move |claim| (claim, scope)));
+    for (claim, scope) in claims {
+        if let Some(other) = seen.insert(claim, scope) {
+            return Some(format!("{claim:?} in scopes {other:?}, {scope:?}"));
+        }
+    }
+    None
 }

@@ -41,6 +41,7 @@ fn what_is_no_template_is_refused_with_the_reason() {
         (r#"{{{identity.entity.name}}: 1}"#, "error parsing template: "),
         (r#"{"a": 1, {{identity.entity.name}}: 1}"#, "a parameter cannot stand for the name of a key"),
         (r#"{"a": {"b": [{ {{identity.entity.name}}: 1}]}}"#, "a parameter cannot stand for the name of a key"),
+        (r#"{"a": [1, [{ {{identity.entity.name}}: 1}]]}"#, "a parameter cannot stand for the name of a key"),
         (r#"{"a": {{identity.entity.name}"#, "unbalanced templating characters"),
         (r#"{"a": {{identity.entity.secret}}}"#, "\"identity.entity.secret\" names nothing that is known of somebody"),
         (r#"{"a": {{identity.entity.custom_metadata.x}}}"#, "names nothing"),

@@ -1,0 +1,50 @@
+//! Lists of clients and providers: what they cost, and how they are paged.
+
+use storage::counting::Counting;
+
+use super::*;
+
+#[tokio::test]
+async fn a_filtered_list_has_as_many_as_it_was_asked_for() {
+    let bench = Bench::new().await;
+    let (_, root) = (furnish(&bench).await, bench.root());
+    made(&root, PROVIDER, json!({ "allowed_client_ids": "" })).await;
+    for number in 0..10 {
+        let allowed = if number % 3 == 0 { "mine" } else { "other" };
+        made(&root, &format!("identity/oidc/provider/p{number}"), json!({ "allowed_client_ids": allowed })).await;
+    }
+    for (about, expected) in [
+        (json!({ "limit": 2 }), vec!["p0", "p3"]),
+        (json!({ "limit": 2, "after": "p3" }), vec!["p6", "p9"]),
+        (json!({ "limit": 2, "after": "p9" }), vec![]),
+        (json!({}), vec!["p0", "p3", "p6", "p9"]),
+    ] {
+        let asked = with(json!({ "allowed_client_id": "mine" }), about);
+        let listed = root.call(Operation::List, "identity/oidc/provider", asked.clone()).await;
+        let keys = listed["data"]["keys"].as_array().cloned().unwrap_or_default();
+        assert_eq!(keys, expected, "{asked}: {listed}");
+        assert_eq!(listed["data"]["key_info"].as_object().map_or(0, serde_json::Map::len), expected.len());
+    }
+    let all = root.call(Operation::List, "identity/oidc/provider", json!({ "limit": 3 })).await;
+    assert_eq!(all["data"]["keys"], json!(["default", "p0", "p1"]));
+}
+
+#[tokio::test]
+async fn a_list_of_clients_is_read_in_batches() {
+    let storage = Arc::new(Counting::new(Arc::new(Memory::new())));
+    let mut bench = Bench::fresh(Arc::clone(&storage) as _, CacheMode::ReadThrough);
+    bench.init().await;
+    let (_, root) = (furnish(&bench).await, bench.root());
+    bench.core.seals.worker.stop().await;
+    let mut reads = Vec::new();
+    for number in 0..30 {
+        app(&root, &format!("app{number:02}"), json!({})).await;
+        if [0, 29].contains(&number) {
+            storage.take();
+            let listed = root.list("identity/oidc/client").await;
+            reads.push(storage.take().reads);
+            assert_eq!(listed["data"]["key_info"].as_object().map_or(0, serde_json::Map::len), number + 1);
+        }
+    }
+    assert_eq!(reads[0], reads[1], "thirty cost no more reads than one");
+}
