@@ -345,6 +345,21 @@ pub(crate) fn oidc_use(ns: &str, kind: &str, name: &str, by: &str, user: &str) -
     key(&[&oidc_uses(ns, kind, name, by), user])
 }
 
+/// Changes with whatever is published of the keys of a namespace.
+pub(crate) fn oidc_keys_epoch(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/oidc-keys"])
+}
+
+/// That tokens of `user`, which is a `by`, live so long, which the key of this name signs. Sorted by that.
+pub(crate) fn oidc_ttl(ns: &str, name: &str, by: &str, ttl_secs: u64, user: &str) -> Result<Key, Error> {
+    key(&[&oidc_ttls(ns, name, by), &format!("{ttl_secs:016x}/"), user])
+}
+
+/// The folder of how long tokens live that a key signs.
+pub(crate) fn oidc_ttls(ns: &str, name: &str, by: &str) -> String {
+    ["ns/", ns, "/oidc-ttl/", name, "/", by, "/"].concat()
+}
+
 /// The folder of those that use something.
 pub(crate) fn oidc_uses(ns: &str, kind: &str, name: &str, by: &str) -> String {
     ["ns/", ns, "/oidc-use/", kind, "/", name, "/", by, "/"].concat()

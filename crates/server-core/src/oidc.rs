@@ -7,20 +7,18 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use barrier::Changes;
 use env::Env;
 use framework::Error;
 use framework::view::{Listing, from_stored, to_stored};
 use serde::de::DeserializeOwned;
-use storage::{Expectation, Key, KeyRange, Revision};
+use storage::{Expectation, Key, Revision};
 
 use crate::cluster::Identity;
-use crate::due::{Line, Owner, drop_line};
 use crate::identity::Identities;
 use crate::keys;
 use crate::policies::texts;
-use crate::store::{Found, Lost, Store, decode, encode};
+use crate::store::{Found, Lost, Store, decode};
 
 mod config;
 mod entry;
@@ -28,22 +26,24 @@ mod issue;
 mod maker;
 pub(crate) mod paths;
 mod provider;
+mod published;
 mod roles;
 mod signing;
 mod subject;
 mod template;
+mod turning;
+mod uses;
 
-use entry::UseEntry;
 use maker::Maker;
+use published::Books;
+use turning::Turning;
+
+pub(crate) use turning::KeysAndCodes;
 
 /// The word in the due index's keys.
 const DUE_KIND: &str = "oidc";
 /// The longest name of a key, a role and the like.
 const NAME_BYTES_MAX: usize = 256;
-/// How many users of something an error names.
-const USERS_SHOWN: usize = 20;
-/// How many lines one storage call of a scan asks for.
-const SCAN_PAGE: usize = 1_000;
 /// The most items of one list in a key, a client and the like, and how long each may be.
 const LIST_ITEMS_MAX: usize = 1_000;
 const LIST_ITEM_BYTES_MAX: usize = 2_048;
@@ -88,6 +88,8 @@ pub(crate) struct Oidc {
     /// Where clients reach this cluster; empty when unknown.
     address: String,
     maker: Maker,
+    books: Books,
+    turning: Turning,
 }
 
 impl Oidc {
@@ -98,7 +100,20 @@ impl Oidc {
         identities: Arc<Identities>,
         address: String,
     ) -> Self {
-        Self { store, env, cluster, identities, address, maker: Maker::default() }
+        let (maker, books, turning) = (Maker::default(), Books::default(), Turning::default());
+        Self { store, env, cluster, identities, address, maker, books, turning }
+    }
+
+    /// Ends what is under way and forgets what is kept in memory.
+    pub(crate) fn forget(&self) {
+        self.turning.stop();
+        self.books.forget();
+    }
+
+    /// Waits until no key is rotated; tells whether one was.
+    #[cfg(test)]
+    pub(crate) async fn quiet(&self) -> bool {
+        self.turning.quiet().await
     }
 
     fn now_nanos(&self) -> i64 {
@@ -163,107 +178,6 @@ impl Oidc {
         }
         Ok(())
     }
-
-    /// Adds to a commit that `user`, which is a `by`, uses something, for tokens of so many seconds. The commit must
-    /// expect what is used to stay as it was read.
-    async fn put_use(
-        &self,
-        ns: &str,
-        used: (Kind, &str),
-        user: (Kind, &str),
-        ttl_secs: u64,
-        changes: &mut Changes,
-    ) -> Result<(), Error> {
-        let line = keys::oidc_use(ns, used.0.word(), used.1, user.0.word(), user.1)?;
-        let [known] = self.store.revisions_of([line.clone()]).await?;
-        changes.set(line, known, encode(&UseEntry { v: 1, ttl_secs })?);
-        Ok(())
-    }
-
-    /// Adds to a commit that `user` does not use something any more.
-    async fn end_use(
-        &self,
-        ns: &str,
-        used: (Kind, &str),
-        user: (Kind, &str),
-        changes: &mut Changes,
-    ) -> Result<(), Error> {
-        let line = keys::oidc_use(ns, used.0.word(), used.1, user.0.word(), user.1)?;
-        self.delete_if_there(line, changes).await
-    }
-
-    /// Adds to a commit that `user` uses what `now` names and not what it `had`, each expected to be there. `built_in` is
-    /// there without being stored.
-    async fn change_uses(
-        &self,
-        ns: &str,
-        (kind, built_in): (Kind, &str),
-        user: (Kind, &str),
-        had: &[String],
-        now: &[String],
-        changes: &mut Changes,
-    ) -> Result<(), Error> {
-        for name in now.iter().filter(|name| *name != built_in && !had.contains(name)) {
-            let key = keys::oidc(ns, kind.word(), name)?;
-            let [known] = self.store.revisions_of([key.clone()]).await?;
-            let missing = || Error::Invalid(format!("{} {name:?} does not exist", kind.word()).into());
-            changes.expect(Expectation::At(key, known.ok_or_else(missing)?));
-            self.put_use(ns, (kind, name), user, 0, changes).await?;
-        }
-        for name in had.iter().filter(|name| *name != built_in && !now.contains(name)) {
-            self.end_use(ns, (kind, name), user, changes).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether any `by` uses something.
-    async fn is_used(&self, ns: &str, kind: Kind, name: &str, by: Kind) -> Result<bool, Error> {
-        let range = KeyRange::prefix(&keys::prefix(&keys::oidc_uses(ns, kind.word(), name, by.word()))?);
-        Ok(!self.store.keys(range, 1).await?.0.is_empty())
-    }
-
-    /// Adds to a commit that nobody uses something, or says who does.
-    async fn expect_unused(
-        &self,
-        ns: &str,
-        kind: Kind,
-        name: &str,
-        users: &[Kind],
-        changes: &mut Changes,
-    ) -> Result<(), Error> {
-        for by in users {
-            let folder = keys::oidc_uses(ns, kind.word(), name, by.word());
-            let listing = Listing { after: String::new(), limit: Some(USERS_SHOWN) };
-            let names = texts::names(&self.store, &folder, &listing).await?;
-            if !names.is_empty() {
-                let (kind, by, names) = (kind.word(), by.word(), names.join(", "));
-                let text = format!(
-                    "unable to delete {kind} {name:?} because it is currently referenced by these {by}s: {names}"
-                );
-                return Err(Error::Invalid(text.into()));
-            }
-            changes.expect(Expectation::NoneIn(KeyRange::prefix(&keys::prefix(&folder)?)));
-        }
-        Ok(())
-    }
-
-    /// The users of something whose tokens live longer than so many seconds: whether there are any.
-    async fn has_longer_use(&self, ns: &str, used: (Kind, &str), by: Kind, most_secs: u64) -> Result<bool, Error> {
-        let folder = keys::oidc_uses(ns, used.0.word(), used.1, by.word());
-        let mut range = KeyRange::prefix(&keys::prefix(&folder)?);
-        loop {
-            let (page, next) = self.store.page(range.clone(), SCAN_PAGE).await?;
-            for (key, opened) in &page {
-                if decode::<UseEntry>(key, opened)?.value.ttl_secs > most_secs {
-                    return Ok(true);
-                }
-            }
-            match next {
-                Some(next) => range.start = next,
-                None => return Ok(false),
-            }
-        }
-    }
 }
 
 /// Names are as in Vault: letters, digits, `_`, and between them `-` and `.`.
@@ -305,23 +219,6 @@ fn checked_list(what: &str, items: &[String]) -> Result<Vec<String>, Error> {
 /// Whether a list names something, or all.
 fn lists(items: &[String], wanted: &str) -> bool {
     items.iter().any(|item| item == ANY || item == wanted)
-}
-
-#[async_trait]
-impl Owner for Oidc {
-    fn kind(&self) -> &'static str {
-        DUE_KIND
-    }
-
-    /// Rotates a key, or forgets a code.
-    async fn fire(&self, line: Line) -> Result<(), Error> {
-        let (ns, id) = (line.namespace.clone(), line.id.clone());
-        match id.split_once('/') {
-            Some(("key", name)) => self.rotate_if_due(&ns, name, line).await,
-            Some((CODE, hash)) => self.drop_code(&ns, hash, line).await,
-            _ => drop_line(&self.store, line).await,
-        }
-    }
 }
 
 #[cfg(test)]

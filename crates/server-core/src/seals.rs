@@ -28,7 +28,7 @@ use crate::mounts::{Mounts, change};
 use crate::namespaces::entry::LiveEntry;
 use crate::namespaces::sweep::Sweeper;
 use crate::node::Node;
-use crate::oidc::Oidc;
+use crate::oidc::{KeysAndCodes, Oidc};
 use crate::policies::Policies;
 use crate::quotas::{Kind, Quotas};
 use crate::restored;
@@ -175,6 +175,7 @@ impl Seals {
         self.attempts.forget().await;
         self.worker.stop().await;
         self.leases.stop();
+        self.oidc.forget();
         self.control.settle().await;
     }
 
@@ -216,7 +217,7 @@ impl Seals {
             Arc::new(Logins(Arc::clone(&self.tokens))),
             Arc::clone(&self.mounts) as _,
             Arc::clone(&self.identities) as _,
-            Arc::clone(&self.oidc) as _,
+            Arc::new(KeysAndCodes(Arc::clone(&self.oidc))),
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),

@@ -206,7 +206,7 @@ impl Bench {
             let now = seals.tokens.now_nanos();
             let pass = due::pass(&seals.store, &owners, now, &stopped, &mut places);
             let next = pass.await.expect("the due index can be read");
-            if !seals.leases.quiet().await && next == Next::Later {
+            if !(seals.leases.quiet().await | seals.oidc.quiet().await) && next == Next::Later {
                 return;
             }
         }
@@ -221,7 +221,7 @@ impl Bench {
         loop {
             let now = seals.tokens.now_nanos();
             let Ok(next) = due::pass(&seals.store, &owners, now, &stopped, &mut places).await else { return };
-            if !seals.leases.quiet().await && next == Next::Later {
+            if !(seals.leases.quiet().await | seals.oidc.quiet().await) && next == Next::Later {
                 return;
             }
         }

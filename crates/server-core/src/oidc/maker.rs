@@ -23,6 +23,19 @@ impl Default for Maker {
 }
 
 impl Maker {
+    /// Keeps all keys in the making from being made until what is returned is dropped.
+    #[cfg(test)]
+    pub(super) async fn hold(&self) -> tokio::sync::OwnedSemaphorePermit {
+        Arc::clone(&self.running).acquire_owned().await.expect("it is never closed")
+    }
+
+    /// Lets nobody wait for a key until what is returned is dropped.
+    #[cfg(test)]
+    pub(super) async fn fill(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = u32::try_from(PLACES).expect("a few");
+        Arc::clone(&self.places).acquire_many_owned(all).await.expect("it is never closed")
+    }
+
     /// A fresh key. What has begun is brought to an end, even when nobody waits for it any more.
     ///
     /// # Errors

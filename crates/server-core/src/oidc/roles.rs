@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use barrier::Changes;
 use framework::Error;
 use jose::Pair;
 
@@ -85,25 +84,31 @@ impl Oidc {
         let mut changes = self.changes(ns).await?;
         self.use_key(ns, &entry.key, &key, fresh, &mut changes).await?;
         let user = (Kind::Role, name);
-        self.put_use(ns, (Kind::Key, &entry.key), user, entry.ttl_secs, &mut changes).await?;
+        let mut is_turn = self.put_key_use(ns, &entry.key, user, entry.ttl_secs, &mut changes).await?;
         if let Some(before) = before.filter(|before| before.key != entry.key) {
-            self.end_use(ns, (Kind::Key, &before.key), user, &mut changes).await?;
+            is_turn |= self.end_key_use(ns, &before.key, user, &mut changes).await?;
+        }
+        if is_turn {
+            self.key_epoch(ns).await?.turn(&mut changes);
         }
         changes.set(keys::oidc(ns, Kind::Role.word(), name)?, revision, encode(&entry)?);
         self.commit(changes).await?;
         Ok(())
     }
 
-    /// Removes a role; no error when there is none. Tokens of it stay valid.
+    /// Removes a role; no error when there is none. Its tokens do not expire sooner, but whoever verifies them finds their
+    /// key published only while another role uses it.
     pub(super) async fn delete_role(&self, ns: &str, name: &str) -> Result<(), Error> {
         again!(self.try_delete_role(ns, name))
     }
 
     async fn try_delete_role(&self, ns: &str, name: &str) -> Result<(), Lost> {
         let Some(found) = self.named::<RoleEntry>(ns, Kind::Role, name).await? else { return Ok(()) };
-        let mut changes = Changes::new();
+        let mut changes = self.changes(ns).await?;
         changes.delete(keys::oidc(ns, Kind::Role.word(), name)?, found.revision);
-        self.end_use(ns, (Kind::Key, &found.value.key), (Kind::Role, name), &mut changes).await?;
+        if self.end_key_use(ns, &found.value.key, (Kind::Role, name), &mut changes).await? {
+            self.key_epoch(ns).await?.turn(&mut changes);
+        }
         self.commit(changes).await?;
         Ok(())
     }

@@ -1,14 +1,15 @@
-//! Named keys: made, changed, rotated, removed, published; and what they sign.
+//! Named keys: made, changed, rotated, removed; and what they sign.
 //!
 //! A named key is one entry, so that of two nodes that rotate it one is a moment too late and finds it done. The key that
-//! signs next is published from the start, and one that has signed stays published until nothing that it signed is valid.
+//! signs next is published from the start, and one that has signed stays published until nothing that it signed is valid:
+//! both while something uses the key ([`super::published`]).
 
 use std::time::Duration;
 
 use barrier::Changes;
 use framework::Error;
 use framework::view::Listing;
-use jose::{Algorithm, Jwk, Pair, jws};
+use jose::{Algorithm, Pair, jws};
 use serde_json::{Map, Value};
 use storage::{Expectation, Revision};
 
@@ -32,7 +33,7 @@ pub(super) const ALGORITHMS: [Algorithm; 7] = [
 ];
 /// The key that is there without being made. It comes into being when it is first used.
 pub(super) const DEFAULT: &str = "default";
-/// The most named keys of a namespace: all of them may be published in one document.
+/// The most named keys of a namespace, without the default one: all of them may be published in one document.
 const KEYS_MAX: usize = 256;
 /// How many keys that signed once one named key has at most.
 const PREVIOUS_MAX: usize = 64;
@@ -42,9 +43,8 @@ const PERIOD_SECS: u64 = 24 * 3600;
 const PERIOD_SECS_MIN: u64 = 60;
 /// How much longer than that a key may be published (documented Vault limit).
 const VERIFICATION_PERIODS_MAX: u64 = 10;
-/// How long others may keep the published keys, in seconds: a key that somebody rotates by hand must be found in time.
-const CACHE_SECS_MAX: i64 = 3600;
-
+/// How far the clocks of nodes may be apart, in seconds, before what one has written is taken for a mistake.
+const CLOCK_SKEW_SECS: u64 = 60;
 /// What is changed of a key; what is absent stays.
 #[derive(Clone, Default)]
 pub(super) struct KeyChange {
@@ -67,12 +67,6 @@ pub(super) struct KeyToUse {
     pub(super) settings: KeySettings,
     /// None for the default one before it is there.
     revision: Option<Revision>,
-}
-
-/// Public keys, and how long they may be kept, in seconds.
-pub(super) struct Published {
-    pub(super) keys: Vec<Jwk>,
-    pub(super) cache_secs: i64,
 }
 
 impl KeySettings {
@@ -130,10 +124,18 @@ impl KeyEntry {
         self.rotates = now.saturating_add(nanos(Duration::from_secs(self.rotation_secs)));
     }
 
-    /// All keys that are published at this moment.
-    fn published(&self, now: i64) -> impl Iterator<Item = &Jwk> {
-        let previous = self.previous.iter().filter(move |key| key.expires > now).map(|key| &key.public);
-        [&self.current.public, &self.next.public].into_iter().chain(previous)
+    /// Whether somebody's clock was ahead when the time of the next rotation was written.
+    fn is_ahead(&self, now: i64) -> bool {
+        self.rotates > latest_rotation(self.rotation_secs, now)
+    }
+
+    /// Refuses to have one more key stop to sign.
+    fn check_previous(&self, name: &str, now: i64) -> Result<(), Error> {
+        if self.previous.iter().filter(|key| key.expires > now).count() < PREVIOUS_MAX {
+            return Ok(());
+        }
+        let text = format!("{PREVIOUS_MAX} earlier keys of {name:?} are still published: wait until some expire");
+        Err(Error::Invalid(text.into()))
     }
 }
 
@@ -148,7 +150,11 @@ impl Oidc {
 
     /// A key that signs for something that uses it.
     pub(super) async fn key_in_use(&self, ns: &str, name: &str) -> Result<Option<KeyEntry>, Error> {
-        Ok(self.named(ns, Kind::Key, name).await?.map(|found| found.value))
+        let found = self.named::<KeyEntry>(ns, Kind::Key, name).await?.map(|found| found.value);
+        if found.as_ref().is_some_and(|key| key.is_ahead(self.now_nanos())) {
+            self.pull_back(ns, name).await;
+        }
+        Ok(found)
     }
 
     /// A key for something that is about to use it, as far as that can be told without making the default one.
@@ -188,7 +194,9 @@ impl Oidc {
         fresh: &mut Option<(Pair, Pair)>,
         changes: &mut Changes,
     ) -> Result<(), Error> {
-        self.check_room(ns).await?;
+        if name != DEFAULT {
+            self.check_room(ns).await?;
+        }
         let rotates = self.now_nanos().saturating_add(nanos(Duration::from_secs(settings.rotation_secs)));
         let (current, next) = self.pairs(settings.algorithm, fresh).await?;
         self.move_line(ns, name, None, rotates, changes).await?;
@@ -212,24 +220,30 @@ impl Oidc {
         change: &KeyChange,
         fresh: &mut Option<(Pair, Pair)>,
     ) -> Result<(), Lost> {
+        // Before the keys are counted: whatever makes another one meanwhile turns it, and this is tried again.
+        let epoch = self.key_epoch(ns).await?;
         let found = self.named::<KeyEntry>(ns, Kind::Key, name).await?;
         let mut settings =
             found.as_ref().map_or_else(|| KeySettings::new(name), |found| KeySettings::from(&found.value));
         settings.change(change)?;
-        self.check_uses(ns, name, found.as_ref(), &settings).await?;
         let mut changes = self.changes(ns).await?;
         let Some(Found { value: mut entry, revision }) = found else {
             self.add_key(ns, name, &settings, fresh, &mut changes).await?;
+            epoch.turn(&mut changes);
             self.commit(changes).await?;
             return Ok(());
         };
+        if entry.verification_secs > settings.verification_secs {
+            self.expect_short_uses(ns, name, settings.verification_secs, &mut changes).await?;
+        }
         let now = self.now_nanos();
         if entry.algorithm != settings.algorithm {
+            entry.check_previous(name, now)?;
             let (current, next) = self.pairs(settings.algorithm, fresh).await?;
             entry.retire(current, now, settings.verification_secs);
             entry.next = next;
         }
-        if entry.rotation_secs != settings.rotation_secs {
+        if entry.rotation_secs != settings.rotation_secs || entry.is_ahead(now) {
             let rotates = now.saturating_add(nanos(Duration::from_secs(settings.rotation_secs)));
             self.move_line(ns, name, Some(entry.rotates), rotates, &mut changes).await?;
             entry.rotates = rotates;
@@ -239,24 +253,16 @@ impl Oidc {
         entry.verification_secs = settings.verification_secs;
         entry.allowed_client_ids = settings.allowed_client_ids;
         changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, revision, encode(&entry)?);
+        epoch.turn(&mut changes);
         self.commit(changes).await?;
         Ok(())
     }
 
-    /// Refuses to shorten how long a key is published below how long tokens live that it signs.
-    async fn check_uses(
-        &self,
-        ns: &str,
-        name: &str,
-        found: Option<&Found<KeyEntry>>,
-        settings: &KeySettings,
-    ) -> Result<(), Error> {
-        let secs = settings.verification_secs;
-        if found.is_none_or(|found| found.value.verification_secs <= secs) {
-            return Ok(());
-        }
+    /// Adds to a commit that no tokens live longer which a key signs than it is published from now on, or says of what they
+    /// are.
+    async fn expect_short_uses(&self, ns: &str, name: &str, secs: u64, changes: &mut Changes) -> Result<(), Error> {
         for (by, ttl) in [(Kind::Role, "a token ttl"), (Kind::Client, "an id_token_ttl")] {
-            if self.has_longer_use(ns, (Kind::Key, name), by, secs).await? {
+            if !self.expect_no_longer_use(ns, name, by, secs, changes).await? {
                 let by = by.word();
                 let text = format!(
                     "unable to update key {name:?} because it is currently referenced by one or more {by}s with {ttl} greater than {secs} seconds"
@@ -268,8 +274,10 @@ impl Oidc {
     }
 
     async fn check_room(&self, ns: &str) -> Result<(), Error> {
-        let listing = Listing { after: String::new(), limit: Some(KEYS_MAX) };
-        if self.names(ns, Kind::Key, None, &listing).await?.len() < KEYS_MAX {
+        // One more than the bound, because the default one is not counted.
+        let listing = Listing { after: String::new(), limit: Some(KEYS_MAX + 1) };
+        let names = self.names(ns, Kind::Key, None, &listing).await?;
+        if names.iter().filter(|name| *name != DEFAULT).count() < KEYS_MAX {
             return Ok(());
         }
         Err(Error::Invalid(format!("a namespace can have {KEYS_MAX} keys at most").into()))
@@ -315,8 +323,10 @@ impl Oidc {
     }
 
     async fn try_delete_key(&self, ns: &str, name: &str) -> Result<(), Lost> {
+        let epoch = self.key_epoch(ns).await?;
         let Some(found) = self.named::<KeyEntry>(ns, Kind::Key, name).await? else { return Ok(()) };
-        let mut changes = Changes::new();
+        let mut changes = self.changes(ns).await?;
+        epoch.turn(&mut changes);
         self.expect_unused(ns, Kind::Key, name, &[Kind::Role, Kind::Client], &mut changes).await?;
         changes.delete(keys::oidc(ns, Kind::Key.word(), name)?, found.revision);
         self.delete_if_there(due(ns, name, found.value.rotates)?, &mut changes).await?;
@@ -338,14 +348,12 @@ impl Oidc {
         verification: Option<Duration>,
         fresh: &mut Option<Pair>,
     ) -> Result<(), Lost> {
+        let epoch = self.key_epoch(ns).await?;
         let Some(found) = self.named::<KeyEntry>(ns, Kind::Key, name).await? else {
             return self.rotate_default(ns, name, verification).await;
         };
         let (mut entry, now) = (found.value, self.now_nanos());
-        if entry.previous.iter().filter(|key| key.expires > now).count() >= PREVIOUS_MAX {
-            let text = format!("{PREVIOUS_MAX} earlier keys of {name:?} are still published: wait until some expire");
-            return Err(Error::Invalid(text.into()).into());
-        }
+        entry.check_previous(name, now)?;
         let verification_secs = verification.map_or(entry.verification_secs, |ttl| ttl.as_secs());
         check_verification(verification_secs, entry.rotation_secs)?;
         let before = entry.rotates;
@@ -354,6 +362,7 @@ impl Oidc {
         entry.rotate(next, now, verification_secs);
         self.move_line(ns, name, Some(before), entry.rotates, &mut changes).await?;
         changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, found.revision, encode(&entry)?);
+        epoch.turn(&mut changes);
         self.commit(changes).await?;
         Ok(())
     }
@@ -361,11 +370,13 @@ impl Oidc {
     /// The rotation of a key that is not there: the default one is made, which nothing was signed with yet.
     async fn rotate_default(&self, ns: &str, name: &str, verification: Option<Duration>) -> Result<(), Lost> {
         let unknown = || Error::Invalid(format!("no key named {name:?}").into());
+        let epoch = self.key_epoch(ns).await?;
         let key = self.key_to_use(ns, name).await?.ok_or_else(unknown)?;
         let verification_secs = verification.map_or(key.settings.verification_secs, |ttl| ttl.as_secs());
         check_verification(verification_secs, key.settings.rotation_secs)?;
         let mut changes = self.changes(ns).await?;
         self.use_key(ns, name, &key, &mut None, &mut changes).await?;
+        epoch.turn(&mut changes);
         self.commit(changes).await?;
         Ok(())
     }
@@ -378,60 +389,66 @@ impl Oidc {
     }
 
     /// Rotates the key of a line whose time has come. A line that is not the key's any more goes.
-    pub(super) async fn rotate_if_due(&self, ns: &str, name: &str, line: Line) -> Result<(), Error> {
+    pub(super) async fn rotate_if_due(&self, ns: &str, name: &str, line: &Line) -> Result<(), Error> {
+        let mut fresh = None;
+        again!(self.try_rotate_if_due(ns, name, line, &mut fresh))
+    }
+
+    async fn try_rotate_if_due(&self, ns: &str, name: &str, line: &Line, fresh: &mut Option<Pair>) -> Result<(), Lost> {
+        let epoch = self.key_epoch(ns).await?;
         let found = self.named::<KeyEntry>(ns, Kind::Key, name).await?;
+        // Another node may have rotated it, or somebody has changed it: the line that is there now is the right one.
         let found = found.filter(|found| line.time() == Some(found.value.rotates));
-        let Some(Found { value: mut entry, revision }) = found else { return drop_line(&self.store, line).await };
-        let (now, verification_secs) = (self.now_nanos(), entry.verification_secs);
-        let fresh = self.maker.make(entry.algorithm, self.env.uuid()).await?;
-        entry.rotate(fresh, now, verification_secs);
+        let Some(Found { value: mut entry, revision }) = found else {
+            return Ok(drop_line(&self.store, line.clone()).await?);
+        };
+        let mut changes = match self.changes(ns).await {
+            // The namespace is on the way out, and all that is in it.
+            Err(Error::NotFound) => return Ok(drop_line(&self.store, line.clone()).await?),
+            changes => changes?,
+        };
+        let next = self.one(entry.algorithm, fresh).await?;
+        let verification_secs = entry.verification_secs;
+        entry.rotate(next, self.now_nanos(), verification_secs);
         // Only rotations by hand can have left so many: the oldest go first.
         let surplus = entry.previous.len().saturating_sub(PREVIOUS_MAX);
         entry.previous.drain(..surplus);
-        let mut changes = match self.changes(ns).await {
-            // The namespace is on the way out, and all that is in it.
-            Err(Error::NotFound) => return drop_line(&self.store, line).await,
-            changes => changes?,
-        };
-        changes.delete(line.key, line.revision);
+        changes.delete(line.key.clone(), line.revision);
         changes.create(due(ns, name, entry.rotates)?, Vec::new());
         changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, revision, encode(&entry)?);
-        match self.commit(changes).await {
-            // Another node has rotated it, or somebody has changed it: the line that is there now is the right one.
-            Ok(_) | Err(Lost::Race(_)) => Ok(()),
-            Err(Lost::Failed(error)) => Err(error),
+        epoch.turn(&mut changes);
+        self.commit(changes).await?;
+        Ok(())
+    }
+
+    /// Has a key rotate within its period again, and what it was before be published no longer than can be said of it, after
+    /// a clock was ahead. Whoever needs the key goes on, whatever comes of this: the next one tries it again.
+    pub(super) async fn pull_back(&self, ns: &str, name: &str) {
+        let done: Result<(), Error> = again!(self.try_pull_back(ns, name));
+        match done {
+            Ok(()) => tracing::warn!(key = name, "a clock was ahead: the next rotation of a signing key was moved"),
+            Err(error) => tracing::warn!(key = name, %error, "the next rotation of a signing key is too far ahead"),
         }
     }
 
-    /// The public halves of all keys that some `by` uses.
-    pub(super) async fn published(&self, ns: &str, by: Kind) -> Result<Published, Error> {
-        let listing = Listing { after: String::new(), limit: Some(KEYS_MAX) };
-        let mut names = Vec::new();
-        for name in self.names(ns, Kind::Key, None, &listing).await? {
-            if self.is_used(ns, Kind::Key, &name, by).await? {
-                names.push(name);
-            }
+    async fn try_pull_back(&self, ns: &str, name: &str) -> Result<(), Lost> {
+        let epoch = self.key_epoch(ns).await?;
+        let now = self.now_nanos();
+        let found = self.named::<KeyEntry>(ns, Kind::Key, name).await?.filter(|found| found.value.is_ahead(now));
+        let Some(Found { value: mut entry, revision }) = found else { return Ok(()) };
+        let rotates = now.saturating_add(nanos(Duration::from_secs(entry.rotation_secs)));
+        let longest_secs = entry.rotation_secs.saturating_mul(VERIFICATION_PERIODS_MAX);
+        let longest = now.saturating_add(nanos(Duration::from_secs(longest_secs)));
+        for key in &mut entry.previous {
+            key.expires = key.expires.min(longest);
         }
-        self.published_of(ns, &names).await
-    }
-
-    /// The public halves of these keys.
-    pub(super) async fn published_of(&self, ns: &str, names: &[String]) -> Result<Published, Error> {
-        let (now, mut published) = (self.now_nanos(), Published { keys: Vec::new(), cache_secs: CACHE_SECS_MAX });
-        for name in names {
-            let Some(found) = self.named::<KeyEntry>(ns, Kind::Key, name).await? else { continue };
-            published.keys.extend(found.value.published(now).cloned());
-            let left = found.value.rotates.saturating_sub(now) / 1_000_000_000;
-            published.cache_secs = published.cache_secs.min(left.max(0));
-        }
-        Ok(published)
-    }
-
-    /// The key of a namespace that has this id and is still published, whatever uses it.
-    pub(super) async fn key_of_id(&self, ns: &str, kid: &str) -> Result<Option<Jwk>, Error> {
-        let listing = Listing { after: String::new(), limit: Some(KEYS_MAX) };
-        let names = self.names(ns, Kind::Key, None, &listing).await?;
-        Ok(self.published_of(ns, &names).await?.keys.into_iter().find(|key| key.kid == kid))
+        let mut changes = self.changes(ns).await?;
+        self.move_line(ns, name, Some(entry.rotates), rotates, &mut changes).await?;
+        entry.rotates = rotates;
+        changes.replace(keys::oidc(ns, Kind::Key.word(), name)?, revision, encode(&entry)?);
+        epoch.turn(&mut changes);
+        self.commit(changes).await?;
+        Ok(())
     }
 }
 
@@ -454,6 +471,11 @@ fn new_entry(settings: &KeySettings, current: Pair, next: Pair, rotates: i64) ->
         previous: Vec::new(),
         rotates,
     }
+}
+
+/// The latest time at which a key that is rotated so often is rotated next.
+pub(super) fn latest_rotation(rotation_secs: u64, now: i64) -> i64 {
+    now.saturating_add(nanos(Duration::from_secs(rotation_secs.saturating_add(CLOCK_SKEW_SECS))))
 }
 
 fn check_verification(verification_secs: u64, rotation_secs: u64) -> Result<(), Error> {

@@ -13,6 +13,8 @@ use storage::rival::Rival;
 
 use crate::testing::{Bench, Client, Yielding, denied, invalid};
 
+mod turns;
+
 /// Somebody with an entity.
 pub(super) struct Somebody {
     pub(super) id: String,
@@ -190,7 +192,7 @@ async fn a_key_is_published_before_it_signs_and_until_what_it_signed_has_expired
     assert!(claims(tokens.last().expect("one"), &published(&bench.nobody(), KEYS).await).is_none());
     assert_eq!(root.delete("identity/oidc/role/r").await, json!({}));
     assert_eq!(root.delete("identity/oidc/key/k").await, json!({}));
-    for prefix in ["due/", "ns/root/oidc"] {
+    for prefix in ["due/", "ns/root/oidc/", "ns/root/oidc-use/", "ns/root/oidc-ttl/"] {
         let left: Vec<_> = bench.keys(prefix).await.into_iter().filter(|key| key.contains("oidc")).collect();
         assert!(left.is_empty(), "{left:?}");
     }

@@ -106,7 +106,7 @@ async fn list(oidc: &Oidc, context: &Context, input: List) -> Result<Reply, Erro
     // The limit is how many are shown, not how many are looked at.
     for _ in 0..LIST_NAMES_MAX / READ_KEYS_MAX {
         let names = oidc.names(ns(context), Kind::Provider, Some(DEFAULT), &listing).await?;
-        let found = oidc.all_named(ns(context), Kind::Provider, &names).await?;
+        let found = oidc.all_named::<ProviderEntry>(ns(context), Kind::Provider, &names).await?;
         for (name, found) in names.iter().zip(found) {
             let built_in = || (name == DEFAULT).then(|| ProviderEntry::new(name));
             let Some(provider) = found.map(|found| found.value).or_else(built_in) else { continue };
@@ -151,6 +151,5 @@ async fn discovery(oidc: &Oidc, context: &Context, input: ByName) -> Result<Repl
 }
 
 async fn keys(oidc: &Oidc, context: &Context, input: ByName) -> Result<Reply, Error> {
-    let provider = oidc.provider(ns(context), &input.name).await?.ok_or(Error::NotFound)?;
-    key_set(&oidc.published_by(ns(context), &provider).await?)
+    key_set(&oidc.published_by(ns(context), &input.name).await?)
 }

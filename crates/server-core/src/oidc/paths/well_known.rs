@@ -6,7 +6,8 @@ use framework::{Context, Error, Path, Reply};
 use jose::Algorithm;
 use serde_json::{Value, json};
 
-use crate::oidc::signing::{ALGORITHMS, Published};
+use crate::oidc::published::Published;
+use crate::oidc::signing::ALGORITHMS;
 use crate::oidc::{Kind, Oidc};
 
 /// How long the description may be kept, in seconds.

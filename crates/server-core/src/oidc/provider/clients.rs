@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use barrier::Changes;
 use framework::Error;
 use jose::Pair;
 
@@ -82,7 +81,9 @@ impl Oidc {
         }
         let mut changes = self.changes(ns).await?;
         let user = (Kind::Client, name);
-        self.put_use(ns, (Kind::Key, &entry.key), user, entry.id_token_ttl_secs, &mut changes).await?;
+        if self.put_key_use(ns, &entry.key, user, entry.id_token_ttl_secs, &mut changes).await? {
+            self.key_epoch(ns).await?.turn(&mut changes);
+        }
         let had = before.as_ref().map(|before| before.assignments.as_slice()).unwrap_or_default();
         self.change_uses(ns, (Kind::Assignment, ALLOW_ALL), user, had, &entry.assignments, &mut changes).await?;
         self.use_key(ns, &entry.key, &key, fresh, &mut changes).await?;
@@ -125,10 +126,12 @@ impl Oidc {
 
     async fn try_delete_client(&self, ns: &str, name: &str) -> Result<(), Lost> {
         let Some(found) = self.named::<ClientEntry>(ns, Kind::Client, name).await? else { return Ok(()) };
-        let (mut changes, user) = (Changes::new(), (Kind::Client, name));
+        let (mut changes, user) = (self.changes(ns).await?, (Kind::Client, name));
         changes.delete(keys::oidc(ns, Kind::Client.word(), name)?, found.revision);
         self.delete_if_there(keys::oidc(ns, CLIENT_ID, &found.value.client_id)?, &mut changes).await?;
-        self.end_use(ns, (Kind::Key, &found.value.key), user, &mut changes).await?;
+        if self.end_key_use(ns, &found.value.key, user, &mut changes).await? {
+            self.key_epoch(ns).await?.turn(&mut changes);
+        }
         self.change_uses(ns, (Kind::Assignment, ALLOW_ALL), user, &found.value.assignments, &[], &mut changes).await?;
         self.commit(changes).await?;
         Ok(())

@@ -1,7 +1,5 @@
 //! Providers: issuers, each with the applications and scopes that it serves.
 
-use std::collections::BTreeSet;
-
 use barrier::Changes;
 use framework::{Error, Namespace};
 
@@ -10,7 +8,7 @@ use super::scopes::OPENID;
 use crate::identity::again;
 use crate::keys;
 use crate::oidc::config::{Form, checked_issuer};
-use crate::oidc::signing::{DEFAULT, Published};
+use crate::oidc::signing::DEFAULT;
 use crate::oidc::{ANY, Kind, Oidc, check_name, checked_list, lists};
 use crate::store::{Lost, encode};
 
@@ -127,17 +125,5 @@ impl Oidc {
         self.change_uses(ns, (Kind::Scope, OPENID), user, &found.value.scopes_supported, &[], &mut changes).await?;
         self.commit(changes).await?;
         Ok(())
-    }
-
-    /// The public keys of the applications that a provider serves.
-    pub(in crate::oidc) async fn published_by(&self, ns: &str, provider: &ProviderEntry) -> Result<Published, Error> {
-        if provider.allowed_client_ids.iter().any(|id| id == ANY) {
-            return self.published(ns, Kind::Client).await;
-        }
-        let mut names = BTreeSet::new();
-        for id in &provider.allowed_client_ids {
-            names.extend(self.client_of_id(ns, id).await?.map(|client| client.key));
-        }
-        self.published_of(ns, &names.into_iter().collect::<Vec<_>>()).await
     }
 }

@@ -530,7 +530,7 @@ async fn what_is_in_use_stays_and_what_makes_no_sense_is_refused() {
     made(&root, PROVIDER, json!({ "scopes_supported": "" })).await;
     assert_eq!(root.delete("identity/oidc/scope/profile").await, json!({}));
     let left: Vec<_> = bench.keys("").await.into_iter().filter(|key| key.contains("/oidc")).collect();
-    assert_eq!(left, ["ns/root/oidc/provider/default"]);
+    assert_eq!(left, ["ns/root/oidc-keys", "ns/root/oidc/provider/default"]);
 }
 
 #[tokio::test]

@@ -48,3 +48,34 @@ async fn a_list_of_clients_is_read_in_batches() {
     }
     assert_eq!(reads[0], reads[1], "thirty cost no more reads than one");
 }
+
+#[tokio::test]
+async fn a_provider_publishes_the_keys_of_its_clients_and_of_no_others() {
+    let storage = Arc::new(Counting::new(Arc::new(Memory::new())));
+    let mut bench = Bench::fresh(Arc::clone(&storage) as _, CacheMode::ReadThrough);
+    bench.init().await;
+    let (_, root) = (furnish(&bench).await, bench.root());
+    bench.core.seals.worker.stop().await;
+    let path = "identity/oidc/provider/p/.well-known/keys";
+    made(&root, "identity/oidc/key/other", json!({ "algorithm": "EdDSA", "allowed_client_ids": "*" })).await;
+    let mut ids = vec![app(&root, "other", json!({ "key": "other" })).await.id];
+    made(&root, "identity/oidc/provider/p", json!({ "allowed_client_ids": ids })).await;
+    let keys = published(&bench.nobody(), path).await;
+    assert_eq!(keys.iter().map(|key| key.alg.name()).collect::<Vec<_>>(), ["EdDSA", "EdDSA"]);
+    storage.take();
+    published(&bench.nobody(), path).await;
+    let cost = storage.take();
+    for number in 0..10 {
+        ids.push(app(&root, &format!("app{number}"), json!({})).await.id);
+    }
+    made(&root, "identity/oidc/provider/p", json!({ "allowed_client_ids": ids })).await;
+    assert_eq!(published(&bench.nobody(), path).await.len(), 4);
+    storage.take();
+    published(&bench.nobody(), path).await;
+    assert_eq!(storage.take(), cost, "more clients cost nothing");
+    // Another client, which the provider does not serve, goes on using the key.
+    app(&root, "apart", json!({ "key": "other" })).await;
+    assert_eq!(root.delete("identity/oidc/client/other").await, json!({}));
+    assert_eq!(published(&bench.nobody(), path).await.len(), 2);
+    assert_eq!(published(&bench.nobody(), &format!("{PROVIDER}/.well-known/keys")).await.len(), 4);
+}
