@@ -77,7 +77,7 @@ fn what_is_shown_as_it_was_written_keeps_its_text_and_is_the_same_network() {
         let written: WrittenCidr = text.parse().expect("a network");
         let stored = serde_json::to_string(&written).expect("text");
         let read: WrittenCidr = serde_json::from_str(&stored).expect("what is stored can be read");
-        assert_eq!((texts(&[read.clone()]), read), (vec![text.to_owned()], written.clone()));
+        assert_eq!((texts(std::slice::from_ref(&read)), read), (vec![text.to_owned()], written.clone()));
         assert_eq!(networks_of(&[written]), bound(text));
     }
     assert!("10.0.0.0/33".parse::<WrittenCidr>().is_err());

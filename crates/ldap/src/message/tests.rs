@@ -61,12 +61,12 @@ fn answers_are_understood() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, tag in prop::sample::select(vec![0x61_u8, 0x64, 0x65, 0x73, 0x78])) {
-        let _ = read(&bytes);
+        drop(read(&bytes));
         let mut writer = Writer::default();
         writer.nest(SEQUENCE, |it| {
             it.int(INTEGER, 1);
             it.put(tag, &bytes);
         });
-        let _ = read(&writer.into_bytes());
+        drop(read(&writer.into_bytes()));
     }
 }
