@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{approle, cubbyhole, kv, ldap, userpass};
+use crate::{approle, cert, cubbyhole, kv, ldap, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -37,6 +37,13 @@ pub const fn builtin() -> &'static [Builtin] {
             description: "Roles of machines, with secret ids.",
             is_mountable: true,
             make: approle::make,
+        },
+        Builtin {
+            type_name: "cert",
+            kind: Kind::Auth,
+            description: "Clients with TLS certificates.",
+            is_mountable: true,
+            make: cert::make,
         },
         Builtin {
             type_name: "cubbyhole",

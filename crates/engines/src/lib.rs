@@ -5,10 +5,13 @@
 
 pub mod approle;
 pub mod builtin;
+pub mod cert;
+mod clients;
 pub mod cubbyhole;
 mod flat;
 pub mod kv;
 pub mod ldap;
+mod names;
 mod secrets;
 pub mod userpass;
 

@@ -242,7 +242,7 @@ impl<S: Send + Sync + 'static> Engine<S> {
     /// does not know any more, or would give other policies, it refuses with [`Error::Invalid`]. Needed by every engine
     /// that answers with a [`Login`](crate::Login) of renewable tokens.
     ///
-    /// The context has the mount's view and nobody as its caller.
+    /// The context has the mount's view, the connection over which the renewal is asked for, and nobody as its caller.
     #[must_use]
     pub fn on_renewal<T: Into<Renewed> + 'static>(
         mut self,

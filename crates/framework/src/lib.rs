@@ -11,6 +11,7 @@ pub mod engine;
 pub mod envelope;
 pub mod error;
 pub mod field;
+pub mod glob;
 pub mod help;
 pub mod input;
 pub mod lease;

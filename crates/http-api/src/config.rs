@@ -216,13 +216,37 @@ pub struct ForwardedFor {
     pub rejects_unauthorized: bool,
     /// Whether requests without the header are refused, or else come from whoever connects.
     pub rejects_absent: bool,
+    /// Where the proxies put the certificate that a client has shown to them; `None` takes none from them.
+    pub client_certificate: Option<ClientCertificateHeader>,
+}
+
+/// A header in which proxies that end TLS hand on what a client has shown to them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientCertificateHeader {
+    /// Its name, in lower case.
+    pub name: String,
+    /// What turns its value into DER, one after the other.
+    pub decoders: Vec<CertificateDecoder>,
+}
+
+/// One step from the value of a header to the certificate in it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CertificateDecoder {
+    /// Undoes percent-encoding, where `+` is a space.
+    Url,
+    /// Undoes Base64.
+    Base64,
+    /// Takes the certificate out of PEM.
+    Pem,
+    /// Takes the bytes out of a structured field: `:Base64:` (RFC 9440).
+    Rfc9440,
 }
 
 impl ForwardedFor {
     /// Believes these proxies and refuses everybody else.
     #[must_use]
     pub const fn new(authorized: Vec<Network>) -> Self {
-        Self { authorized, hop_skips: 0, rejects_unauthorized: true, rejects_absent: true }
+        Self { authorized, hop_skips: 0, rejects_unauthorized: true, rejects_absent: true, client_certificate: None }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every proxy appends the address that it saw, so the list is read from its end: what is further left was written by
 //! somebody whom nobody vouches for. The rules and their defaults are Vault's `x_forwarded_for_*` listener settings.
+//! Proxies that end TLS hand on certificates in a header of their own ([`certificates`]), which nobody else may send.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -12,6 +13,8 @@ use http::HeaderMap;
 
 use crate::config::ForwardedFor;
 use crate::status::Refusal;
+
+mod certificates;
 
 const HEADER: &str = "x-forwarded-for";
 
@@ -75,13 +78,21 @@ pub(crate) fn resolve(
     headers: &HeaderMap,
 ) -> Result<Arc<Connection>, Refusal> {
     let refuse = |text: &str| Err(Refusal::Malformed(text.to_owned()));
+    let certificate = rules.client_certificate.as_ref().filter(|header| headers.contains_key(&header.name));
+    let proxy = connection.remote.filter(|remote| rules.authorized.iter().any(|it| it.contains(remote.ip())));
+    if proxy.is_none() && certificate.is_some() && rules.rejects_unauthorized {
+        return refuse("client address not authorized to hand on client certificates");
+    }
     if !headers.contains_key(HEADER) {
-        return match rules.rejects_absent {
-            true => refuse("missing x-forwarded-for header and configured to reject when not present"),
-            false => Ok(Arc::clone(connection)),
+        return match (rules.rejects_absent, certificate.filter(|_| proxy.is_some())) {
+            (true, _) => refuse("missing x-forwarded-for header and configured to reject when not present"),
+            (false, None) => Ok(Arc::clone(connection)),
+            (false, Some(header)) => {
+                let client_certificates = certificates::read(header, headers)?;
+                Ok(Arc::new(Connection { client_certificates, ..connection.as_ref().clone() }))
+            }
         };
     }
-    let proxy = connection.remote.filter(|remote| rules.authorized.iter().any(|it| it.contains(remote.ip())));
     let Some(proxy) = proxy else {
         return match rules.rejects_unauthorized {
             true => refuse("client address not authorized for x-forwarded-for and configured to reject connection"),
@@ -98,7 +109,13 @@ pub(crate) fn resolve(
         return refuse("x-forwarded-for holds something else than addresses");
     };
     let remote = Some(SocketAddr::new(client, proxy.port()));
-    Ok(Arc::new(Connection { remote, ..connection.as_ref().clone() }))
+    // The certificate of the proxy itself is never that of its client.
+    let client_certificates = match &rules.client_certificate {
+        Some(header) => certificates::read(header, headers)?,
+        None => connection.client_certificates.clone(),
+    };
+    let (is_tls, openings) = (connection.is_tls, connection.openings);
+    Ok(Arc::new(Connection { remote, is_tls, client_certificates, openings }))
 }
 
 #[cfg(test)]

@@ -34,8 +34,8 @@ mod watchdog;
 
 pub use admission::{Admission, AdmissionLimits};
 pub use config::{
-    ClientCertificates, CustomHeader, Endpoint, ForwardedFor, Limits, ListenerConfig, ProxyBehavior, ProxyProtocol,
-    Statuses, Timeouts, TlsConfig, TlsVersion, UnixEndpoint,
+    CertificateDecoder, ClientCertificateHeader, ClientCertificates, CustomHeader, Endpoint, ForwardedFor, Limits,
+    ListenerConfig, ProxyBehavior, ProxyProtocol, Statuses, Timeouts, TlsConfig, TlsVersion, UnixEndpoint,
 };
 pub use error::Error;
 pub use forwarded::{Network, NetworkError};

@@ -24,7 +24,6 @@ mod bootstrap;
 mod browser;
 mod cluster;
 mod due;
-mod glob;
 mod identity;
 mod in_flight;
 mod index;

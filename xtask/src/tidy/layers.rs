@@ -33,6 +33,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("policy", 1),
     ("storage", 1),
     ("storage-embedded", 1),
+    ("x509", 1),
     ("barrier", 2),
     ("cli", 2),
     ("framework", 2),
@@ -82,7 +83,7 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
 
 /// Crates of others that are worth a wall, and the only crates that may name them.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aws-lc-rs", &["barrier", "jose", "secret", "server-core"]),
+    ("aws-lc-rs", &["barrier", "jose", "secret", "server-core", "x509"]),
     ("clap", &["cli", "strongroom"]),
     ("hyper", &["http-api"]),
     ("pgp", &["openpgp"]),
@@ -91,6 +92,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["audit", "client", "outbound"]),
     ("rpassword", &["cli"]),
     ("rustls", &["client", "http-api", "ldap", "outbound", "strongroom"]),
+    ("rustls-webpki", &["x509"]),
     ("anyhow", &["bench", "e2e", "xtask"]),
     ("cargo_metadata", &["xtask"]),
 ];

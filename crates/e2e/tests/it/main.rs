@@ -5,6 +5,7 @@
 mod audit;
 mod backups;
 mod bootstrap;
+mod cert;
 mod clients;
 mod command_line;
 mod confinement;

@@ -4,7 +4,7 @@ use framework::Connection;
 use http::{HeaderMap, HeaderValue};
 
 use super::{HEADER, Network, NetworkError, resolve};
-use crate::config::ForwardedFor;
+use crate::config::{CertificateDecoder, ClientCertificateHeader, ForwardedFor};
 use crate::status::Refusal;
 
 fn contains(network: &str, address: &str) -> bool {
@@ -73,4 +73,45 @@ fn strangers_and_requests_without_the_header_are_refused_by_default() {
     assert_eq!(client(&lax, "8.8.8.8:7", &["1.2.3.4"]).unwrap(), "8.8.8.8:7");
     assert_eq!(client(&lax, "10.0.0.9:7", &[]).unwrap(), "10.0.0.9:7");
     assert_eq!(client(&lax, "10.0.0.9:7", &["1.2.3.4"]).unwrap(), "1.2.3.4:7");
+}
+
+#[test]
+fn only_a_named_proxy_hands_on_certificates() {
+    let header = ClientCertificateHeader { name: "x-cert".to_owned(), decoders: vec![CertificateDecoder::Base64] };
+    let lax = ForwardedFor { rejects_absent: false, rejects_unauthorized: false, ..rules() };
+    let [strict, lax, ignorant] = [
+        ForwardedFor { client_certificate: Some(header.clone()), rejects_absent: false, ..rules() },
+        ForwardedFor { client_certificate: Some(header), ..lax },
+        ForwardedFor { rejects_absent: false, ..rules() },
+    ];
+    let shown = rcgen::generate_simple_self_signed(vec!["a".to_owned()]).unwrap().cert.der().to_vec();
+    let own = vec![b"the proxy's own".to_vec()];
+    let value = data_encoding::BASE64.encode(&shown);
+    let seen = |rules: &ForwardedFor, from: &str, is_forwarded: bool, certificate: Option<&str>| {
+        let connection =
+            Connection { remote: from.parse().ok(), client_certificates: own.clone(), ..Connection::default() };
+        let mut headers = HeaderMap::new();
+        if is_forwarded {
+            headers.append(HEADER, HeaderValue::from_static("1.2.3.4"));
+        }
+        if let Some(certificate) = certificate {
+            headers.append("x-cert", HeaderValue::from_str(certificate).unwrap());
+        }
+        match resolve(rules, &Arc::new(connection), &headers) {
+            Ok(connection) => Ok(connection.client_certificates.clone()),
+            Err(Refusal::Malformed(text)) => Err(text),
+            Err(other) => panic!("{other:?}"),
+        }
+    };
+    let (proxy, stranger) = ("10.0.0.9:7", "8.8.8.8:7");
+    assert_eq!(seen(&strict, proxy, true, Some(&value)), Ok(vec![shown.clone()]));
+    assert_eq!(seen(&strict, proxy, false, Some(&value)), Ok(vec![shown]));
+    assert_eq!(seen(&strict, proxy, true, None), Ok(vec![]), "a proxy's certificate is not its client's");
+    assert_eq!(seen(&strict, proxy, false, None), Ok(own.clone()), "the proxy for itself");
+    assert_eq!(seen(&ignorant, proxy, true, Some(&value)), Ok(own.clone()), "nobody asked for the header");
+    for is_forwarded in [false, true] {
+        assert!(seen(&strict, stranger, is_forwarded, Some(&value)).unwrap_err().contains("not authorized"));
+        assert_eq!(seen(&lax, stranger, is_forwarded, Some(&value)), Ok(own.clone()));
+    }
+    assert!(seen(&strict, proxy, true, Some("!")).unwrap_err().contains("failed to parse"));
 }

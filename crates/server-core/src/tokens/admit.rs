@@ -1,10 +1,11 @@
 //! From an auth method's word that somebody is who they say to the token that they get, and what the method says when
 //! it is renewed. Here, and not in the methods, is decided who is behind the login and what they may be given at all.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use framework::terms::{TokenKind, TokenTerms};
-use framework::{Context, Error, Reply};
+use framework::{Connection, Context, Error, Reply};
 use serde_json::value::RawValue;
 
 use super::create::{Login, NewToken};
@@ -99,13 +100,19 @@ impl Tokens {
     }
 
     /// What the method of a token's login says now; `None` for a token that comes from none. The method refuses whom it
-    /// does not know any more.
-    pub(super) async fn login_at_renewal(&self, ns: &str, entry: &TokenEntry) -> Result<Option<Renewal>, Error> {
+    /// does not know any more. It sees the connection over which the renewal is asked for, and nothing else of the request.
+    pub(super) async fn login_at_renewal(
+        &self,
+        ns: &str,
+        entry: &TokenEntry,
+        connection: &Arc<Connection>,
+    ) -> Result<Option<Renewal>, Error> {
         if entry.mount.is_empty() {
             return Ok(None);
         }
         let mount = self.identities.mount(ns, &entry.mount).await?.ok_or(Error::Denied)?;
-        let context = self.identities.context_of(ns, &mount).await?;
+        let mut context = self.identities.context_of(ns, &mount).await?;
+        context.connection = Arc::clone(connection);
         let note = entry.note.clone().unwrap_or_else(|| RawValue::NULL.to_owned());
         let renewing = framework::Renewing::new(note, entry.policies.clone());
         let framework::Renewed { terms, groups } = mount.engine.renew_login(&context, renewing).await?;

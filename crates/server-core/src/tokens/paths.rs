@@ -305,7 +305,7 @@ async fn renewed(
 ) -> Result<Reply, Error> {
     let mount = &context.mount;
     let limits = Limits { default_lease_ttl: mount.default_lease_ttl, max_lease_ttl: mount.max_lease_ttl };
-    let renewed = tokens.renew(ns, hash, text, increment, limits).await?;
+    let renewed = tokens.renew(ns, hash, text, increment, limits, &context.connection).await?;
     let mut reply = Reply::from(renewed.auth);
     reply.warnings = renewed.warnings;
     Ok(reply)

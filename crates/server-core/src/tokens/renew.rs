@@ -1,10 +1,11 @@
 //! Renewing tokens.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use barrier::Changes;
 use framework::view::COMMIT_TRIES;
-use framework::{Auth, Error};
+use framework::{Auth, Connection, Error};
 use secret::Secret;
 use storage::Expectation;
 
@@ -26,7 +27,8 @@ pub(crate) struct Renewed {
 }
 
 impl Tokens {
-    /// Prolongs a token by `asked`, or by what it was given at first. `text` is told back in the reply.
+    /// Prolongs a token by `asked`, or by what it was given at first. `text` is told back in the reply. The method of its
+    /// login may look at the connection.
     pub(crate) async fn renew(
         &self,
         namespace: &str,
@@ -34,6 +36,7 @@ impl Tokens {
         text: Secret<String>,
         asked: Duration,
         limits: Limits,
+        connection: &Arc<Connection>,
     ) -> Result<Renewed, Error> {
         for _ in 0..COMMIT_TRIES {
             let stored = self.live(namespace, hash).await?.ok_or(Error::Denied)?;
@@ -43,7 +46,7 @@ impl Tokens {
                 return Err(Error::invalid("lease is not renewable"));
             }
             let role = self.role_at_renewal(namespace, entry).await?;
-            let login = self.login_at_renewal(namespace, entry).await?;
+            let login = self.login_at_renewal(namespace, entry, connection).await?;
             let Renewal { usual, period, limits } =
                 login.unwrap_or(Renewal { usual: entry.ttl(), period: entry.period(), limits });
             // Behind the method, which may have said that they are in other groups now.

@@ -14,10 +14,10 @@ use storage::{Expectation, Key, Revision};
 use super::Tokens;
 use super::kind::KindRule;
 use crate::cidr::Cidr;
-use crate::glob;
 use crate::keys;
 use crate::policies::{DEFAULT, ROOT};
 use crate::store::{Lost, encode};
+use framework::glob;
 
 pub(super) mod paths;
 

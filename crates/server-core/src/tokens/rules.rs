@@ -12,10 +12,10 @@ use super::Stored;
 use super::kind::Kind;
 use super::roles::Role;
 use crate::cidr::Cidr;
-use crate::glob;
 use crate::keys::ROOT_NAMESPACE;
 use crate::policies::{DEFAULT, RESERVED, ROOT, sanitize_name};
 use crate::ttl::{self, Wish};
+use framework::glob;
 
 /// The most metadata that a token may carry, keys and values together.
 const META_BYTES_MAX: usize = 16 * 1024;

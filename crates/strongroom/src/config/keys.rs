@@ -78,8 +78,6 @@ pub(super) const LISTENER_IGNORED: Ignored = &[
     ("tls_cipher_suites", "the suites are fixed, all of them with forward secrecy"),
     ("tls_key_exchange_preferences", ""),
     ("tls_prefer_server_cipher_suites", "the server's order always counts"),
-    ("x_forwarded_for_client_cert_header", ""),
-    ("x_forwarded_for_client_cert_header_decoders", ""),
 ];
 
 /// `listener "tcp"`.

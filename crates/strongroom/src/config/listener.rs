@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hcl::{Block, Item, Kind};
 use http_api::{
-    ClientCertificates, CustomHeader, ForwardedFor, ListenerConfig, ProxyBehavior, ProxyProtocol, Statuses, TlsConfig,
-    TlsVersion, UnixEndpoint,
+    CertificateDecoder, ClientCertificateHeader, ClientCertificates, CustomHeader, ForwardedFor, ListenerConfig,
+    ProxyBehavior, ProxyProtocol, Statuses, TlsConfig, TlsVersion, UnixEndpoint,
 };
 
 use super::error::{ConfigError, Problem};
@@ -58,6 +58,8 @@ pub(super) const KEYS: &[&str] = &[
     "tls_min_version",
     "tls_require_and_verify_client_cert",
     "x_forwarded_for_authorized_addrs",
+    "x_forwarded_for_client_cert_header",
+    "x_forwarded_for_client_cert_header_decoders",
     "x_forwarded_for_hop_skips",
     "x_forwarded_for_reject_not_authorized",
     "x_forwarded_for_reject_not_present",
@@ -112,6 +114,8 @@ struct Forwarded {
     hop_skips: Option<usize>,
     rejects_unauthorized: Option<bool>,
     rejects_absent: Option<bool>,
+    certificate_header: Option<String>,
+    decoders: Option<Vec<CertificateDecoder>>,
 }
 
 /// The same for the PROXY protocol.
@@ -326,6 +330,8 @@ impl Forwarded {
             }
             "x_forwarded_for_reject_not_authorized" => self.rejects_unauthorized = Some(reader.flag(item)?),
             "x_forwarded_for_reject_not_present" => self.rejects_absent = Some(reader.flag(item)?),
+            "x_forwarded_for_client_cert_header" => self.certificate_header = certificate_header(reader, item)?,
+            "x_forwarded_for_client_cert_header_decoders" => self.decoders = Some(decoders(reader, item)?),
             _ => return Ok(false),
         }
         Ok(true)
@@ -334,8 +340,10 @@ impl Forwarded {
     /// The other keys mean nothing without the proxies that are believed, and whoever writes them believes otherwise.
     fn finish(self) -> Result<Option<ForwardedFor>, Problem> {
         let Some(authorized) = self.authorized.filter(|authorized| !authorized.is_empty()) else {
-            let is_silent =
-                self.hop_skips.is_none() && self.rejects_unauthorized.is_none() && self.rejects_absent.is_none();
+            let is_silent = self.hop_skips.is_none()
+                && self.rejects_unauthorized.is_none()
+                && self.rejects_absent.is_none()
+                && self.certificate_header.is_none();
             let missing = Problem::NoKey { place: "listener \"tcp\"", key: "x_forwarded_for_authorized_addrs" };
             return if is_silent { Ok(None) } else { Err(missing) };
         };
@@ -343,8 +351,36 @@ impl Forwarded {
         set(&mut forwarded.hop_skips, self.hop_skips);
         set(&mut forwarded.rejects_unauthorized, self.rejects_unauthorized);
         set(&mut forwarded.rejects_absent, self.rejects_absent);
+        let decoders = self.decoders.unwrap_or_default();
+        forwarded.client_certificate = self.certificate_header.map(|name| ClientCertificateHeader { name, decoders });
         Ok(Some(forwarded))
     }
+}
+
+/// The name of a header; nothing for empty text.
+fn certificate_header(reader: &Reader<'_>, item: &Item) -> Result<Option<String>, ConfigError> {
+    let name = reader.text(item)?.to_ascii_lowercase();
+    let is_taken = matches!(name.as_str(), "authorization" | "host" | "x-forwarded-for");
+    match name.as_str() {
+        "" => Ok(None),
+        name if is_header_name(name) && !is_taken => Ok(Some(name.to_owned())),
+        _ => Err(reader.wrong(item, "the name of a header that means nothing else here")),
+    }
+}
+
+/// Names with commas between them, or a list of them.
+fn decoders(reader: &Reader<'_>, item: &Item) -> Result<Vec<CertificateDecoder>, ConfigError> {
+    let wrong = || reader.wrong(item, "URL, BASE64, DER or RFC9440, or several with commas between them");
+    let decoder = |word: &str| match word.to_ascii_uppercase().as_str() {
+        "URL" => Ok(CertificateDecoder::Url),
+        "BASE64" => Ok(CertificateDecoder::Base64),
+        "DER" => Ok(CertificateDecoder::Pem),
+        "RFC9440" => Ok(CertificateDecoder::Rfc9440),
+        _ => Err(wrong()),
+    };
+    let texts = reader.texts(item)?;
+    let words = texts.iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty());
+    words.map(decoder).collect()
 }
 
 fn networks(reader: &Reader<'_>, item: &Item) -> Result<Vec<http_api::Network>, ConfigError> {

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use framework::Openings;
-use http_api::{AdmissionLimits, ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion, UnixEndpoint};
+use http_api::{
+    AdmissionLimits, CertificateDecoder, ClientCertificates, Endpoint, ProxyBehavior, Statuses, TlsVersion,
+    UnixEndpoint,
+};
 
 use serde_json::json;
 use server_core::LockoutSettings;
@@ -52,6 +55,8 @@ fn a_full_file_becomes_a_configuration() {
             x_forwarded_for_authorized_addrs = "10.0.0.0/8, 127.0.0.1"
             x_forwarded_for_hop_skips    = 1
             x_forwarded_for_reject_not_present = false
+            x_forwarded_for_client_cert_header = "X-SSL-Client-Cert"
+            x_forwarded_for_client_cert_header_decoders = "URL, DER"
             custom_response_headers {
                 "200"     = { "X-A" = "exact" }
                 "default" = { "X-A" = ["one", "two"], "X-B" = 1 }
@@ -110,6 +115,9 @@ fn a_full_file_becomes_a_configuration() {
     let forwarded = one.forwarded_for.as_ref().expect("it believes proxies");
     assert_eq!((forwarded.authorized.len(), forwarded.hop_skips), (2, 1));
     assert!(forwarded.rejects_unauthorized && !forwarded.rejects_absent);
+    let certificate = forwarded.client_certificate.as_ref().expect("it takes certificates from them");
+    assert_eq!(certificate.name, "x-ssl-client-cert");
+    assert_eq!(certificate.decoders, [CertificateDecoder::Url, CertificateDecoder::Pem]);
     let headers: Vec<_> =
         one.headers.iter().map(|header| (header.statuses, header.name.as_str(), header.value.as_str())).collect();
     assert_eq!(
@@ -415,6 +423,18 @@ fn mistakes_are_told_with_file_line_and_remedy() {
         (
             "listener \"tcp\" { tls_disable = true x_forwarded_for_hop_skips = 1 }",
             "a.hcl, line 1: listener \"tcp\" needs the key \"x_forwarded_for_authorized_addrs\"",
+        ),
+        (
+            "listener \"tcp\" { tls_disable = true x_forwarded_for_client_cert_header = \"X-Cert\" }",
+            "a.hcl, line 1: listener \"tcp\" needs the key \"x_forwarded_for_authorized_addrs\"",
+        ),
+        (
+            "listener \"tcp\" { x_forwarded_for_client_cert_header = \"X-Vault-Token\" }",
+            "a.hcl, line 1: key \"x_forwarded_for_client_cert_header\" takes the name of a header that means nothing else here, not \"X-Vault-Token\"",
+        ),
+        (
+            "listener \"tcp\" { x_forwarded_for_client_cert_header_decoders = \"URL,GZIP\" }",
+            "a.hcl, line 1: key \"x_forwarded_for_client_cert_header_decoders\" takes URL, BASE64, DER or RFC9440, or several with commas between them, not \"URL,GZIP\"",
         ),
         (
             "listener \"tcp\" { x_forwarded_for_authorized_addrs = [\"a\"] }",

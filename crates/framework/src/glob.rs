@@ -1,8 +1,9 @@
-//! Names with `*` for anything, as lists of policies and aliases use them. Not the rules' patterns: those are in
-//! `policy`, where `*` means something only at the end.
+//! Names with `*` for anything, as lists of policies and aliases and the roles of auth methods use them. Not the rules'
+//! patterns: those are in `policy`, where `*` means something only at the end.
 
 /// Whether a text fits a pattern, whole.
-pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn matches(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
@@ -16,7 +17,8 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// Whether a text fits any of the patterns.
-pub(crate) fn matches_any(patterns: &[String], text: &str) -> bool {
+#[must_use]
+pub fn matches_any(patterns: &[String], text: &str) -> bool {
     patterns.iter().any(|pattern| matches(pattern, text))
 }
 
