@@ -11,12 +11,11 @@ use barrier::seal::{Device, InitOptions};
 use barrier::{Barrier, CacheMode};
 use env::Env;
 use env::simulated::SimulatedClock;
-use framework::terms::{TokenFields, TokenTerms};
 use framework::testing::object;
 use framework::view::{CommitError, Listing};
 use framework::{
-    Chunks, Context, Data, Engine, Error, FieldSet as _, Input, Kind, Login, Mounted, Operation, Path, Renewed,
-    Renewing, Reply, Request, Segment, Service, Status, fields, retry,
+    Chunks, Context, Data, Engine, Error, Kind, Mounted, Operation, Path, Reply, Request, Segment, Service, Status,
+    fields, retry,
 };
 use secret::{Secret, SecretBytes};
 use serde_json::{Map, Value, json};
@@ -31,6 +30,7 @@ use crate::{
 };
 
 pub(crate) mod club;
+mod door;
 pub(crate) mod outside;
 
 /// The cache of each barrier, in bytes.
@@ -263,7 +263,7 @@ fn parts(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device)
             EngineType { name: "cubbyhole", kind: Kind::Secrets, make: cubbyhole },
             EngineType { name: "gate", kind: Kind::Auth, make: gate },
             EngineType { name: "club", kind: Kind::Auth, make: club::make },
-            EngineType { name: "door", kind: Kind::Auth, make: door },
+            EngineType { name: "door", kind: Kind::Auth, make: door::door },
             // The same under the name of a method whose users are locked out.
             EngineType { name: "userpass", kind: Kind::Auth, make: club::make },
         ],
@@ -659,88 +659,6 @@ fn gate(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
         Path::new("echo", "What comes back.").read(echo, "Show headers, and send some.").update(page, "Send a page."),
     ];
     Engine::auth("gate", "Opens to nobody.").paths(paths).mount(()).map_err(|source| Error::world("make it", source))
-}
-
-fields! {
-    /// Somebody at the door; the rest is what their token is to get.
-    struct Visitor {
-        /// Who.
-        name: String,
-        /// Whether nobody but a user is let in.
-        must_be_known: bool = false,
-        /// The groups that they say they are in.
-        groups: Option<Vec<String>>,
-        ..rest
-    }
-}
-
-/// A method that lets everybody in, with the token that they ask for.
-fn door(_: &BTreeMap<String, String>) -> Result<Arc<dyn Mounted>, Error> {
-    let row = |template| Path::new(template, "Somebody.").param("name", Segment::Name, "Who.");
-    let paths = [
-        row("login/{name}").unauthenticated().update(enter, "Come in."),
-        row("closed/{name}").update(enter, "Come in where nobody may."),
-        row("users/{name}").update(be_known, "Be known.").delete(be_forgotten, "Be forgotten."),
-        Path::new("shut", "Nobody stays.").update(shut, "Shut the door."),
-        row("groups/{name}").update(be_grouped, "Be in other groups at the next renewal."),
-    ];
-    let engine = Engine::auth("door", "Opens to everybody.").paths(paths).on_renewal(stay);
-    engine.mount(()).map_err(|source| Error::world("make it", source))
-}
-
-async fn enter((): &(), context: &Context, visitor: Visitor) -> Result<Reply, Error> {
-    let mut terms = TokenTerms::default();
-    terms.apply(&TokenFields::decode(&mut Input::new(BTreeMap::new(), visitor.rest))?)?;
-    let name = visitor.name.to_lowercase();
-    let user = context.view.get(&name).await?;
-    if visitor.must_be_known && user.is_none() {
-        return Err(Error::invalid("nobody knows you"));
-    }
-    let mut login = Login::new(&visitor.name, terms.clone(), &terms)?.with_metadata("who", &visitor.name);
-    login.groups = visitor.groups;
-    if let Some(user) = user {
-        login = login.decided_from(&context.view, &name, &user.value)?;
-    }
-    Ok(login.into())
-}
-
-async fn be_known((): &(), context: &Context, visitor: Visitor) -> Result<Reply, Error> {
-    retry!(_ => {
-        let known = context.view.get(&visitor.name).await?.map(|stored| stored.revision());
-        context.view.changes().put(&visitor.name, known, b"{}".to_vec()).commit().await?;
-        Ok(Reply::empty())
-    })
-}
-
-async fn be_forgotten((): &(), context: &Context, visitor: Visitor) -> Result<Reply, Error> {
-    retry!(_ => {
-        let Some(user) = context.view.get(&visitor.name).await? else { return Ok(Reply::empty()) };
-        context.view.changes().delete(&visitor.name, user.revision()).commit().await?;
-        Ok(Reply::empty())
-    })
-}
-
-async fn shut((): &(), context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
-    let shut = context.view.changes().create("shut/", b"{}".to_vec()).commit().await;
-    shut.map(|_| Reply::empty()).map_err(|_| Error::invalid("it is shut"))
-}
-
-async fn stay((): &(), context: &Context, renewing: Renewing) -> Result<Renewed, Error> {
-    if context.view.get("shut/").await?.is_some() {
-        return Err(Error::invalid("the door is shut, not renewing"));
-    }
-    // All are in the same groups, once somebody has said in which.
-    let groups = context.view.get("groups/").await?.map(|stored| stored.json()).transpose()?;
-    Ok(Renewed { terms: renewing.data()?, groups })
-}
-
-async fn be_grouped((): &(), context: &Context, visitor: Visitor) -> Result<Reply, Error> {
-    retry!(_ => {
-        let known = context.view.get("groups/").await?.map(|stored| stored.revision());
-        let groups = framework::view::encode(&visitor.groups)?;
-        context.view.changes().put("groups/", known, groups).commit().await?;
-        Ok(Reply::empty())
-    })
 }
 
 async fn knock((): &(), context: &Context, _: framework::input::Nothing) -> Result<Reply, Error> {
