@@ -191,12 +191,13 @@ impl Barrier {
         self.commit_sealed(batch).await.map(drop)
     }
 
-    /// Holds another root key from now on, unless somebody sealed meanwhile. A keyring that has grown meanwhile stays.
+    /// Holds another root key from now on, unless somebody sealed meanwhile. A keyring that is held and has the same terms,
+    /// or more by now, stays: it has counted what was sealed.
     fn hold_root(&self, held: &Arc<Keys>, root: &Arc<LockedKey<KEY_BYTES>>, keyring: &Arc<Keyring>) {
         let mut expected = held.clone();
         loop {
-            let is_newer = expected.keyring.active().number > keyring.active().number;
-            let keyring = if is_newer { expected.keyring.clone() } else { keyring.clone() };
+            let is_as_new = expected.keyring.active().number >= keyring.active().number;
+            let keyring = if is_as_new { expected.keyring.clone() } else { keyring.clone() };
             let new = Arc::new(Keys { root: root.clone(), keyring });
             match self.0.keys.compare_and_swap(&Some(expected.clone()), Some(new)).as_ref() {
                 Some(found) if !Arc::ptr_eq(found, &expected) => expected = found.clone(),

@@ -183,6 +183,21 @@ async fn a_lost_answer_is_cleared_up() {
 }
 
 #[tokio::test]
+async fn a_new_root_key_leaves_the_count_of_what_was_sealed() {
+    let (control, old) = unsealed(Arc::new(Memory::new())).await;
+    for name in ["b", "c", "d", "e", "f"] {
+        control.barrier().commit(created(name, b"value")).await.unwrap();
+    }
+    let counted = || control.barrier().key_status().unwrap().encryptions;
+    let before = counted();
+    assert!(before >= 6, "{before}");
+    let (new, _) = control.new_key(Target::Barrier, split(3, 2));
+    replace(&control, &new, &old[..2], &Changes::new()).await.unwrap();
+    control.settle().await;
+    assert!(counted() >= before, "{} after {before}", counted());
+}
+
+#[tokio::test]
 async fn other_nodes_follow_a_new_root_key() {
     let storage = Arc::new(Memory::new());
     let (one, old) = unsealed(storage.clone()).await;
