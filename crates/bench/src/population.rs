@@ -4,7 +4,6 @@
 //! The core has the engines of the server and one that lends ([`crate::lender`]). A server must not have the folder open
 //! meanwhile, and what was made with a server's keys it opens again.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,14 +16,11 @@ use env::Env;
 use framework::{Operation, Reply, Request, Service as _};
 use secret::{Secret, SecretBytes};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use server_core::{
-    AuditRules, Core, EngineType, Host, Limits, LockoutDefaults, LogLevels, Node, Parts, Process, Telemetry, Usage,
-};
+use serde_json::{Value, json};
+use server_core::{AuditRules, Core, EngineType, Limits, LockoutDefaults, Node, Parts, Process, Telemetry};
 use storage::{Key, KeyRange, SCAN_LIMIT_MAX, Scan, Storage as _};
 use storage_embedded::{Embedded, Options};
 use tokio::task::JoinSet;
-use tracing::level_filters::LevelFilter;
 
 use crate::account::cpu_seconds;
 use crate::lender::lender;
@@ -291,7 +287,7 @@ fn core(store: Arc<Embedded>, env: Env) -> Result<Core> {
             storage_type: "embedded",
             api_address: String::new(),
         },
-        process: Process { config: Map::new(), host: Arc::new(Nobody), logs: Arc::new(Nobody) },
+        process: Process::unknown(),
         telemetry: Telemetry::default(),
         limits: Limits { default_lease_ttl: TTL, max_lease_ttl: TTL },
         user_lockout: LockoutDefaults::default(),
@@ -302,33 +298,4 @@ fn core(store: Arc<Embedded>, env: Env) -> Result<Core> {
         engines: engines.collect(),
     };
     Ok(Core::new(parts)?)
-}
-
-/// A machine and a log that nobody asks for here.
-struct Nobody;
-
-impl Host for Nobody {
-    fn name(&self) -> String {
-        String::new()
-    }
-
-    fn describe(&self) -> Map<String, Value> {
-        Map::new()
-    }
-
-    fn usage(&self) -> Usage {
-        Usage::default()
-    }
-}
-
-impl LogLevels for Nobody {
-    fn levels(&self) -> BTreeMap<&'static str, LevelFilter> {
-        BTreeMap::new()
-    }
-
-    fn set(&self, _: &str, _: Option<LevelFilter>) -> bool {
-        false
-    }
-
-    fn set_all(&self, _: Option<LevelFilter>) {}
 }

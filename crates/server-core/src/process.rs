@@ -20,6 +20,14 @@ pub struct Process {
     pub logs: Arc<dyn LogLevels>,
 }
 
+impl Process {
+    /// Of a program that is no server, and of which nobody asks anything.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { config: Map::new(), host: Arc::new(Unknown), logs: Arc::new(Unknown) }
+    }
+}
+
 /// The machine that the server runs on.
 pub trait Host: Send + Sync {
     /// Its name in the network; empty when unknown.
@@ -69,4 +77,32 @@ pub trait LogLevels: Send + Sync {
     fn follow(&self, _level: LevelFilter, _is_json: bool) -> Option<Box<dyn Chunks>> {
         None
     }
+}
+
+struct Unknown;
+
+impl Host for Unknown {
+    fn name(&self) -> String {
+        String::new()
+    }
+
+    fn describe(&self) -> Map<String, Value> {
+        Map::new()
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
+    }
+}
+
+impl LogLevels for Unknown {
+    fn levels(&self) -> BTreeMap<&'static str, LevelFilter> {
+        BTreeMap::new()
+    }
+
+    fn set(&self, _: &str, _: Option<LevelFilter>) -> bool {
+        false
+    }
+
+    fn set_all(&self, _: Option<LevelFilter>) {}
 }

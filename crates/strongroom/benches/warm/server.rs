@@ -1,7 +1,6 @@
 //! A core with all engines over a store in memory, with a mount, a secret and a token whose policy has ten rules: what
 //! the benchmark of whole requests and the count of their allocations ask.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +10,9 @@ use env::Env;
 use framework::testing::object;
 use framework::{Operation, Reply, Request, Service};
 use secret::Secret;
-use serde_json::{Map, Value, json};
-use server_core::{Core, EngineType, Host, Limits, LogLevels, Node, Parts, Process, Telemetry, Usage};
+use serde_json::{Value, json};
+use server_core::{Core, EngineType, Limits, Node, Parts, Process, Telemetry};
 use storage::memory::Memory;
-use tracing::level_filters::LevelFilter;
 
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
 const TTL: Duration = Duration::from_secs(768 * 3600);
@@ -82,7 +80,7 @@ fn core() -> Core {
             storage_type: "inmem",
             api_address: String::new(),
         },
-        process: Process { config: Map::new(), host: Arc::new(Outside), logs: Arc::new(Outside) },
+        process: Process::unknown(),
         telemetry: Telemetry::default(),
         limits: Limits { default_lease_ttl: TTL, max_lease_ttl: TTL },
         user_lockout: server_core::LockoutDefaults::default(),
@@ -93,33 +91,4 @@ fn core() -> Core {
         engines: engines.map(|it| EngineType { name: it.type_name, kind: it.kind, make: it.make }).collect(),
     };
     Core::new(parts).expect("the tables are sound")
-}
-
-/// A machine and a log that nobody asks for here.
-struct Outside;
-
-impl Host for Outside {
-    fn name(&self) -> String {
-        String::new()
-    }
-
-    fn describe(&self) -> Map<String, Value> {
-        Map::new()
-    }
-
-    fn usage(&self) -> Usage {
-        Usage::default()
-    }
-}
-
-impl LogLevels for Outside {
-    fn levels(&self) -> BTreeMap<&'static str, LevelFilter> {
-        BTreeMap::new()
-    }
-
-    fn set(&self, _: &str, _: Option<LevelFilter>) -> bool {
-        false
-    }
-
-    fn set_all(&self, _: Option<LevelFilter>) {}
 }
