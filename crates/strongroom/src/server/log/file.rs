@@ -16,6 +16,9 @@ use crate::config::LogFile;
 /// Whoever reads the log is the operator.
 const MODE: u32 = 0o600;
 
+/// How long after a rotation that failed the next one is tried: each line would, otherwise.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
 /// The file of now.
 pub(super) struct Rotating {
     path: PathBuf,
@@ -29,6 +32,8 @@ struct Current {
     bytes: u64,
     /// Of the monotonic clock.
     opened: Duration,
+    /// When it may be rotated again, on the same clock; at once unless that has failed.
+    rotatable: Duration,
 }
 
 impl Rotating {
@@ -62,12 +67,16 @@ impl Rotating {
 
     fn append(&self, line: &[u8]) -> io::Result<()> {
         let mut current = self.current();
-        let is_old = self.env.monotonic().saturating_sub(current.opened) >= self.settings.rotate_after;
+        let now = self.env.monotonic();
+        let is_old = now.saturating_sub(current.opened) >= self.settings.rotate_after;
         let would_be = current.bytes.saturating_add(line.len() as u64);
         let is_full = self.settings.rotate_bytes.is_some_and(|most| would_be > most) && current.bytes > 0;
-        if is_old || is_full {
-            // When this fails the old one goes on, and the next line tries again.
-            *current = self.rotate()?;
+        if (is_old || is_full) && now >= current.rotatable {
+            match self.rotate() {
+                Ok(fresh) => *current = fresh,
+                // The old one goes on, even if it has another name by now.
+                Err(_) => current.rotatable = now.saturating_add(RETRY_AFTER),
+            }
         }
         current.file.write_all(line)?;
         current.bytes = current.bytes.saturating_add(line.len() as u64);
@@ -76,7 +85,12 @@ impl Rotating {
 
     fn rotate(&self) -> io::Result<Current> {
         let nanos = self.env.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        fs::rename(&self.path, self.old(&nanos.to_string()))?;
+        match fs::rename(&self.path, self.old(&nanos.to_string())) {
+            Ok(()) => {}
+            // A rotation came so far and no further, or somebody else has moved it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
         let current = Current::open(&self.path, &self.env)?;
         self.prune();
         Ok(current)
@@ -117,7 +131,7 @@ impl Current {
     fn open(path: &Path, env: &Env) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).mode(MODE).open(path)?;
         let bytes = file.metadata()?.len();
-        Ok(Self { file, bytes, opened: env.monotonic() })
+        Ok(Self { file, bytes, opened: env.monotonic(), rotatable: Duration::ZERO })
     }
 }
 
@@ -188,6 +202,29 @@ mod tests {
         let names: Vec<_> = rig.files().into_iter().map(|(name, _)| name).collect();
         assert!(names.iter().rev().skip(1).all(|name| name.starts_with("a-") && name.ends_with(".log")), "{names:?}");
         assert_eq!(names.last().map(String::as_str), Some("a.log"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_make_room_goes_on_and_makes_it_later() {
+        let rig = rig("c", Some(8), None);
+        rig.write("1111\n");
+        // In its place nothing can be made: the old name goes away, and no new one comes.
+        let moved = rig.folder.path().join("moved");
+        fs::rename(rig.file.path(), &moved).unwrap();
+        fs::create_dir(rig.file.path()).unwrap();
+        fs::write(rig.file.path().join("x"), "").unwrap();
+        let nanos = rig.file.env.now().duration_since(UNIX_EPOCH).unwrap() + Duration::from_secs(1);
+        let target = rig.file.old(&nanos.as_nanos().to_string());
+        fs::write(&target, "a file does not make room for a folder").unwrap();
+        rig.write("2222\n");
+        rig.write("3333\n");
+        assert_eq!(fs::read_to_string(&moved).unwrap(), "1111\n2222\n3333\n");
+        // Later there is room again.
+        fs::remove_dir_all(rig.file.path()).unwrap();
+        rig.clock.advance(RETRY_AFTER);
+        rig.write("4444\n");
+        assert_eq!(fs::read_to_string(rig.file.path()).unwrap(), "4444\n");
+        assert_eq!(fs::read_to_string(&moved).unwrap(), "1111\n2222\n3333\n");
     }
 
     #[test]
