@@ -315,20 +315,29 @@ struct Declared {
 
 impl Declared {
     /// Reads it again. If it is wrong, what was declared before stays.
-    fn reload(&self) -> Result<(), String> {
+    async fn reload(&self) -> Result<(), String> {
         if !self.paths.is_empty() {
-            self.running.declare(plan::declared(&self.paths).map_err(|failure| failure.chain())?);
+            let paths = self.paths.clone();
+            let declared = beside(move || plan::declared(&paths).map_err(|failure| failure.chain())).await?;
+            self.running.declare(declared);
         }
         Ok(())
     }
+}
 
-    /// The level that the files say now, if it is theirs to say.
-    fn log_level(&self) -> Result<Option<LevelFilter>, String> {
-        if self.paths.is_empty() || !self.has_level {
-            return Ok(None);
-        }
-        plan::log_level(&self.paths).map(Some).map_err(|failure| failure.chain())
+/// The level of the log that the files say now, if it is theirs to say.
+async fn log_level(paths: &[PathBuf], has_level: bool) -> Result<Option<LevelFilter>, String> {
+    if paths.is_empty() || !has_level {
+        return Ok(None);
     }
+    let paths = paths.to_vec();
+    beside(move || plan::log_level(&paths).map(Some).map_err(|failure| failure.chain())).await
+}
+
+/// Does what may wait for a disk beside the threads that serve, one of which waits for the signal to stop.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.unwrap_or_else(|error| Err(failure::chain(&error)))
 }
 
 /// Reads a part of what the server was started with anew. What fails is logged, and what was there before goes on.
@@ -336,31 +345,40 @@ async fn reload(
     part: Subsystem,
     core: &Core,
     declared: &Declared,
-    logs: &Log,
+    logs: &Arc<Log>,
     listeners: &[http_api::Handle],
 ) -> Result<(), framework::Error> {
     let done = match part {
-        Subsystem::Log => reload_log(logs, declared.log_level()),
+        Subsystem::Log => reload_log(logs, log_level(&declared.paths, declared.has_level).await).await,
         Subsystem::Audit => {
             core.reopen_audit_devices().await;
             Ok(())
         }
-        Subsystem::Declarations => declared.reload(),
-        Subsystem::Listeners => reload_listeners(listeners),
+        Subsystem::Declarations => declared.reload().await,
+        Subsystem::Listeners => reload_listeners(listeners).await,
     };
     reloaded(part, done)
 }
 
 /// Opens the log's file anew, and takes over the level that is declared now, if there is one.
-fn reload_log(logs: &Log, level: Result<Option<LevelFilter>, String>) -> Result<(), String> {
-    logs.reopen();
+async fn reload_log(logs: &Arc<Log>, level: Result<Option<LevelFilter>, String>) -> Result<(), String> {
+    let log = Arc::clone(logs);
+    let reopen = move || {
+        log.reopen();
+        Ok(())
+    };
+    beside(reopen).await?;
     level.map(|level| level.into_iter().for_each(|level| logs.configure(level)))
 }
 
 /// Reads the certificates anew, of every listener that can.
-fn reload_listeners(listeners: &[http_api::Handle]) -> Result<(), String> {
-    let reloaded: Vec<_> = listeners.iter().map(http_api::Handle::reload).collect();
-    reloaded.into_iter().collect::<Result<(), _>>().map_err(|error| failure::chain(&error))
+async fn reload_listeners(listeners: &[http_api::Handle]) -> Result<(), String> {
+    let listeners = listeners.to_vec();
+    let reload = move || {
+        let reloaded: Vec<_> = listeners.iter().map(http_api::Handle::reload).collect();
+        reloaded.into_iter().collect::<Result<(), _>>().map_err(|error| failure::chain(&error))
+    };
+    beside(reload).await
 }
 
 /// Logs what failed.

@@ -14,11 +14,12 @@ use super::log::Log;
 use super::plan::{Mode, Plan};
 use super::signals::Signals;
 use super::{
-    barrier_over, bind, node, open_store, plan, reload_listeners, reload_log, reloaded, run_listeners, telemetry,
+    barrier_over, bind, log_level, node, open_store, plan, reload_listeners, reload_log, reloaded, run_listeners,
+    telemetry,
 };
 
 /// Runs the node until a signal stops it.
-pub(super) async fn serve(arguments: &Arguments, plan: Plan, logs: &Log) -> Result<(), Failure> {
+pub(super) async fn serve(arguments: &Arguments, plan: Plan, logs: &Arc<Log>) -> Result<(), Failure> {
     let env = Env::real();
     let signals = Signals::receive().map_err(Failure::Signals)?;
     let store = open_store(&plan.storage, &env).await?;
@@ -46,11 +47,10 @@ pub(super) async fn serve(arguments: &Arguments, plan: Plan, logs: &Log) -> Resu
          what is done; this log names each request with the recovery token"
     );
     let has_level = arguments.log_level.is_none();
-    let level = || if has_level { plan::log_level(&plan.config_paths).map(Some) } else { Ok(None) };
     let reload = async |part, listeners: &_| {
         let done = match part {
-            Subsystem::Log => reload_log(logs, level().map_err(|failure| failure.chain())),
-            Subsystem::Listeners => reload_listeners(listeners),
+            Subsystem::Log => reload_log(logs, log_level(&plan.config_paths, has_level).await).await,
+            Subsystem::Listeners => reload_listeners(listeners).await,
             Subsystem::Audit | Subsystem::Declarations => Ok(()),
         };
         reloaded(part, done)

@@ -4,9 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use serde_json::{Map, Value};
 
 /// The most that a file or variable may hold, in bytes: a policy is no longer.
@@ -141,7 +144,7 @@ fn credential(name: &str) -> Option<PathBuf> {
 
 fn read(path: &Path, place: &str) -> Result<Value, SourceError> {
     let mut bytes = Vec::new();
-    let opened = std::fs::File::open(path).and_then(|file| file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let opened = open(path).and_then(|file| file.take(SOURCE_BYTES_MAX + 1).read_to_end(&mut bytes));
     opened.map_err(|source| SourceError::Read { place: place.to_owned(), path: path.to_owned(), source })?;
     let not_text = || SourceError::NotText { place: place.to_owned(), what: format!("file {}", path.display()) };
     if bytes.len() as u64 > SOURCE_BYTES_MAX {
@@ -150,4 +153,11 @@ fn read(path: &Path, place: &str) -> Result<Value, SourceError> {
     let text = String::from_utf8(bytes).map_err(|_| not_text())?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Value::String(line.strip_suffix('\r').unwrap_or(line).to_owned()))
+}
+
+/// A file that has its content now: a pipe or a terminal would be waited for.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).map_err(io::Error::other)?;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
 }

@@ -88,7 +88,11 @@ pub(super) async fn run(core: &Core, env: &Env, declared: &Bootstrap) -> Result<
     let mut summary = Summary::default();
     let is_device = |declaration: &&Declaration| declaration.subject == Subject::Audit;
     let (devices, rest): (Vec<_>, Vec<_>) = declared.declarations.iter().partition(is_device);
-    core.declare_audit_devices(devices.iter().map(|it| device(it)).collect::<Result<_, _>>()?);
+    let mut declared_devices = Vec::new();
+    for declaration in &devices {
+        declared_devices.push(device(declaration).await?);
+    }
+    core.declare_audit_devices(declared_devices);
     for part in [devices, rest] {
         let mut steps = Vec::new();
         for declaration in part {
@@ -103,8 +107,8 @@ pub(super) async fn run(core: &Core, env: &Env, declared: &Bootstrap) -> Result<
 }
 
 /// An audit device as it is declared.
-fn device(declaration: &Declaration) -> Result<AuditDevice, RoundError> {
-    let fields = fields(declaration)?;
+async fn device(declaration: &Declaration) -> Result<AuditDevice, RoundError> {
+    let fields = fields(declaration).await?;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let options = fields.get("options").and_then(Value::as_object).into_iter().flatten();
     Ok(AuditDevice {
@@ -132,14 +136,17 @@ fn tell(steps: &[Step<'_>], summary: &mut Summary) {
     }
 }
 
-/// The values of a declaration.
-fn fields(declaration: &Declaration) -> Result<Map<String, Value>, RoundError> {
-    resolve(&declaration.fields).map_err(|source| RoundError::Value { what: declaration.name(), source })
+/// The values of a declaration. Those that lie in files are read beside the threads that serve.
+async fn fields(declaration: &Declaration) -> Result<Map<String, Value>, RoundError> {
+    let fields = declaration.fields.clone();
+    let resolved = tokio::task::spawn_blocking(move || resolve(&fields)).await;
+    let resolved = resolved.map_err(|source| RoundError::Prepare(Error::world("read values", source)))?;
+    resolved.map_err(|source| RoundError::Value { what: declaration.name(), source })
 }
 
 /// What a declaration takes.
 async fn plan<'d>(client: &Client<'_>, marks: &Marks, declaration: &'d Declaration) -> Result<Step<'d>, RoundError> {
-    let fields = fields(declaration)?;
+    let fields = fields(declaration).await?;
     let action = compare(client, marks, declaration, &fields).await?;
     Ok(Step { declaration, fields, action })
 }

@@ -178,6 +178,12 @@ async fn values_come_from_files_and_a_new_one_is_noticed() {
     std::fs::write(&file, [0xff, 0xfe]).expect("it can be written");
     let refused = whole.check().expect_err("it is no text").to_string();
     assert!(refused.contains("is not UTF-8 text"), "{refused}");
+    // What would be waited for is not asked: nobody ever writes to this one.
+    std::fs::remove_file(&file).expect("it is there");
+    let made = std::process::Command::new("mkfifo").arg(&file).status().expect("there is mkfifo");
+    assert!(made.success());
+    let refused = chain(&whole.check().expect_err("it is a pipe"));
+    assert!(refused.ends_with("it is no regular file"), "{refused}");
 }
 
 #[tokio::test]
