@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::development::{self, Development};
 use e2e::directory::Directory;
 use e2e::server::without_settings;
+use e2e::suite::node_script;
 use e2e::{binary, skip};
 use serde_json::Value;
 
@@ -55,6 +56,27 @@ fn hvac_logs_people_of_a_directory_in() -> Result<()> {
     for secret in ["wonder", "reads"] {
         ensure!(!server.process.output().contains(&format!("{secret}\"")), "a password stands in the log");
     }
+    Ok(())
+}
+
+#[test]
+fn node_vault_logs_people_of_a_directory_in() -> Result<()> {
+    let (node, script) = match (Directory::missing(), node_script("ldap.mjs")) {
+        (None, Ok(found)) => found,
+        (missing, found) => {
+            let why = missing.or_else(|| found.err().map(|why| format!("{why:#}"))).unwrap_or_default();
+            skip("LDAP through node-vault", &why);
+            return Ok(());
+        }
+    };
+    let directory = Directory::start()?;
+    let server = Development::start(&[])?;
+    let mut command = Command::new(node);
+    without_settings(command.arg(script)).env("VAULT_ADDR", &server.address).env("VAULT_TOKEN", &server.root_token);
+    command.env("LDAP_URL", directory.tls_url()).env("LDAP_CA", directory.authority());
+    let output = command.output().context("starting Node.js")?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    ensure!(output.status.success() && said.contains("all is well"), "{said}\nserver:\n{}", server.process.output());
     Ok(())
 }
 
