@@ -173,18 +173,6 @@ impl Connection {
         }
     }
 
-    /// Says goodbye. What becomes of it does not matter.
-    pub async fn close(mut self) {
-        let question = message::unbind(self.next_id());
-        let (env, limit) = (self.env.clone(), self.limits.request);
-        let said = within(&env, limit, "take the goodbye", async {
-            self.send(&question).await?;
-            self.stream.shutdown().await.map_err(Error::Broken)
-        });
-        // The connection is over either way.
-        drop(said.await);
-    }
-
     /// Marks the connection as not whole, until the answer has come whole.
     fn begin(&mut self) -> Result<(), Error> {
         if !self.is_whole() {

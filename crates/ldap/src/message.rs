@@ -12,7 +12,6 @@ const TEXT_CHARS_MAX: usize = 300;
 
 const BIND_REQUEST: u8 = 0x60;
 const BIND_RESPONSE: u8 = 0x61;
-const UNBIND_REQUEST: u8 = 0x42;
 const SEARCH_REQUEST: u8 = 0x63;
 const SEARCH_ENTRY: u8 = 0x64;
 const SEARCH_DONE: u8 = 0x65;
@@ -124,10 +123,6 @@ pub(crate) fn bind(id: i32, dn: &str, password: &str) -> Vec<u8> {
             it.put(0x80, password.as_bytes());
         });
     })
-}
-
-pub(crate) fn unbind(id: i32) -> Vec<u8> {
-    message(id, |it| it.put(UNBIND_REQUEST, &[]))
 }
 
 pub(crate) fn start_tls(id: i32) -> Vec<u8> {

@@ -37,6 +37,9 @@ pub(super) enum Nobody {
     /// It does not come to asking.
     #[error("the directory was not asked")]
     Unasked(#[source] framework::Error),
+    /// The directory does not let the mount search, with its account or without one.
+    #[error("could not bind as the account in binddn, or as nobody where there is none")]
+    Account(#[source] ldap::Error),
     /// The directory cannot be asked.
     #[error(transparent)]
     Directory(#[from] ldap::Error),
@@ -105,12 +108,17 @@ impl Question<'_> {
     }
 
     /// Binds as the account of the mount, or as nobody where it has none.
-    async fn bind_account(&self, connection: &mut Connection) -> Result<(), ldap::Error> {
-        if !self.settings.has_account() {
-            return connection.bind_anonymously().await;
-        }
-        let password = Secret::new(self.settings.entry.bind_password.clone());
-        connection.bind(&self.settings.entry.bind_dn, &password).await
+    async fn bind_account(&self, connection: &mut Connection) -> Result<(), Nobody> {
+        let bound = if self.settings.has_account() {
+            let password = Secret::new(self.settings.entry.bind_password.clone());
+            connection.bind(&self.settings.entry.bind_dn, &password).await
+        } else {
+            connection.bind_anonymously().await
+        };
+        bound.map_err(|error| match error {
+            refused @ ldap::Error::Refused { .. } => Nobody::Account(refused),
+            error => Nobody::Directory(error),
+        })
     }
 
     /// The one entry of the user; none when there is none, or more than one.

@@ -6,7 +6,6 @@ use super::*;
 fn questions_are_asked_as_the_rfc_says() {
     assert_eq!(bind(1, "", ""), b"\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00");
     assert_eq!(bind(2, "cn=a", "p"), b"\x30\x11\x02\x01\x02\x60\x0c\x02\x01\x03\x04\x04cn=a\x80\x01p");
-    assert_eq!(unbind(3), b"\x30\x05\x02\x01\x03\x42\x00");
     assert_eq!(start_tls(1), b"\x30\x1d\x02\x01\x01\x77\x18\x80\x161.3.6.1.4.1.1466.20037");
     let filter = Filter::equal("cn", "a");
     let asked = Search {
