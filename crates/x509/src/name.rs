@@ -44,7 +44,7 @@ impl<'a> Name<'a> {
     }
 
     /// Object identifier, tag and content of each attribute.
-    fn attributes(self) -> Result<impl Iterator<Item = Result<(&'a [u8], u8, &'a [u8]), Malformed>>, Malformed> {
+    fn attributes(self) -> Result<impl Iterator<Item = Result<Attribute<'a>, Malformed>>, Malformed> {
         let mut sets = Reader::new(der::only(self.0, SEQUENCE)?.content);
         let mut set = Reader::new(&[]);
         Ok(std::iter::from_fn(move || {
@@ -62,13 +62,16 @@ impl<'a> Name<'a> {
     }
 }
 
+/// Object identifier, tag and content.
+type Attribute<'a> = (&'a [u8], u8, &'a [u8]);
+
 /// Nothing is read behind what is malformed.
 fn stop<T>(sets: &mut Reader<'_>, set: &mut Reader<'_>) -> Result<T, Malformed> {
     (*sets, *set) = (Reader::new(&[]), Reader::new(&[]));
     Err(Malformed)
 }
 
-fn attribute<'a>(set: &mut Reader<'a>) -> Result<(&'a [u8], u8, &'a [u8]), Malformed> {
+fn attribute<'a>(set: &mut Reader<'a>) -> Result<Attribute<'a>, Malformed> {
     let mut pair = set.inside(SEQUENCE)?;
     let oid = pair.content(OBJECT_IDENTIFIER)?;
     let value = pair.any()?;

@@ -302,8 +302,8 @@ fn a_responder_is_asked_as_openssl_asks_and_believed_when_it_may_answer() {
 proptest! {
     #[test]
     fn nothing_that_a_stranger_writes_panics(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        let _ = Certificate::parse(&bytes).is_ok();
-        let _ = RevocationList::parse(&bytes).map(|list| list.serials().count());
+        Certificate::parse(&bytes).ok();
+        RevocationList::parse(&bytes).map(|list| list.serials().count()).ok();
         let client = der(CLIENT);
         let authority = der(AUTHORITY);
         let [client, authority] = [&client, &authority].map(|bytes| Certificate::parse(bytes).unwrap());

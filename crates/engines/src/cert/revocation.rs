@@ -101,8 +101,8 @@ impl Asking<'_> {
                         return standing;
                     }
                     None => {
-                        outcome =
-                            Standing::Untold("the OCSP responder does not know, or its answer is too old".to_owned())
+                        let why = "the OCSP responder does not know, or its answer is too old";
+                        outcome = Standing::Untold(why.to_owned());
                     }
                 },
                 Err(why) => outcome = Standing::Untold(why),

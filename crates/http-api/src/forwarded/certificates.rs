@@ -24,7 +24,7 @@ pub(super) fn read(header: &ClientCertificateHeader, headers: &HeaderMap) -> Res
     for value in headers.get_all(&header.name) {
         let values = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
         for value in values.filter(|value| !value.is_empty()) {
-            let decode = |bytes, step: &CertificateDecoder| step.decode(bytes);
+            let decode = |bytes: Vec<u8>, step: &CertificateDecoder| step.decode(&bytes);
             let der = header.decoders.iter().try_fold(value.to_vec(), decode);
             let der = der.filter(|_| certificates.len() < CERTIFICATES_MAX);
             let der = der.filter(|der| x509::Certificate::parse(der).is_ok());
@@ -36,11 +36,11 @@ pub(super) fn read(header: &ClientCertificateHeader, headers: &HeaderMap) -> Res
 
 impl CertificateDecoder {
     /// The bytes after this step, if they are what it expects.
-    fn decode(self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    fn decode(self, bytes: &[u8]) -> Option<Vec<u8>> {
         match self {
-            Self::Url => url(&bytes),
-            Self::Base64 => BASE64.decode(&bytes).ok(),
-            Self::Pem => CertificateDer::from_pem_slice(&bytes).ok().map(|der| der.to_vec()),
+            Self::Url => url(bytes),
+            Self::Base64 => BASE64.decode(bytes).ok(),
+            Self::Pem => CertificateDer::from_pem_slice(bytes).ok().map(|der| der.to_vec()),
             Self::Rfc9440 => BASE64.decode(bytes.strip_prefix(b":")?.strip_suffix(b":")?).ok(),
         }
     }

@@ -116,7 +116,7 @@ pub(super) async fn serve(answers: Vec<Vec<u8>>) -> String {
                 }
             }
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", answer.len());
-            let _ = stream.write_all(&[head.as_bytes(), &answer].concat()).await;
+            stream.write_all(&[head.as_bytes(), &answer].concat()).await.ok();
         }
     });
     url

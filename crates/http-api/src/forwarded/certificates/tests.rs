@@ -37,7 +37,7 @@ fn each_proxys_way_of_writing_is_read() {
         (&[Base64, Pem], BASE64.encode(pem.as_bytes())),
         (&[Rfc9440], format!(":{base64}:")),
     ] {
-        assert_eq!(certificates(decoders, &[value.clone()]), Ok(vec![der.clone()]), "{decoders:?}");
+        assert_eq!(certificates(decoders, std::slice::from_ref(&value)), Ok(vec![der.clone()]), "{decoders:?}");
         let both = Ok(vec![der.clone(), der.clone()]);
         assert_eq!(certificates(decoders, &[value.clone(), value.clone()]), both);
         assert_eq!(certificates(decoders, &[format!("{value}, {value}")]), both);
@@ -52,8 +52,8 @@ fn each_proxys_way_of_writing_is_read() {
         (&[Url], "%4".to_owned()),
         (&[Url], "%zz".to_owned()),
         (&[Rfc9440], base64.clone()),
-        (&[Base64], vec![base64.clone(); 17].join(",")),
+        (&[Base64], vec![base64; 17].join(",")),
     ] {
-        assert_eq!(certificates(decoders, &[value.clone()]), Err(()), "{decoders:?} {value:.20}");
+        assert_eq!(certificates(decoders, std::slice::from_ref(&value)), Err(()), "{decoders:?} {value:.20}");
     }
 }
