@@ -24,6 +24,7 @@ mod settle;
 pub mod conformance;
 pub mod counting;
 pub mod faulty;
+pub mod gate;
 pub mod history;
 pub mod memory;
 pub mod page;
