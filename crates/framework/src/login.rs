@@ -7,16 +7,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use barrier::Opened;
+use barrier::{Barrier, Changes, Opened};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
-use storage::{Key, Revision};
+use storage::{Expectation, Key, READ_KEYS_MAX, Revision};
 
 use crate::error::Error;
 use crate::lease::note;
 use crate::terms::TokenTerms;
-use crate::view::View;
+use crate::view::{View, ViewChanges, from_barrier, from_commit};
 
 /// Somebody who has proven who they are. `Debug` shows neither the note nor the metadata.
 pub struct Login {
@@ -33,10 +33,12 @@ pub struct Login {
     pub terms: TokenTerms,
     /// What the engine is told at a renewal.
     pub note: Box<RawValue>,
-    /// Entries that have to be as they were read when the token is stored: what the login was decided from.
+    /// Entries that have to be as they were read when the token is made: what the login was decided from.
     pub expected: Vec<(Key, Revision)>,
     /// The role that the login was for, as the row [tells it](crate::Path::role); none where logins have no roles.
     pub role: Option<String>,
+    /// What the login costs, such as one use of what was shown: see [`with_changes`](Self::with_changes).
+    pub changes: Changes,
 }
 
 /// A name at a mount.
@@ -63,6 +65,7 @@ impl Login {
             note: note(data)?,
             expected: Vec::new(),
             role: None,
+            changes: Changes::new(),
         })
     }
 
@@ -96,6 +99,47 @@ impl Login {
     pub fn decided_from(mut self, view: &View, name: &str, read: &Opened) -> Result<Self, Error> {
         self.expected.push((view.key(name)?, read.revision));
         Ok(self)
+    }
+
+    /// These changes are made together with the token, or not at all: a login that is refused in the end, for whatever
+    /// reason, takes no use, and one that gets a token has taken it. Where something else was faster the handler is
+    /// called again.
+    ///
+    /// # Errors
+    /// When a name in them is too long.
+    pub fn with_changes(mut self, changes: ViewChanges<'_>) -> Result<Self, Error> {
+        self.changes = changes.into_changes()?;
+        Ok(self)
+    }
+}
+
+/// Makes the changes of a login whose token is not stored, if everything is as it was expected; where nothing is to be
+/// changed, it only looks. Gives the entries that are not as they were expected: with any of them, nothing was changed.
+///
+/// # Errors
+/// When the storage fails.
+pub async fn confirm(
+    barrier: &Barrier,
+    expected: Vec<(Key, Revision)>,
+    mut changes: Changes,
+) -> Result<Vec<Key>, Error> {
+    if changes.is_empty() {
+        let mut moved = Vec::new();
+        for expected in expected.chunks(READ_KEYS_MAX) {
+            let keys: Vec<_> = expected.iter().map(|(key, _)| key.clone()).collect();
+            let found = barrier.revisions(&keys).await.map_err(from_barrier)?;
+            let others = expected.iter().zip(found).filter(|((_, expected), found)| *found != Some(*expected));
+            moved.extend(others.map(|((key, _), _)| key.clone()));
+        }
+        return Ok(moved);
+    }
+    for (key, revision) in expected {
+        changes.expect(Expectation::At(key, revision));
+    }
+    match barrier.commit(changes).await {
+        Ok(_) => Ok(Vec::new()),
+        Err(barrier::CommitError::Conflict(keys)) => Ok(keys),
+        Err(error) => Err(from_commit(error)),
     }
 }
 

@@ -14,16 +14,19 @@ use env::simulated::SimulatedClock;
 use serde_json::{Map, Value, json};
 pub use storage::counting::{Call, Counting};
 pub use storage::faulty::{Fault, Faulty};
+pub use storage::gate::Gate;
 use storage::memory::Memory;
 use storage::rival::Rival;
 use storage::{Key, KeyRange, Revision, Scan, Storage};
 
 use crate::context::{Caller, Connection, Context, Headers, Judge, Mount, Namespace};
 use crate::engine::Mounted;
+use crate::engine::Route;
 use crate::error::Error;
+use crate::login::confirm;
 use crate::reply::{Data, Reply, Shape, Status};
 use crate::request::Operation;
-use crate::view::{CommitError, Due, View, from_barrier, to_stored};
+use crate::view::{COMMIT_TRIES, CommitError, Due, View, contended, from_barrier, to_stored};
 
 /// Where the mount of a harness keeps its entries.
 const PREFIX: &str = "ns/root/data/11111111-2222-4333-8444-555555555555/";
@@ -125,6 +128,12 @@ impl Harness {
     pub async fn rivaled(engine: Arc<dyn Mounted>, seed: u64, chance_percent: u64) -> (Self, Arc<Rival>) {
         let rival = Arc::new(Rival::new(Arc::new(Memory::new()), seed, chance_percent));
         (Self::over(Arc::clone(&rival) as Arc<dyn Storage>, engine).await.without_liveness(), rival)
+    }
+
+    /// The engine over a fresh store in memory that stops a commit when it is told to.
+    pub async fn gated(engine: Arc<dyn Mounted>) -> (Self, Arc<Gate>) {
+        let gate = Arc::new(Gate::new(Arc::new(Memory::new())));
+        (Self::over(Arc::clone(&gate) as Arc<dyn Storage>, engine).await, gate)
     }
 
     /// The same mount with another engine, as after its options have changed.
@@ -307,7 +316,30 @@ impl Harness {
             && route.knows_existence
             && !self.engine.exists(&context, &route, &data).await?;
         let operation = if is_new { Operation::Create } else { operation };
-        self.engine.handle(&context, route, operation, data).await
+        self.answer(&context, route, operation, data).await
+    }
+
+    /// Answers a request that is routed already. What a login changes is changed, as when a token is made; and the
+    /// engine is asked again when something else was faster.
+    ///
+    /// # Errors
+    /// As the engine says.
+    pub async fn answer(
+        &self,
+        context: &Context,
+        route: Route,
+        operation: Operation,
+        data: Map<String, Value>,
+    ) -> Result<Reply, Error> {
+        for _ in 0..COMMIT_TRIES {
+            let mut reply = self.engine.handle(context, route.clone(), operation, data.clone()).await?;
+            let Some(login) = &mut reply.login else { return Ok(reply) };
+            let expected = login.expected.iter().chain(&self.liveness).cloned().collect();
+            if confirm(&self.barrier, expected, std::mem::take(&mut login.changes)).await?.is_empty() {
+                return Ok(reply);
+            }
+        }
+        Err(contended())
     }
 
     /// Reads; a query stands behind `?`, as `data/a?version=2`.

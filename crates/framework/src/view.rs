@@ -346,6 +346,11 @@ impl ViewChanges<'_> {
         is_roomy && self.view.key(name).is_ok_and(|key| self.changes.fits(&key, value_bytes))
     }
 
+    /// The changes themselves, for whoever commits them and expects the mount's liveness as well.
+    pub(crate) fn into_changes(self) -> Result<Changes, Error> {
+        self.failed.map_or(Ok(self.changes), Err)
+    }
+
     /// Makes all changes or none.
     ///
     /// # Errors

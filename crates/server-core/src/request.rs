@@ -33,10 +33,12 @@ pub(crate) mod authorize;
 mod headers;
 mod leases;
 mod lockout;
+mod logins;
 mod quotas;
 pub(crate) mod resolve;
 
 use audit::{Seen, Trail};
+use logins::Entry;
 
 /// What unlocks a namespace.
 const UNLOCK: &str = "sys/namespaces/api-lock/unlock";
@@ -262,27 +264,31 @@ impl Pipeline {
         context.intents = desk.clone().map(|desk| desk as _);
         let Some(target) = to.target else { return Err(Error::Denied) };
         let route = target.route?;
-        let is_open = route.access.is_unauthenticated;
-        let began = self.metrics.now();
-        let mut reply = target.engine.handle(&context, route, operation, std::mem::take(data)).await;
-        if let Some(mount) = &target.mount {
-            self.metrics.routed(mount, &to.place.namespace, operation, began);
-        }
+        // A row that is open to everybody, of an auth method: no other may make tokens.
+        let is_login = route.access.is_unauthenticated && target.engine.kind() == framework::Kind::Auth;
+        let data = std::mem::take(data);
+        let mut reply = match target.mount.as_deref().filter(|_| is_login) {
+            Some(mount) => {
+                let path = target.folded.as_deref().unwrap_or(to.path);
+                let entry = Entry { engine: &target.engine, mount, route, path, operation, attempt };
+                // On the heap: no other request carries it along.
+                Box::pin(self.log_in(&context, entry, data)).await
+            }
+            None => {
+                let began = self.metrics.now();
+                let reply = target.engine.handle(&context, route, operation, data).await;
+                if let Some(mount) = &target.mount {
+                    self.metrics.routed(mount, &to.place.namespace, operation, began);
+                }
+                reply
+            }
+        };
         if let Some(desk) = desk {
             reply = Box::pin(desk.close(reply)).await;
         }
-        if let Some(attempt) = attempt {
-            Box::pin(self.judge(&attempt, &reply)).await;
-        }
         let mut reply = reply?;
-        if let Some(login) = reply.login.take() {
-            // At a row that is open to everybody, of an auth method: no other may make tokens.
-            let is_login = is_open && target.engine.kind() == framework::Kind::Auth;
-            let mount = target.mount.as_deref().filter(|_| is_login);
-            let mount = mount.ok_or_else(|| Error::world("log somebody in", "the row is none of a login"))?;
-            let path = target.folded.as_deref().unwrap_or(to.path);
-            // On the heap: no other request carries it along.
-            Box::pin(self.tokens.admit(&context, mount, path, login, &mut reply)).await?;
+        if reply.login.is_some() {
+            return Err(Error::world("log somebody in", "the row is none of a login"));
         }
         if let Some(mount) = &target.mount {
             self.metrics.made(mount, &to.place.namespace, &context.path, &reply);

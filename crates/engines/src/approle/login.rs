@@ -1,15 +1,15 @@
 //! Logging in with a role id and a secret id, and what a renewal asks.
 //!
 //! A login that is refused costs the same reads whether the role is there or not: where nothing is found, the next read
-//! is for something that cannot be there. Whatever the method refuses for comes before a use of the secret id is taken
-//! away, and that before the token is made: a use may be lost to a crash, and never counts for two.
+//! is for something that cannot be there. A use of the secret id is taken away in the commit that makes the token: what is
+//! refused, here or afterwards, takes none, and none counts for two.
 
 use std::net::IpAddr;
 
 use framework::cidr::{Cidr, admit, networks_of};
 use framework::terms::TokenTerms;
-use framework::view::{CommitError, encode, to_stored};
-use framework::{Alias, Context, Error, Login, Path, Renewing, Reply, Stored, fields, retry};
+use framework::view::{ViewChanges, encode, to_stored};
+use framework::{Alias, Context, Error, Login, Path, Renewing, Reply, Stored, fields};
 use secret::{Secret, is_equal};
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ async fn enter(_: &AppRole, context: &Context, input: Enter) -> Result<Reply, Er
     let role_id = role_id.ok_or_else(|| Error::invalid("missing role_id"))?;
     let role_id = bounds::role_id(&role_id).map_err(|_| refused())?;
     let secret_id = bounds::secret_id(input.secret_id).map_err(|_| refused())?;
-    retry!(_ => { Ok(Reply::from(try_to_enter(context, &role_id, secret_id.as_ref()).await?)) })
+    Ok(decide(context, &role_id, secret_id.as_ref()).await?.into())
 }
 
 /// One text for a role id that is nobody's and a secret id that is not the role's. Clients search for it.
@@ -95,29 +95,26 @@ fn refused() -> Error {
     Error::BadCredentials("invalid role or secret ID".into())
 }
 
-async fn try_to_enter(
-    context: &Context,
-    role_id: &str,
-    secret_id: Option<&Secret<String>>,
-) -> Result<Login, CommitError> {
+async fn decide(context: &Context, role_id: &str, secret_id: Option<&Secret<String>>) -> Result<Login, Error> {
     let salt = Salt::find(&context.view).await?.unwrap_or_else(Salt::of_nobody);
-    let named = find_by_role_id(context, &salt, role_id).await?;
-    if let Some(named) = named.as_ref().filter(|named| !named.role.binds_secret_id) {
-        check_networks(context, &[], &named.role, &named.role.terms.bound_cidrs)?;
-        return Ok(login(context, named, None)?);
+    let mut named = find_by_role_id(context, &salt, role_id).await?;
+    if let Some(bare) = named.take_if(|named| !named.role.binds_secret_id) {
+        let is_welcome = check_networks(context, &[], &bare.role, &bare.role.terms.bound_cidrs).is_ok();
+        if is_welcome {
+            return login(context, &bare, None);
+        }
+        // From elsewhere nothing has been proven: there is no such role, and that is what it costs and is told.
     }
     // Whether there is such a role is not told by what is asked for next.
     let secret_id = secret_id.ok_or_else(|| Error::invalid("missing secret_id"))?;
     let own_id = named.as_ref().map_or(NOBODY, |named| named.role.id.as_str());
     let hash = salt.secret_id(own_id, secret_id);
     let secret = find_secret(context, own_id, &hash).await?;
-    let (Some(named), Some(secret)) = (named, secret) else { return Err(refused().into()) };
+    let (Some(named), Some(secret)) = (named, secret) else { return Err(refused()) };
     let token_cidrs = token_cidrs(&named.role, &secret.0)?;
     check_networks(context, &networks_of(&secret.0.cidrs), &named.role, &token_cidrs)?;
     let shown = Shown { hash, secret, token_cidrs };
-    let login = login(context, &named, Some(&shown))?;
-    use_once(context, &named, shown).await?;
-    Ok(login)
+    login(context, &named, Some(&shown))?.with_changes(one_use(context, &named.role, &shown).await?)
 }
 
 async fn find_by_role_id(context: &Context, salt: &Salt, role_id: &str) -> Result<Option<Named>, Error> {
@@ -157,7 +154,8 @@ fn check_networks(context: &Context, of_secret: &[Cidr], role: &RoleEntry, of_to
     if admit(of_token, remote) { Ok(()) } else { Err(Error::Denied) }
 }
 
-/// The login as the core is told of it. It expects the role, and a secret id that is not counted, as they were read.
+/// The login as the core is told of it. It expects the role, and a secret id that is not counted, as they were read; one
+/// that is counted is changed with it.
 fn login(context: &Context, named: &Named, shown: Option<&Shown>) -> Result<Login, Error> {
     let Named { name, role, stored } = named;
     let mut terms = role.terms.clone();
@@ -179,21 +177,20 @@ fn login(context: &Context, named: &Named, shown: Option<&Shown>) -> Result<Logi
     }
 }
 
-/// Takes one use of a secret id away, and with the last one the secret id. Of two logins at once one is told of the
-/// conflict, and looks again at what is left.
-async fn use_once(context: &Context, named: &Named, shown: Shown) -> Result<(), CommitError> {
+/// What takes one use of a secret id away, and with the last one the secret id. Of two logins at once one meets the
+/// conflict, and is decided again by what is left.
+async fn one_use<'c>(context: &'c Context, role: &RoleEntry, shown: &Shown) -> Result<ViewChanges<'c>, Error> {
     let Shown { hash, secret, .. } = shown;
-    let changes = context.view.changes().expect_at(&role_place(&named.name), named.stored.revision());
-    let changes = match secret.0.num_uses {
-        0 => return Ok(()),
-        1 => remove_secret(&context.view, changes, (&named.role.id, &hash), &secret).await?,
+    let changes = context.view.changes();
+    match secret.0.num_uses {
+        0 => Ok(changes),
+        1 => remove_secret(&context.view, changes, (&role.id, hash), secret).await,
         left => {
             let (entry, stored) = secret;
-            let entry = SecretEntry { num_uses: left - 1, updated: to_stored(context.now()), ..entry };
-            changes.replace(&secret_place(&named.role.id, &hash), stored.revision(), encode(&entry)?)
+            let entry = SecretEntry { num_uses: left - 1, updated: to_stored(context.now()), ..entry.clone() };
+            Ok(changes.replace(&secret_place(&role.id, hash), stored.revision(), encode(&entry)?))
         }
-    };
-    changes.commit().await.map(drop)
+    }
 }
 
 /// A role that is gone does not keep its tokens alive, nor does one of the same name that was made since.

@@ -46,8 +46,7 @@ async fn log_in_from(harness: &Harness, from: &str, data: Value) -> Value {
     let remote = format!("{from}:1234").parse().ok();
     context.connection = Arc::new(Connection { remote, ..Connection::default() });
     let route = harness.engine().route(Operation::Update, "login").expect("a row");
-    let reply = harness.engine().handle(&context, route, Operation::Update, framework::testing::object(data)).await;
-    framework::testing::show(reply)
+    framework::testing::show(harness.answer(&context, route, Operation::Update, framework::testing::object(data)).await)
 }
 
 /// Turns the clock as long as the work waits: the store may sleep between two tries of its own.

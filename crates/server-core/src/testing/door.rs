@@ -1,4 +1,4 @@
-//! An auth method that lets everybody in, with the token and the groups that they ask for.
+//! An auth method that lets everybody in, with the token and the groups that they ask for; some once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +18,8 @@ fields! {
         must_be_known: bool = false,
         /// The groups that they say they are in.
         groups: Option<Vec<String>>,
+        /// Whether the user is one no longer afterwards.
+        once: bool = false,
         ..rest
     }
 }
@@ -47,7 +49,10 @@ async fn enter((): &(), context: &Context, visitor: Visitor) -> Result<Reply, Er
     let mut login = Login::new(&visitor.name, terms.clone(), &terms)?.with_metadata("who", &visitor.name);
     login.groups = visitor.groups;
     if let Some(user) = user {
-        login = login.decided_from(&context.view, &name, &user.value)?;
+        login = match visitor.once {
+            true => login.with_changes(context.view.changes().delete(&name, user.revision()))?,
+            false => login.decided_from(&context.view, &name, &user.value)?,
+        };
     }
     Ok(login.into())
 }

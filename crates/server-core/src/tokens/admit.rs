@@ -15,6 +15,7 @@ use super::{Limits, Tokens};
 use crate::cidr;
 use crate::mounts::LiveMount;
 use crate::policies::{DEFAULT, RESERVED, ROOT};
+use crate::store::Lost;
 use crate::ttl::{self, Granted, Wish};
 
 /// What a renewal of a login's token keeps to.
@@ -26,7 +27,11 @@ pub(super) struct Renewal {
 
 impl Tokens {
     /// Makes the token of a login and puts it into the reply, with what the caller should know about its time. `path` is
-    /// the request's, in its namespace.
+    /// the request's, in its namespace. What the login costs is taken with the token's own commit, after everything that
+    /// can refuse it.
+    ///
+    /// # Errors
+    /// [`Lost::Race`] when something that the login was decided from has changed since: it is to be decided again.
     pub(crate) async fn admit(
         &self,
         context: &Context,
@@ -34,11 +39,11 @@ impl Tokens {
         path: &str,
         login: framework::Login,
         reply: &mut Reply,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Lost> {
         let ns = context.namespace.id.as_str();
         let terms = &login.terms;
         if !cidr::admit(&terms.bound_cidrs, context.connection.remote.map(|remote| remote.ip())) {
-            return Err(Error::Denied);
+            return Err(Error::Denied.into());
         }
         let policies = policies(terms)?;
         let kind = kind(mount, terms.kind);
@@ -48,7 +53,7 @@ impl Tokens {
             Some(alias) => {
                 let entity = self.identities.entity_at_login(ns, mount, &alias.name, alias.metadata.as_ref()).await?;
                 if entity.is_disabled {
-                    return Err(Error::Denied);
+                    return Err(Error::Denied.into());
                 }
                 if let Some(groups) = &login.groups {
                     self.identities.set_external(ns, &mount.settings.accessor, &entity.id, groups).await?;
@@ -75,6 +80,7 @@ impl Tokens {
                 mount: mount.uuid.clone(),
                 liveness: mount.liveness.clone(),
                 expected: login.expected,
+                changes: login.changes,
                 note: Some(login.note),
                 role: login.role,
             }),

@@ -19,7 +19,7 @@ use secret::Secret;
 use serde::{Deserialize, Serialize};
 use storage::{Key, Revision};
 
-use super::create::{Created, NewToken, nanos};
+use super::create::{Created, Login, NewToken, nanos};
 use super::entry::{State, TokenEntry, TokenState};
 use super::kind::Kind;
 use super::text::{parse_name, with_namespace};
@@ -27,7 +27,7 @@ use super::{Compiled, Resolved, Sources, Stored, Tokens};
 use crate::audit_log::caller_texts::CallerTexts;
 use crate::cidr::Cidr;
 use crate::keys;
-use crate::store::encode;
+use crate::store::{Lost, encode};
 
 /// The prefix of batch tokens. No token that is stored can have it.
 pub(crate) const PREFIX: &str = "hvb.";
@@ -173,9 +173,9 @@ struct Anchor {
 }
 
 impl Tokens {
-    /// Makes a batch token. Nothing is stored, so nothing is expected: whatever is revoked meanwhile is noticed when
-    /// the token is used.
-    pub(super) async fn create_batch(&self, namespace: &str, new: NewToken) -> Result<Created, Error> {
+    /// Makes a batch token. Nothing is stored of it: whatever is revoked meanwhile is noticed when the token is used.
+    /// What a login was decided from is not looked at then, so it is now, when nothing else can go wrong any more.
+    pub(super) async fn create_batch(&self, namespace: &str, mut new: NewToken) -> Result<Created, Lost> {
         let parent = match &new.parent {
             None => None,
             Some(name) => {
@@ -184,6 +184,7 @@ impl Tokens {
                 Some(Parent { token: name.clone(), accessor: parent.entry.value.accessor })
             }
         };
+        let login = new.login.take();
         let entry = BatchEntry {
             v: 1,
             namespace: namespace.to_owned(),
@@ -197,11 +198,27 @@ impl Tokens {
             entity_id: new.entity_id,
             role: new.role.map(|role| role.name).unwrap_or_default(),
             bound_cidrs: new.bound_cidrs,
-            mount: new.login.map(|login| login.mount).unwrap_or_default(),
+            mount: login.as_ref().map(|login| login.mount.clone()).unwrap_or_default(),
         };
         let key = self.store.barrier().subkey(Purpose::BatchTokens).map_err(from_barrier)?;
         let token = seal(&key, &self.identity.cluster()?.token_epoch, &self.env.random(), &entry)?;
+        if let Some(login) = login {
+            self.confirm(login).await?;
+        }
         Ok(Created { token, kind: Kind::Batch, entry: entry.into_entry() })
+    }
+
+    /// Takes what a login costs, if it would still be decided as it was.
+    async fn confirm(&self, login: Login) -> Result<(), Lost> {
+        let Login { liveness, mut expected, changes, .. } = login;
+        let live = liveness.0.clone();
+        expected.push(liveness);
+        let moved = framework::login::confirm(self.store.barrier(), expected, changes).await?;
+        if moved.contains(&live) {
+            // The login's mount was disabled meanwhile.
+            return Err(Error::Denied.into());
+        }
+        if moved.is_empty() { Ok(()) } else { Err(Lost::Race(moved)) }
     }
 
     /// The valid batch token of this text, or [`Error::Denied`].

@@ -65,6 +65,8 @@ pub(crate) struct Login {
     pub(crate) liveness: (Key, Revision),
     /// What the login was decided from; the commit expects it as it was read.
     pub(crate) expected: Vec<(Key, Revision)>,
+    /// What the login costs: changed in the commit that makes the token.
+    pub(crate) changes: Changes,
     /// What the engine is told at a renewal.
     pub(crate) note: Option<Box<RawValue>>,
     /// The engine's role that it was for.
@@ -94,7 +96,8 @@ pub(crate) struct Parts {
 }
 
 impl Tokens {
-    /// Makes a token and stores it. A role that was changed meanwhile is a lost race: read it again.
+    /// Makes a token and stores it. A role that was changed meanwhile is a lost race: read it again. So is a login that
+    /// was decided from what is not so any more: decide it again.
     pub(crate) async fn create(&self, namespace: &str, new: NewToken) -> Result<Created, Lost> {
         let began = self.metrics.now();
         let created = self.create_now(namespace, new).await;
@@ -102,12 +105,13 @@ impl Tokens {
         created
     }
 
-    async fn create_now(&self, namespace: &str, new: NewToken) -> Result<Created, Lost> {
+    async fn create_now(&self, namespace: &str, mut new: NewToken) -> Result<Created, Lost> {
         if new.kind == Kind::Batch {
-            return Ok(self.create_batch(namespace, new).await?);
+            return self.create_batch(namespace, new).await;
         }
         let cluster = self.identity.cluster()?;
         let is_chosen = new.id.is_some();
+        let mut changes = new.login.as_mut().map(|login| std::mem::take(&mut login.changes)).unwrap_or_default();
         let (maker, role, login) = (new.maker.clone(), new.role.clone(), new.login.clone());
         let login_role = login.as_ref().and_then(|login| login.role.as_deref());
         // One that never ends is no lease.
@@ -118,7 +122,6 @@ impl Tokens {
         let parts = parts(&self.env, &cluster, namespace, new)?;
         let live_key = keys::namespace_live(namespace)?;
         let [live] = self.store.revisions_of([live_key.clone()]).await?;
-        let mut changes = Changes::new();
         changes.expect(Expectation::At(live_key.clone(), live.ok_or(Error::Denied)?));
         // What an orphan batch token makes hangs on the namespace, which is expected already.
         if let Some((key, revision)) = maker.as_ref().filter(|(key, _)| *key != live_key) {
@@ -142,10 +145,6 @@ impl Tokens {
             // The login's mount was disabled meanwhile.
             Err(Lost::Race(keys)) if login.as_ref().is_some_and(|login| keys.contains(&login.liveness.0)) => {
                 Err(Error::Denied.into())
-            }
-            // What the login was decided from was changed meanwhile: it has to be decided anew.
-            Err(Lost::Race(keys)) if login.is_some_and(|it| it.expected.iter().any(|(key, _)| keys.contains(key))) => {
-                Err(framework::view::contended().into())
             }
             Err(Lost::Race(keys)) if role.is_some_and(|role| keys.contains(&role.key)) => Err(Lost::Race(keys)),
             Err(Lost::Race(_)) if is_chosen => Err(Error::invalid("cannot create a token with a duplicate ID").into()),

@@ -123,8 +123,57 @@ async fn a_role_id_is_enough_where_networks_take_the_place_of_secret_ids() {
     assert!(
         log_in_from(&harness, "127.0.0.1", json!({ "role_id": id, "secret_id": "any" })).await["login"].is_object()
     );
-    let text = "source address \"127.0.0.2\" unauthorized by CIDR restrictions on the role";
-    assert_eq!(log_in_from(&harness, "127.0.0.2", json!({ "role_id": id })).await, refused(text));
+    // From elsewhere it is told the same as a role id of nobody, and no secret id makes up for it.
+    for role_id in [id.as_str(), "nobody"] {
+        let bare = log_in_from(&harness, "127.0.0.2", json!({ "role_id": role_id })).await;
+        assert_eq!(bare, refused("missing secret_id"), "{role_id}");
+        let guess = json!({ "role_id": role_id, "secret_id": "any" });
+        assert_eq!(log_in_from(&harness, "127.0.0.2", guess).await, wrong(), "{role_id}");
+    }
+    harness.write("role/app", json!({ "bind_secret_id": true })).await;
+    let secret = issue(&harness, json!({})).await["secret_id"].take();
+    harness.write("role/app", json!({ "bind_secret_id": false })).await;
+    let shown = json!({ "role_id": id, "secret_id": secret });
+    assert_eq!(log_in_from(&harness, "127.0.0.2", shown).await, wrong());
+}
+
+#[tokio::test]
+async fn a_login_is_decided_by_what_is_there_when_it_is_carried_out() {
+    let elsewhere = "source address \"\" unauthorized by CIDR restrictions on the role";
+    for (meanwhile, answer, left) in [
+        ("the role goes away", wrong(), None),
+        ("the role is narrowed", refused(elsewhere), Some(2)),
+        ("the secret id goes away", wrong(), None),
+        ("somebody else logs in", json!("in"), Some(0)),
+    ] {
+        let (harness, gate) = Harness::gated(engine()).await;
+        harness.write("role/app", json!({})).await;
+        let id = role_id(&harness, "app").await;
+        let secret = issue(&harness, json!({ "num_uses": 2 })).await["secret_id"].take();
+        let named = json!({ "secret_id": secret });
+        gate.close();
+        let (mut login, ()) = tokio::join!(log_in(&harness, &id, &secret), async {
+            gate.reached().await;
+            match meanwhile {
+                "the role goes away" => harness.delete("role/app").await,
+                "the role is narrowed" => {
+                    harness.write("role/app", json!({ "secret_id_bound_cidrs": "10.0.0.0/8" })).await
+                }
+                "the secret id goes away" => harness.write("role/app/secret-id/destroy", named.clone()).await,
+                _ => log_in(&harness, &id, &secret).await,
+            };
+            gate.open();
+        });
+        if login["login"].is_object() {
+            login = json!("in");
+        }
+        assert_eq!(login, answer, "{meanwhile}");
+        let seen = harness.write("role/app/secret-id/lookup", named).await;
+        match left {
+            Some(uses) if uses > 0 => assert_eq!(seen["data"]["secret_id_num_uses"], uses, "{meanwhile}"),
+            _ => assert!(seen["data"].is_null(), "{meanwhile}: {seen}"),
+        }
+    }
 }
 
 #[tokio::test]

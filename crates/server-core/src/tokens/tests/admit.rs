@@ -5,6 +5,7 @@ use std::sync::Arc;
 use barrier::CacheMode;
 use serde_json::{Value, json};
 use storage::counting::{Counting, Tally};
+use storage::gate::Gate;
 use storage::memory::Memory;
 
 use crate::testing::{Bench, Yielding, denied, hours, invalid, late};
@@ -141,21 +142,82 @@ async fn a_login_can_be_wrapped_and_happens_in_its_namespace() {
     assert_eq!(shown["data"]["aliases"][0]["mount_path"], json!("auth/door/"));
 }
 
+/// A store on which a commit can be stopped, with a door and the user `bob`.
+async fn gated() -> (Bench, Arc<Gate>) {
+    let gate = Arc::new(Gate::new(Arc::new(Memory::new())));
+    let mut bench = Bench::fresh(Arc::clone(&gate) as _, CacheMode::ReadThrough);
+    bench.init().await;
+    enable(&bench).await;
+    bench.root().write("auth/door/users/bob", json!({})).await;
+    (bench, gate)
+}
+
+/// A user's login that is stopped at its first commit until something else has been done.
+async fn log_in_while<T>(bench: &Bench, gate: &Gate, about: Value, other: impl Future<Output = T>) -> (Value, T) {
+    gate.close();
+    tokio::join!(log_in(bench, "bob", about), async {
+        gate.reached().await;
+        let done = other.await;
+        gate.open();
+        done
+    })
+}
+
 #[tokio::test]
-async fn what_a_login_was_decided_from_must_not_have_changed_when_the_token_is_stored() {
-    for turns in 0..8 {
-        let mut bench = Bench::fresh(Arc::new(Yielding(Memory::new())), CacheMode::ReadThrough);
-        bench.init().await;
-        enable(&bench).await;
-        bench.root().write("auth/door/users/bob", json!({})).await;
-        let other = bench.beside().await;
-        let root = other.root();
-        let (login, removal) =
-            tokio::join!(log_in(&bench, "bob", json!({})), late(turns, root.delete("auth/door/users/bob")),);
-        assert_eq!(removal, json!({}));
-        let is_in = login["auth"].is_object();
-        assert!(is_in || login["refused"].is_string(), "{turns}: {login}");
-        assert!(log_in(&other, "bob", json!({ "must_be_known": true })).await["refused"].is_string(), "{turns}");
+async fn what_a_login_was_decided_from_must_not_have_changed_when_the_token_is_made() {
+    for kind in ["service", "batch"] {
+        for (removed, answer) in [("auth/door/users/bob", invalid("nobody knows you")), ("sys/auth/door", denied())] {
+            let (bench, gate) = gated().await;
+            let root = bench.root();
+            let about = json!({ "must_be_known": true, "token_type": kind });
+            // The first login of a name makes its entity, between the method's word and the token.
+            let (login, removal) = log_in_while(&bench, &gate, about, root.delete(removed)).await;
+            assert_eq!((login, removal), (answer, json!({})), "{kind} {removed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_logins_by_what_is_good_for_one_the_second_is_refused() {
+    for kind in ["service", "batch"] {
+        let (bench, gate) = gated().await;
+        log_in(&bench, "bob", json!({})).await;
+        let about = json!({ "must_be_known": true, "once": true, "token_type": kind });
+        let (first, second) = log_in_while(&bench, &gate, about.clone(), log_in(&bench, "bob", about)).await;
+        assert_eq!(first, invalid("nobody knows you"), "{kind}");
+        assert!(bench.with(&text(&second, "client_token")).lookup().await.is_object(), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_in_the_end_takes_nothing() {
+    for kind in ["service", "batch"] {
+        let bench = with_door().await;
+        let root = bench.root();
+        root.write("auth/door/users/bob", json!({})).await;
+        let once = |policies: &str| json!({ "must_be_known": true, "once": true, "token_type": kind, "token_ttl": "1h", "token_policies": policies });
+        for policy in ["root", "response-wrapping"] {
+            assert!(log_in(&bench, "bob", once(policy)).await["refused"].is_string(), "{kind} {policy}");
+        }
+        let entity = text(&log_in(&bench, "bob", json!({})).await, "entity_id");
+        let entity = format!("identity/entity/id/{entity}");
+        root.write(&entity, json!({ "disabled": true })).await;
+        assert_eq!(log_in(&bench, "bob", once("a")).await, denied(), "{kind}");
+        root.write(&entity, json!({ "disabled": false })).await;
+        if kind == "service" {
+            root.write("sys/quotas/lease-count/few", json!({ "path": "auth/door", "max_leases": 1 })).await;
+            let reply = log_in(&bench, "bob", once("a")).await;
+            assert!(reply["refused"].as_str().is_some_and(|text| text.starts_with("TooMany")), "{reply}");
+            root.delete("sys/quotas/lease-count/few").await;
+        } else {
+            let long = "x".repeat(500);
+            let policies: Vec<_> = (0..30).map(|number| format!("{number}{long}")).collect();
+            let reply = log_in(&bench, "bob", once(&policies.join(","))).await;
+            assert!(reply.to_string().contains("batch token would have"), "{reply}");
+        }
+        let reply = log_in(&bench, "bob", once("a")).await;
+        assert_eq!(reply["auth"]["token_type"], json!(kind), "nothing was taken: {reply}");
+        assert_eq!(log_in(&bench, "bob", once("a")).await, invalid("nobody knows you"), "{kind}");
     }
 }
 
