@@ -179,7 +179,7 @@ fn store<'v>(
     if entry.expires == 0 {
         return Ok(changes);
     }
-    let work = Work::Expired { role: role.id.clone(), hash: hash.to_owned() };
+    let work = Work::Expired { role: role.id.clone(), hash: hash.to_owned(), accessor: Some(entry.accessor.clone()) };
     Ok(changes.due(from_stored(entry.expires), &entry.accessor, encode(&work)?))
 }
 

@@ -23,8 +23,13 @@ const PAGES_MAX: usize = 100;
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "work", rename_all = "kebab-case")]
 pub(super) enum Work {
-    /// A secret id that ends now.
-    Expired { role: String, hash: String },
+    /// A secret id that ends now, and its accessor: lines of earlier releases do not say it.
+    Expired {
+        role: String,
+        hash: String,
+        #[serde(default)]
+        accessor: Option<String>,
+    },
     /// The secret ids of a role that is gone.
     RoleGone { role: String },
     /// A look at all secret ids, from this name on.
@@ -54,7 +59,7 @@ async fn begin_tidy(_: &AppRole, context: &Context, _: Nothing) -> Result<Reply,
 /// Does what a line says, or a bounded part of it.
 pub(super) async fn run(_: &AppRole, context: &Context, due: Due) -> Result<(), Error> {
     let outcome = match due.note()? {
-        Work::Expired { role, hash } => expire(context, &due, &role, &hash).await,
+        Work::Expired { role, hash, accessor } => expire(context, &due, (&role, &hash), accessor.as_deref()).await,
         Work::RoleGone { role } => clear(context, &due, &role).await,
         Work::Tidy { from } => look_further(context, &due, &from).await,
     };
@@ -65,19 +70,25 @@ pub(super) async fn run(_: &AppRole, context: &Context, due: Due) -> Result<(), 
     }
 }
 
-async fn expire(context: &Context, due: &Due, role: &str, hash: &str) -> Result<(), CommitError> {
+async fn expire(
+    context: &Context,
+    due: &Due,
+    (role, hash): (&str, &str),
+    accessor: Option<&str>,
+) -> Result<(), CommitError> {
     let changes = context.view.changes().done(due);
-    let changes = match context.view.get(&secret_place(role, hash)).await? {
-        Some(stored) => {
-            let entry: SecretEntry = stored.json()?;
-            if entry.is_expired(context.now()) {
-                remove_secret(&context.view, changes, (role, hash), &(entry, stored)).await?
-            } else {
-                // Made anew since, with a line of its own.
-                changes
-            }
-        }
-        None => changes,
+    let Some(stored) = context.view.get(&secret_place(role, hash)).await? else {
+        return changes.commit().await.map(drop);
+    };
+    let entry: SecretEntry = stored.json()?;
+    let changes = if entry.is_expired(context.now()) {
+        remove_secret(&context.view, changes, (role, hash), &(entry, stored)).await?
+    } else if accessor == Some(entry.accessor.as_str()) {
+        // The clock has gone back since the line was found due. It is the only one, and comes again.
+        return Ok(());
+    } else {
+        // Made anew since, with a line of its own.
+        changes
     };
     changes.commit().await.map(drop)
 }
@@ -104,9 +115,10 @@ async fn look_further(context: &Context, due: &Due, from: &str) -> Result<(), Co
         next = page.next;
         // What does not open stays: it is logged, and nobody logs in with it.
         for (place, stored) in page.entries.into_iter().filter_map(|(place, stored)| Some((place, stored.ok()?))) {
-            let entry: SecretEntry = stored.json()?;
-            if entry.is_expired(context.now()) {
-                expired.push((place, (entry, stored)));
+            match stored.json::<SecretEntry>() {
+                Ok(entry) if entry.is_expired(context.now()) => expired.push((place, (entry, stored))),
+                Ok(_) => {}
+                Err(error) => tracing::error!(%place, %error, "a secret id cannot be read, and is passed over"),
             }
         }
         if !expired.is_empty() {

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use framework::testing::{Call, Fault, Harness};
-use framework::view::Listing;
+use framework::view::{Due, Listing};
+use secret::SecretBytes;
 use serde_json::json;
 
 use super::{engine, issue, log_in, role_id, with_role, wrong};
@@ -99,4 +100,41 @@ async fn a_tidy_removes_what_has_expired_and_nothing_else() {
     assert_eq!((stored(&harness).await.len(), lines(&harness).await), (240, 0), "half of them, with their accessors");
     let third = harness.write("tidy/secret-id", json!({})).await;
     assert_eq!(third["warnings"], begun["warnings"], "the one before has ended");
+}
+
+#[tokio::test]
+async fn a_secret_id_that_cannot_be_read_does_not_keep_the_others() {
+    let harness = with_role(json!({})).await;
+    issue(&harness, json!({ "ttl": "1m" })).await;
+    let view = harness.view();
+    let changes = view.changes().create("secret/-/-", b"{\"v\":1}".to_vec());
+    changes.commit().await.expect("nothing is there");
+    harness.clock().advance(Duration::from_secs(60));
+    harness.write("tidy/secret-id", json!({})).await;
+    harness.settle().await.expect("what is due is done");
+    assert_eq!(
+        (stored(&harness).await, lines(&harness).await),
+        (vec!["secret/-/-".to_owned()], 0),
+        "the tidy has ended"
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_goes_back_takes_no_secret_id_out_of_sight() {
+    let harness = with_role(json!({})).await;
+    let issued = issue(&harness, json!({ "ttl": "1h" })).await;
+    let line = harness.due_lines().await.expect("lines").remove(0);
+    let name = stored(&harness).await.into_iter().find_map(|name| name.strip_prefix("secret/").map(str::to_owned));
+    let (role, hash) = name.as_deref().and_then(|name| name.split_once('/')).expect("a secret id");
+    // The line was found when the clock was an hour ahead, and is looked at when it no longer is.
+    let look = async |accessor: &serde_json::Value| {
+        let note = json!({ "work": "expired", "role": role, "hash": hash, "accessor": accessor });
+        let due = Due::new(line.0.clone(), line.1, SecretBytes::new(note.to_string().into_bytes()));
+        harness.engine().due(&harness.context(""), due).await.expect("the store is well");
+    };
+    look(&issued["secret_id_accessor"]).await;
+    assert_eq!(lines(&harness).await, 1, "it is still to be looked at");
+    harness.clock().advance(Duration::from_secs(3_600));
+    harness.settle().await.expect("what is due is done");
+    assert_eq!((stored(&harness).await.len(), lines(&harness).await), (0, 0));
 }
