@@ -51,6 +51,34 @@ impl Hashing {
             let text = format!("the password has {length} bytes, the most is {PASSWORD_BYTES_MAX}");
             return Err(Error::Invalid(text.into()));
         }
+        self.make(env, password).await
+    }
+
+    /// A hash at the cost of all others in place of one that was made elsewhere, of a password that has just been found
+    /// to fit it: as long as logins of some users take another time than those of nobody, it can be told that there are
+    /// these users. `None` when there is nothing to replace, or too many wait: the next login sees to it then.
+    ///
+    /// # Errors
+    /// When the password cannot be hashed.
+    pub(super) async fn renewed(
+        &self,
+        env: &Env,
+        password: Secret<String>,
+        hash: &str,
+    ) -> Result<Option<String>, Error> {
+        let cost = bcrypt::HashParts::from_str(hash).map(|parts| parts.get_cost());
+        if cost.is_ok_and(|cost| cost == self.cost) {
+            return Ok(None);
+        }
+        match self.make(env, password).await {
+            Ok(hash) => Ok(Some(hash)),
+            Err(Error::Busy(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Only the first [`PASSWORD_BYTES_MAX`] bytes count.
+    async fn make(&self, env: &Env, password: Secret<String>) -> Result<String, Error> {
         let (cost, salt) = (self.cost, env.random());
         let made = self.run(move || bcrypt::hash_with_salt(password.expose(), cost, salt)).await?;
         let made = made.map_err(|source| Error::world("hash a password", source))?;

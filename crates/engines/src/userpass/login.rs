@@ -1,12 +1,13 @@
 //! Logging in, and what a renewal asks.
 
 use framework::terms::TokenTerms;
+use framework::view::encode;
 use framework::{Context, Error, Login, Path, Renewing, Reply, Segment, fields};
 use secret::Secret;
 use serde::{Deserialize, Serialize};
 
 use super::Userpass;
-use super::entry::{find, place};
+use super::entry::{UserEntry, find, place};
 use super::users::{Named, check_name};
 
 /// What is noted of a login.
@@ -44,13 +45,22 @@ async fn enter(method: &Userpass, context: &Context, input: Enter) -> Result<Rep
     let username = check_name(&input.username).map_err(|_| refused())?;
     let found = find(&context.view, &username).await?;
     let hash = found.as_ref().map(|(user, _)| user.hash.as_str());
-    if !method.hashing.fits(password, hash).await? {
+    if !method.hashing.fits(password.clone(), hash).await? {
         return Err(refused());
     }
     let Some((user, stored)) = found else { return Err(refused()) };
-    let login = Login::new(&username, user.terms, &Note { username: username.clone() })?;
+    let hash = method.hashing.renewed(&context.env, password, &user.hash).await?;
+    let login = Login::new(&username, user.terms.clone(), &Note { username: username.clone() })?;
     let login = login.with_metadata("username", &username);
-    Ok(login.decided_from(&context.view, &place(&username), &stored.value)?.into())
+    let place = place(&username);
+    let login = match hash {
+        None => login.decided_from(&context.view, &place, &stored.value)?,
+        Some(hash) => {
+            let user = encode(&UserEntry { hash, ..user })?;
+            login.with_changes(context.view.changes().replace(&place, stored.revision(), user))?
+        }
+    };
+    Ok(login.into())
 }
 
 /// One text for a wrong name and a wrong password. Clients search for it.

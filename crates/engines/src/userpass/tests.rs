@@ -115,6 +115,35 @@ async fn a_hash_from_elsewhere_is_as_good_as_a_password() {
 }
 
 #[tokio::test]
+async fn a_hash_from_elsewhere_takes_as_long_as_all_others_from_the_first_login_on() {
+    let harness = Harness::new(with(Hashing::new(CHEAP + 1)).expect("a sound table")).await;
+    let stored = async || {
+        let stored = harness.view().get("user/bob").await.ok().flatten().expect("a user");
+        stored.json::<entry::UserEntry>().expect("it decodes").hash
+    };
+    assert_eq!(harness.write("users/bob", json!({ "password_hash": GIVEN, "token_policies": "a" })).await, json!({}));
+    assert_eq!(log_in(&harness, "bob", "wrong").await, wrong());
+    assert_eq!(stored().await, GIVEN, "only who knows the password can tell what to hash");
+    assert_eq!(log_in(&harness, "bob", "secret").await["login"]["terms"]["token_policies"], json!(["a"]));
+    let renewed = stored().await;
+    assert!(renewed.starts_with("$2a$05$"), "{renewed}");
+    for _ in 0..2 {
+        assert!(log_in(&harness, "bob", "secret").await["login"].is_object());
+        assert_eq!(log_in(&harness, "bob", "wrong").await, wrong());
+    }
+    assert_eq!(stored().await, renewed, "once is enough");
+    // Of a longer password the first 72 bytes count, before and afterwards.
+    let longest = "p".repeat(72);
+    let cheap = Hashing::new(CHEAP).hash(&harness.context("").env, secret::Secret::new(longest.clone())).await;
+    harness.write("users/bob", json!({ "password_hash": cheap.expect("room") })).await;
+    let longer = [&longest, "more"].concat();
+    for password in [&longer, &longest, &longer] {
+        assert!(log_in(&harness, "bob", password).await["login"].is_object());
+    }
+    assert!(stored().await.starts_with("$2a$05$"));
+}
+
+#[tokio::test]
 async fn a_password_is_set_within_72_bytes_and_counts_up_to_the_72nd() {
     let longest = "p".repeat(72);
     let harness = with_bob(json!({ "password": longest })).await;
