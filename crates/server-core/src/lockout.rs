@@ -3,7 +3,8 @@
 //! Failures are counted in memory, in a table of bounded size. When they reach the threshold an entry is stored, so that
 //! a lock holds on every node and survives a restart. Where several nodes share the store, what each has counted is
 //! merged into that entry at most once a second for each user. Time is that of the monotonic clock as long as a node
-//! knows when it saw a lock first: a wall clock that jumps neither opens a lock nor keeps it closed.
+//! knows when it saw a lock first: a wall clock that jumps neither opens a lock nor keeps it closed, not even that of
+//! another node, which may take the entry away. Who lets somebody in again leaves word of it, for nodes that remember.
 //!
 //! Whether a user exists is never asked: a name that nobody has is counted and locked like any other.
 
@@ -150,14 +151,14 @@ impl Lockout {
         let [revision] = self.store.revisions_of([user.key()?]).await?;
         let known = self.tries.get(&user.mount.uuid, &user.name);
         if known.as_ref().and_then(|known| known.seen) != revision {
-            self.read(&user).await?;
+            self.read(&rules, &user).await?;
         }
         let now = self.env.monotonic();
         let known = self.tries.get(&user.mount.uuid, &user.name).unwrap_or_default();
         match known.locked {
             None => {}
             Some(since) if now.saturating_sub(since) < rules.duration => return Err(Error::Denied),
-            Some(_) => self.forgive(&user).await?,
+            Some(_) => self.forgive(&rules, &user).await?,
         }
         Ok(Some(Attempt { rules, user }))
     }
@@ -171,7 +172,7 @@ impl Lockout {
         let now = self.env.monotonic();
         let counted = self.tries.change(&user.mount.uuid, &user.name, |known| {
             if known.failures() > 0 && now.saturating_sub(known.last) > rules.counter_reset {
-                *known = Try { seen: known.seen, ..Try::default() };
+                *known = Try { seen: known.seen, unlocked: known.unlocked, ..Try::default() };
             }
             known.pending += 1;
             known.last = now;
@@ -194,7 +195,7 @@ impl Lockout {
     /// # Errors
     /// When what is stored of them cannot be removed.
     pub(crate) async fn succeeded(&self, attempt: &Attempt) -> Result<(), Error> {
-        self.forgive(&attempt.user).await
+        self.forgive(&attempt.rules, &attempt.user).await
     }
 
     /// Whether one more entry may be stored now.

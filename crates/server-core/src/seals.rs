@@ -222,7 +222,7 @@ impl Seals {
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),
             Arc::new(LeaseWork(Arc::clone(&self.leases))),
-            Arc::new(Over { store: self.store.clone(), env: self.env.clone() }),
+            Arc::new(Over(Arc::clone(&self.lockout))),
             Arc::new(Sweeps(Arc::clone(&self.leases))),
             Arc::new(Sweeper {
                 store: self.store.clone(),

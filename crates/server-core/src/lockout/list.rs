@@ -1,12 +1,16 @@
 //! Who is locked out, and how somebody is let in again.
 
+use std::sync::Arc;
+
+use framework::path::fold;
 use framework::view::LIST_NAMES_MAX;
 use framework::{Error, Kind};
 use storage::KeyRange;
 
-use super::Lockout;
 use super::entry::{LoginEntry, age};
+use super::{Lockout, USER_BYTES_MAX, User};
 use crate::keys;
+use crate::mounts::LiveMount;
 use crate::mounts::entry::Settings;
 use crate::store::decode;
 
@@ -49,10 +53,17 @@ impl Lockout {
         Ok(locked)
     }
 
-    /// Lets a user in again, and forgets all failures. No error when there is nothing to forget.
-    pub(crate) async fn unlock(&self, ns: &str, mount: &Settings, user: &str) -> Result<(), Error> {
-        self.remove(ns, &mount.uuid, user).await?;
-        self.tries.remove(&mount.uuid, user);
-        Ok(())
+    /// Lets a user in again, and forgets all failures; tells whether there was anything to forget. The name counts as it
+    /// is given and as methods spell the names of users, whose case does not count everywhere.
+    pub(crate) async fn unlock(&self, ns: &str, mount: &Arc<LiveMount>, name: &str) -> Result<bool, Error> {
+        let Some(rules) = self.rules(&mount.settings) else { return Ok(false) };
+        let mut spellings = vec![name.to_owned(), name.trim().to_owned(), fold(name)];
+        spellings.dedup();
+        let mut is_known = false;
+        for name in spellings.into_iter().filter(|name| !name.is_empty() && name.len() <= USER_BYTES_MAX) {
+            let user = User { ns: ns.to_owned(), mount: Arc::clone(mount), name };
+            is_known |= self.release(&rules, &user).await?;
+        }
+        Ok(is_known)
     }
 }

@@ -1,25 +1,25 @@
 //! What is stored of failed logins goes when nobody needs it any more, and with its mount.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use barrier::Changes;
-use env::Env;
 use framework::Error;
-use framework::view::{COMMIT_TRIES, to_stored};
+use framework::view::COMMIT_TRIES;
 use storage::{KeyRange, WRITES_MAX};
 
+use super::Lockout;
 use super::entry::LoginEntry;
 use crate::due::{Line, Owner, drop_line};
 use crate::keys;
 use crate::store::{Lost, Store};
+use crate::tokens::create::nanos;
 
 /// The word in the due index's keys.
 pub(crate) const DUE_KIND: &str = "login";
 
 /// Removes what is over.
-pub(crate) struct Over {
-    pub(crate) store: Store,
-    pub(crate) env: Env,
-}
+pub(crate) struct Over(pub(crate) Arc<Lockout>);
 
 #[async_trait]
 impl Owner for Over {
@@ -28,24 +28,30 @@ impl Owner for Over {
     }
 
     async fn fire(&self, line: Line) -> Result<(), Error> {
-        let Some((uuid, user)) = line.id.split_once('/') else { return drop_line(&self.store, line).await };
+        let Self(lockout) = self;
+        let store = &lockout.store;
+        let Some((uuid, user)) = line.id.split_once('/') else { return drop_line(store, line).await };
         let key = keys::login(&line.namespace, uuid, user)?;
-        let Some(found) = self.store.get::<LoginEntry>(&key).await? else {
-            return drop_line(&self.store, line).await;
+        let Some(found) = store.get::<LoginEntry>(&key).await? else {
+            return drop_line(store, line).await;
         };
+        let wall = lockout.now_nanos();
+        // A clock that has jumped forward does not end a lock that this node has seen.
+        let lasts = lockout.lasts(uuid, user, &found.value).map_or(0, |left| wall.saturating_add(nanos(left)));
+        let until = found.value.until.max(lasts);
         let mut changes = Changes::new();
-        if found.value.until <= to_stored(self.env.now().into()) {
+        if until <= wall {
             changes.delete(key, found.revision);
         } else {
-            let later = keys::due(found.value.until, &line.namespace, DUE_KIND, &line.id)?;
+            let later = keys::due(until, &line.namespace, DUE_KIND, &line.id)?;
             if later == line.key {
                 return Ok(());
             }
-            let [there] = self.store.revisions_of([later.clone()]).await?;
+            let [there] = store.revisions_of([later.clone()]).await?;
             changes.set(later, there, Vec::new());
         }
         changes.delete(line.key, line.revision);
-        match self.store.commit(changes).await {
+        match store.commit(changes).await {
             Ok(_) | Err(Lost::Race(_)) => Ok(()),
             Err(Lost::Failed(error)) => Err(error),
         }

@@ -30,6 +30,8 @@ pub(super) struct Try {
     pub(super) locked: Option<Duration>,
     /// The entry that was seen last.
     pub(super) seen: Option<Revision>,
+    /// The last time that somebody let the user in again by hand, of those that were seen.
+    pub(super) unlocked: Option<i64>,
     /// When it was written from here last.
     pub(super) merged_at: Option<Duration>,
 }

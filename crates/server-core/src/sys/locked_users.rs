@@ -27,7 +27,7 @@ pub(super) fn paths() -> Vec<Path<LockoutPart>> {
             .read(read, "Count and list them, those of the namespaces below included."),
         Path::new("locked-users/{mount_accessor}/unlock/{alias_identifier}", "A user who is locked out.")
             .param("mount_accessor", Segment::Name, ACCESSOR)
-            .param("alias_identifier", Segment::Name, USER)
+            .param("alias_identifier", Segment::Rest, USER)
             .update(unlock, "Let the user in again, and forget all failures."),
     ]
 }
@@ -85,13 +85,19 @@ async fn of_namespace(part: &LockoutPart, id: &str, path: &str, mounts: &[Settin
 }
 
 async fn unlock(part: &LockoutPart, context: &Context, input: Whom) -> Result<Reply, Error> {
-    let ns = context.namespace.id.as_str();
-    let mount = find(part, ns, &input.mount_accessor).await?;
-    part.lockout.unlock(ns, &mount, &input.alias_identifier).await?;
-    Ok(Reply::empty())
+    let (ns, accessor) = (context.namespace.id.as_str(), &input.mount_accessor);
+    let mount = part.mounts.by_accessor(ns, accessor).await?.ok_or_else(|| no_such_mount(accessor))?;
+    let is_known = part.lockout.unlock(ns, &mount, &input.alias_identifier).await?;
+    let text = "Nobody of this name has failed to log in there lately, as far as this node knows: names are spelled as \
+                sys/locked-users lists them";
+    Ok(if is_known { Reply::empty() } else { Reply::empty().warn(text) })
 }
 
 async fn find(part: &LockoutPart, ns: &str, accessor: &str) -> Result<Settings, Error> {
     let mount = part.mounts.all(ns).await?.into_iter().find(|mount| mount.accessor == accessor);
-    mount.ok_or_else(|| Error::Invalid(format!("invalid mount_accessor \"{accessor}\"").into()))
+    mount.ok_or_else(|| no_such_mount(accessor))
+}
+
+fn no_such_mount(accessor: &str) -> Error {
+    Error::Invalid(format!("invalid mount_accessor \"{accessor}\"").into())
 }
