@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{approle, cert, cubbyhole, kv, ldap, userpass};
+use crate::{approle, cert, cubbyhole, jwt, kv, ldap, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -53,6 +53,13 @@ pub const fn builtin() -> &'static [Builtin] {
             make: cubbyhole::make,
         },
         Builtin {
+            type_name: "jwt",
+            kind: Kind::Auth,
+            description: "Tokens that others have signed: JSON Web Tokens.",
+            is_mountable: true,
+            make: jwt::make_jwt,
+        },
+        Builtin {
             type_name: "kv",
             kind: Kind::Secrets,
             description: "Secrets as JSON objects under paths, with versions or without.",
@@ -65,6 +72,13 @@ pub const fn builtin() -> &'static [Builtin] {
             description: "People of a directory, with the passwords and groups that it knows.",
             is_mountable: true,
             make: ldap::make,
+        },
+        Builtin {
+            type_name: "oidc",
+            kind: Kind::Auth,
+            description: "Logins at an OpenID provider, in a browser or with its tokens.",
+            is_mountable: true,
+            make: jwt::make_oidc,
         },
         Builtin {
             type_name: "userpass",

@@ -9,6 +9,7 @@ pub mod cert;
 mod clients;
 pub mod cubbyhole;
 mod flat;
+pub mod jwt;
 pub mod kv;
 pub mod ldap;
 mod names;

@@ -225,6 +225,15 @@ pub fn parse_url(text: &str) -> Result<Url, Error> {
     url.filter(is_askable).ok_or(Error::Url)
 }
 
+/// Pairs as the body of a form (WHATWG URL §5.2).
+#[must_use]
+pub fn form(pairs: &[(&str, &str)]) -> String {
+    // The library's encoder hangs on URLs.
+    let Ok(mut url) = Url::parse("http://form/") else { return String::new() };
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.query().unwrap_or_default().to_owned()
+}
+
 /// A URL as a log can show it: without its query, which can hold secrets.
 #[must_use]
 pub fn shown(url: &Url) -> impl fmt::Display + use<> {

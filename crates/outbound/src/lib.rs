@@ -9,6 +9,6 @@ pub mod client;
 pub mod proxies;
 pub mod tls;
 
-pub use client::{Answer, Client, Error, Request, Settings, Url, chain, parse_url, shown};
+pub use client::{Answer, Client, Error, Request, Settings, Url, chain, form, parse_url, shown};
 pub use proxies::Proxies;
 pub use tls::{TlsError, Trust};

@@ -240,6 +240,12 @@ async fn a_proxy_is_asked_for_others_and_never_for_this_machine() {
 }
 
 #[test]
+fn forms_are_encoded() {
+    assert_eq!(form(&[("a", "b c&d"), ("e", "ü+/=")]), "a=b+c%26d&e=%C3%BC%2B%2F%3D");
+    assert_eq!(form(&[]), "");
+}
+
+#[test]
 fn urls_of_the_web_are_asked_and_others_not() {
     for text in ["http://a.test/", "https://a.test:8443/x?y=z", "http://[::1]:1/", "https://127.0.0.1/"] {
         assert!(parse_url(text).is_ok(), "{text}");

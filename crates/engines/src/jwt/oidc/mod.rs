@@ -1,0 +1,25 @@
+//! Logins in a browser (OpenID Connect Core §3.1): `oidc/auth_url` says where to send it, the provider sends it back, and
+//! `oidc/callback` turns what it brings into a token.
+//!
+//! Nothing is kept of a login that has begun: its state says it all, under a MAC, so that anybody may begin as many as
+//! they like and any node may finish one. What ends a login is stored before the reply, so that a state is good for one;
+//! and nothing is stored for anybody whom the provider does not know.
+
+mod auth_url;
+mod begun;
+mod callback;
+mod exchange;
+mod finished;
+
+pub(super) use auth_url::path as auth_url;
+pub(super) use callback::path as callback;
+pub(super) use finished::expire;
+
+/// How long a login may take from its beginning to its end (documented Vault time), in seconds.
+const LOGIN_SECS_MAX: i64 = 600;
+
+/// What Vault's web interface looks for in front of its errors.
+const FAILED: &str = "Vault login failed.";
+const NOT_VERIFIED: &str = "Token verification failed.";
+/// Documented Vault text.
+const NOT_CONFIGURED: &str = "OIDC login is not configured for this mount";
