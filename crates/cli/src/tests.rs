@@ -237,9 +237,9 @@ fn a_login_by_password_asks_for_it() {
     assert_eq!((ended.code, ended.stdout.as_str()), (0, "hvs.u"));
     assert_eq!(server.received()[0].line(), "PUT /v1/auth/people/login/bob");
     assert_eq!(server.received()[0].body, r#"{"password":"secret word"}"#);
-    let ended = stage.run("login -method=oidc");
+    let ended = stage.run("login -method=saml");
     assert_eq!(ended.code, 1);
-    assert!(ended.stderr.starts_with("Unknown auth method: oidc"));
+    assert!(ended.stderr.starts_with("Unknown auth method: saml"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use api::status::Mount;
 use std::collections::BTreeMap;
 
 use super::Command;
-use super::login::{DATA_METHODS, PASSWORD_METHODS};
+use super::login::{BROWSER_METHOD, DATA_METHODS, PASSWORD_METHODS};
 use crate::Failure;
 use crate::session::{Session, sanitize};
 
@@ -66,6 +66,12 @@ fn text(program: &str, kind: &str, path: &str) -> Option<String> {
             "KEY=- takes a value from standard input, KEY=@FILE from a file."
         };
         format!("Usage: {program} login -method={kind}{place} {data}\n\n{hint}")
+    } else if kind == BROWSER_METHOD {
+        format!(
+            "Usage: {program} login -method={kind}{place} [role=NAME] [port=8250] [listenaddress=localhost]\n\nPrints a URL \
+             for a browser, and waits on this machine for it to come back from the provider. Where others\nsee this \
+             machine by another name, callbackmethod, callbackhost and callbackport say which."
+        )
     } else {
         return None;
     })

@@ -15,6 +15,7 @@ use crate::token_store::Store;
 use crate::{Failure, data, help};
 
 mod mfa;
+mod oidc;
 
 /// Methods whose login path ends in the user's name and that take a password.
 pub(super) const PASSWORD_METHODS: &[&str] = &["userpass", "ldap", "radius"];
@@ -22,6 +23,8 @@ pub(super) const PASSWORD_METHODS: &[&str] = &["userpass", "ldap", "radius"];
 const PASSWORD_VARIABLES: &[(&str, &str)] = &[("ldap", "VAULT_LDAP_PASSWORD")];
 /// Methods that take all their data at `login`.
 pub(super) const DATA_METHODS: &[&str] = &["approle", "jwt", "kubernetes", "cert"];
+/// The method whose logins go through a browser.
+pub(super) const BROWSER_METHOD: &str = "oidc";
 /// The columns of the text behind a login.
 const WIDTH: usize = 80;
 
@@ -35,7 +38,7 @@ pub(super) const COMMANDS: &[Command] = &[Command {
         \"-method=userpass username=bob\" asks for a password if none is given. The token is kept in ~/.vault-token, \
         or where VAULT_TOKEN_PATH says.",
     flags: &[
-        Flag::text("method", "token, userpass, ldap, radius, approle, jwt, kubernetes or cert. Default token."),
+        Flag::text("method", "token, userpass, ldap, radius, approle, jwt, oidc, kubernetes or cert. Default token."),
         Flag::text("path", "Where the auth method is mounted. Default: the method's name."),
         Flag::switch("no-store", "Do not keep the token."),
         Flag::switch("no-print", "Do not show the token."),
@@ -54,8 +57,12 @@ fn login(session: &mut Session<'_>) -> Result<u8, Failure> {
     } else if DATA_METHODS.contains(&method.as_str()) {
         let data = data::parse(session.terminal, &session.args.positional.clone())?;
         send(session, &format!("auth/{path}/login"), data)?
+    } else if method == BROWSER_METHOD {
+        let data = data::parse(session.terminal, &session.args.positional.clone())?;
+        oidc::login(session, &path, data)?
     } else {
-        let hint = format!("Methods: token, {}, {}.", PASSWORD_METHODS.join(", "), DATA_METHODS.join(", "));
+        let hint =
+            format!("Methods: token, {}, {}, {BROWSER_METHOD}.", PASSWORD_METHODS.join(", "), DATA_METHODS.join(", "));
         return Err(Failure::usage(format!("Unknown auth method: {method}")).hint(hint));
     };
     match reply.auth.as_ref().and_then(|auth| auth.mfa_requirement.as_ref()) {

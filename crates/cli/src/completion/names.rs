@@ -53,7 +53,9 @@ pub(super) fn of_flag(terminal: &mut Terminal, args: &[String], flag: &Flag, par
         "ca-cert" | "ca-path" | "client-cert" | "client-key" | "config" | "pgp-key" | "pgp-keys"
         | "root-token-pgp-key" => Named::File,
         "format" => Named::Word(&["json", "raw", "table", "yaml"]),
-        "method" => Named::Word(&["approle", "cert", "jwt", "kubernetes", "ldap", "radius", "token", "userpass"]),
+        "method" => {
+            Named::Word(&["approle", "cert", "jwt", "kubernetes", "ldap", "oidc", "radius", "token", "userpass"])
+        }
         "type" => Named::Word(&["batch", "service"]),
         "listing-visibility" => Named::Word(&["hidden", "unauth"]),
         "token-type" => Named::Word(&["batch", "default-batch", "default-service", "service"]),

@@ -23,7 +23,10 @@ fn words_and_flags_are_completed() {
         ("vault read -output-c", vec!["-output-curl-string"]),
         ("vault -out", vec!["-output-curl-string", "-output-policy"]),
         ("vault read -format y", vec!["yaml"]),
-        ("vault login -method ", vec!["approle", "cert", "jwt", "kubernetes", "ldap", "radius", "token", "userpass"]),
+        (
+            "vault login -method ",
+            vec!["approle", "cert", "jwt", "kubernetes", "ldap", "oidc", "radius", "token", "userpass"],
+        ),
         ("vault ser", vec!["server"]),
         ("vault server -", vec!["-dev"]),
         ("vault server ", vec![]),

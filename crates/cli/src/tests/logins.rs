@@ -1,8 +1,10 @@
 //! Logins that need a second proof, and what happens to a kept token that is revoked.
 
+use std::io::{Read as _, Write as _};
+
 use client::testing::{Answer, Server};
 
-use super::{Stage, refusal};
+use super::{Stage, refusal, reply};
 
 const REQUIRED: &str = r#"{"auth":{"client_token":"","policies":["default"],"mfa_requirement":{"mfa_request_id":"r-1",
     "mfa_constraints":{"enforced":{"any":[{"type":"totp","id":"m-1","uses_passcode":true}]}}}}}"#;
@@ -82,4 +84,78 @@ fn a_kept_token_that_revokes_itself_is_forgotten() {
     assert!(file.exists(), "the token that was kept is still good");
     assert_eq!(stage(&server).run("token revoke -self").code, 0);
     assert!(!file.exists());
+}
+
+/// Asks the listener of a login, as a browser does that a provider has sent back.
+fn browse(address: &str, request: &str) -> String {
+    let mut stream = std::net::TcpStream::connect(address).expect("the command listens");
+    stream.write_all(request.as_bytes()).expect("it reads");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("it answers");
+    page
+}
+
+#[test]
+fn a_browser_comes_back_to_the_command_that_sent_it() {
+    let query = "state=st_a.b%2Cns%3Dx&code=c%2B1&session_state=left+out";
+    for (request, calls) in [
+        (format!("GET /oidc/callback?{query} HTTP/1.1\r\nhost: x\r\n\r\n"), 1),
+        (format!("POST /oidc/callback HTTP/1.1\r\ncontent-length: {}\r\n\r\n{query}", query.len()), 2),
+    ] {
+        let (sender, pages) = std::sync::mpsc::channel();
+        let server = Server::start(move |received| {
+            if !received.target.ends_with("auth_url") {
+                let is_form = received.method == "PUT";
+                let login = r#"{"auth":{"client_token":"hvs.mine","lease_duration":60}}"#;
+                return if is_form { Answer::new(200, "<html>") } else { Answer::new(200, login) };
+            }
+            let body: serde_json::Value = serde_json::from_str(&received.body).expect("JSON");
+            let back = body["redirect_uri"].as_str().expect("a URL").to_owned();
+            let address = back.trim_start_matches("http://").trim_end_matches("/oidc/callback").to_owned();
+            let (sender, request) = (sender.clone(), request.clone());
+            std::thread::spawn(move || {
+                // A browser also asks for other things.
+                let icon = browse(&address, "GET /favicon.ico HTTP/1.1\r\n\r\n");
+                sender.send(icon + &browse(&address, &request)).expect("the test is there");
+            });
+            reply(r#"{"auth_url":"https://idp.test/auth?x=y"}"#)
+        });
+        let ended =
+            Stage::at(&server).run("login -method=oidc -token-only -path=sso role=staff port=0 skip_browser=true");
+        assert_eq!((ended.code, ended.stdout.trim_end()), (0, "hvs.mine"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("https://idp.test/auth?x=y"), "{}", ended.stderr);
+        let page = pages.recv().expect("pages");
+        assert!(page.contains("404 Not Found") && page.contains("200 OK") && page.contains("signed in"), "{page}");
+        let received = server.received();
+        let begun: serde_json::Value = serde_json::from_str(&received[0].body).expect("JSON");
+        assert_eq!((&begun["role"], &begun["client_nonce"]), (&"staff".into(), &"x".repeat(20).into()));
+        assert!(received.iter().all(|call| call.header("x-vault-token").is_none()));
+        let last = received.last().expect("a call").target.clone();
+        let nonce = "x".repeat(20);
+        if calls == 1 {
+            assert_eq!(
+                last,
+                format!("/v1/auth/sso/oidc/callback?state=st_a.b%2Cns%3Dx&code=c%2B1&client_nonce={nonce}")
+            );
+        } else {
+            assert_eq!(received[1].body, r#"{"code":"c+1","state":"st_a.b,ns=x"}"#);
+            assert_eq!(last, format!("/v1/auth/sso/oidc/callback?state=st_a.b%2Cns%3Dx&client_nonce={nonce}"));
+        }
+    }
+}
+
+#[test]
+fn a_login_in_a_browser_that_cannot_begin_says_why() {
+    let server = Server::start(|_| reply(r#"{"auth_url":""}"#));
+    let stage = Stage::at(&server);
+    for (line, code, text) in [
+        ("login -method=oidc port=0 role=none", 2, "the role cannot be used with http://localhost:"),
+        ("login -method=oidc port=x", 1, "port must be a number"),
+        ("login -method=oidc usename=x", 1, "Unknown parameter: usename"),
+        ("login -method=oidc listenaddress=192.0.2.1", 1, "Could not listen on 192.0.2.1:8250"),
+    ] {
+        let ended = stage.run(line);
+        assert_eq!(ended.code, code, "{line}: {}", ended.stderr);
+        assert!(ended.stderr.contains(text), "{line}: {}", ended.stderr);
+    }
 }
