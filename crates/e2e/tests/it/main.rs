@@ -15,6 +15,7 @@ mod first_secret;
 mod full_disk;
 mod gotchas;
 mod hvac;
+mod jwt;
 mod kill_nine;
 mod ldap;
 mod listeners;
