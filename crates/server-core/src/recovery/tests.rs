@@ -301,6 +301,61 @@ async fn without_a_recovery_key_there_is_no_token() {
 }
 
 #[tokio::test]
+async fn the_token_leaves_encrypted_to_a_key_or_by_a_password_of_the_caller() {
+    let Left { storage, shares, .. } = left(Device::Shamir).await;
+    let node = node(storage, Device::Shamir);
+    // As gpg made it; the end-to-end tests open messages.
+    let key = include_str!("../../../openpgp/src/keys/curve25519.asc");
+    let print = "b52c8b454bc326a87de94d356611e3575ce2d79a";
+    let otp = "abcdefghijklmnopqrstuvwxyz12";
+    for (about, told) in [
+        (json!({ "otp": otp, "pgp_key": key }), "only one of otp and pgp_key can be given"),
+        (json!({ "otp": "short" }), "OTP string is wrong length"),
+        (json!({ "pgp_key": "no key!" }), "error parsing PGP key: PGP key is neither base64 nor armored"),
+    ] {
+        assert_eq!(write(&node, ATTEMPT, about).await, invalid(told));
+        assert_eq!(read(&node, ATTEMPT, "").await["data"]["started"], false);
+    }
+    let begun = write(&node, ATTEMPT, json!({ "pgp_key": key })).await["data"].clone();
+    assert_eq!((&begun["otp"], &begun["pgp_fingerprint"]), (&json!(""), &json!(print)));
+    let nonce = begun["nonce"].as_str().expect("a nonce");
+    give(&node, nonce, &shares[0]).await;
+    let last = give(&node, nonce, &shares[1]).await;
+    let message = last["encoded_token"].as_str().expect("a text").as_bytes();
+    assert_eq!(data_encoding::BASE64.decode(message).expect("base64")[0], 0xc1, "a message to a key");
+    let begun = write(&node, ATTEMPT, json!({ "otp": otp })).await["data"].clone();
+    assert_eq!(begun["otp"], "", "who gave it has it");
+    let nonce = begun["nonce"].as_str().expect("a nonce");
+    give(&node, nonce, &shares[0]).await;
+    let last = give(&node, nonce, &shares[2]).await;
+    let encoded = BASE64_NOPAD.decode(last["encoded_token"].as_str().expect("a text").as_bytes()).expect("base64");
+    let token: String = encoded.iter().zip(otp.bytes()).map(|(a, b)| char::from(a ^ b)).collect();
+    assert!(read(&node, "sys/raw/ns/root/policy/shop", &token).await["data"]["value"].is_string());
+}
+
+#[tokio::test]
+async fn strangers_can_begin_and_guess_only_so_often() {
+    let Left { storage, .. } = left(Device::Shamir).await;
+    let node = node(storage, Device::Shamir);
+    let is_busy = |reply: &Value| reply["refused"].as_str().is_some_and(|text| text.starts_with("TooMany"));
+    let mut begun = 0;
+    while !is_busy(&write(&node, ATTEMPT, json!({})).await) {
+        ask(&node, Operation::Delete, ATTEMPT, "", json!({})).await;
+        begun += 1;
+    }
+    assert_eq!(begun, 30);
+    let Left { storage, .. } = left(Device::Shamir).await;
+    let node = self::node(storage, Device::Shamir);
+    let (nonce, _) = begin(&node).await;
+    let mut guesses: u16 = 0;
+    while !is_busy(&give(&node, &nonce, &HEXLOWER.encode(&[guesses.to_be_bytes().as_slice(), &[1; 31]].concat())).await)
+    {
+        guesses += 1;
+    }
+    assert_eq!(guesses, 300);
+}
+
+#[tokio::test]
 async fn a_store_that_gives_no_answer_costs_one_share() {
     let Left { storage, shares, .. } = left(Device::Shamir).await;
     let (env, clock) = env::simulated::env(5);
