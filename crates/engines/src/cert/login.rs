@@ -52,7 +52,7 @@ async fn enter(method: &Cert, context: &Context, input: Enter) -> Result<Reply, 
     let (certificate, role) = (&shown.0, fitting.role);
     let metadata = constraints::metadata(&fitting.name, &role, certificate);
     let common_name = certificate.subject().common_name();
-    let login = Login::new(&common_name, role.terms, &note(&fitting.name, certificate))?;
+    let login = Login::new(&common_name, role.terms, &note(&fitting.name, certificate))?.with_role(&fitting.name);
     // Nobody is known by no name: such a token has no entity.
     let alias_metadata = config.has_alias_metadata.then(|| metadata.clone());
     let alias = Some(common_name).filter(|name| !name.is_empty());
