@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{approle, cert, cubbyhole, jwt, kv, ldap, userpass};
+use crate::{approle, cert, cubbyhole, jwt, kubernetes, kv, ldap, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -58,6 +58,13 @@ pub const fn builtin() -> &'static [Builtin] {
             description: "Tokens that others have signed: JSON Web Tokens.",
             is_mountable: true,
             make: jwt::make_jwt,
+        },
+        Builtin {
+            type_name: "kubernetes",
+            kind: Kind::Auth,
+            description: "Pods with the tokens of their service accounts.",
+            is_mountable: true,
+            make: kubernetes::make,
         },
         Builtin {
             type_name: "kv",

@@ -10,6 +10,7 @@ mod clients;
 pub mod cubbyhole;
 mod flat;
 pub mod jwt;
+pub mod kubernetes;
 pub mod kv;
 pub mod ldap;
 mod names;

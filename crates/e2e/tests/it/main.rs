@@ -17,6 +17,7 @@ mod gotchas;
 mod hvac;
 mod jwt;
 mod kill_nine;
+mod kubernetes;
 mod ldap;
 mod listeners;
 mod logins;
