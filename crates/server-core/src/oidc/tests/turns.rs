@@ -220,12 +220,14 @@ async fn no_token_lives_longer_than_its_key_is_published_whoever_is_faster() {
     let (one, two) = pair().await;
     let (here, there) = (one.root(), two.root());
     made(&here, "identity/oidc/key/k", es256("24h")).await;
-    for turns in 0..30 {
+    // The first user of a key turns the epoch, which would keep the two apart.
+    made(&here, "identity/oidc/role/first", json!({ "key": "k", "ttl": "30m" })).await;
+    for turns in 0..60 {
         assert_eq!(here.delete("identity/oidc/role/r").await, json!({}));
         made(&here, "identity/oidc/key/k", json!({ "verification_ttl": "24h" })).await;
         let (key, role) = tokio::join!(
-            here.write("identity/oidc/key/k", json!({ "verification_ttl": "1h" })),
-            late(turns, there.write("identity/oidc/role/r", json!({ "key": "k", "ttl": "2h" }))),
+            late(turns, here.write("identity/oidc/key/k", json!({ "verification_ttl": "1h" }))),
+            late(30, there.write("identity/oidc/role/r", json!({ "key": "k", "ttl": "2h" }))),
         );
         let good = [&key, &role].iter().filter(|reply| ***reply == json!({})).count();
         assert_eq!(good, 1, "turn {turns}: {key} {role}");
