@@ -77,8 +77,8 @@ impl Server {
                 tokio::spawn(async move {
                     let Ok(mut stream) = acceptor.accept(stream).await else { return };
                     let Ok(request) = read(&mut stream).await else { return };
-                    let _ = write(&mut stream, answer(request)).await;
-                    let _ = stream.shutdown().await;
+                    write(&mut stream, answer(request)).await.ok();
+                    stream.shutdown().await.ok();
                 });
             }
         });

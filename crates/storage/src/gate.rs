@@ -47,7 +47,7 @@ impl Gate {
 
     async fn wait_for(&self, state: State) {
         // The sender lives as long as this, so the wait ends with the state alone.
-        let _ = self.state.subscribe().wait_for(|now| *now == state).await;
+        drop(self.state.subscribe().wait_for(|now| *now == state).await);
     }
 }
 

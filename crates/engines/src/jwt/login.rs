@@ -140,7 +140,7 @@ pub(super) fn admit_by(context: &Context, wanted: &Wanted, claims: &Value) -> Re
     let login = Login::new(&user, role.terms.clone(), &Note { role: name.clone() })?;
     let mut login = Login { metadata, ..login }.with_metadata("role", name);
     login.alias = Some(Alias { name: user, metadata: Some(login.metadata.clone()) });
-    let login = login.in_groups(groups);
+    let login = login.in_groups(groups).with_role(name);
     let login = login.decided_from(&context.view, &role_place(name), &stored.value)?;
     login.decided_from(&context.view, CONFIG, &stored_config.value)
 }

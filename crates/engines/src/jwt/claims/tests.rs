@@ -5,7 +5,10 @@ use serde_json::json;
 use super::*;
 
 fn object(value: Value) -> Map<String, Value> {
-    value.as_object().cloned().expect("an object")
+    match value {
+        Value::Object(object) => object,
+        other => unreachable!("{other} is no object"),
+    }
 }
 
 #[test]

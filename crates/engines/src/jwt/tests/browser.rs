@@ -56,7 +56,8 @@ impl Walk {
 }
 
 fn with(mut base: Value, more: Value) -> Value {
-    base.as_object_mut().expect("an object").extend(more.as_object().cloned().expect("an object"));
+    let (Value::Object(fields), Value::Object(more)) = (&mut base, more) else { unreachable!("both are objects") };
+    fields.extend(more);
     base
 }
 

@@ -48,7 +48,7 @@ impl Provider {
             for stream in listener.incoming().flatten() {
                 let (manner, asked, url) = (Arc::clone(&manner), Arc::clone(&asked), url.clone());
                 let posted = Arc::clone(&posted);
-                thread::spawn(move || serve(stream, &manner, &asked, &posted, &url));
+                thread::spawn(move || serve(&stream, &manner, &asked, &posted, &url));
             }
         });
         provider
@@ -76,7 +76,7 @@ impl Provider {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: &TcpStream,
     manner: &Mutex<Manner>,
     asked: &AtomicUsize,
     posted: &Mutex<Vec<(String, String)>>,
@@ -126,7 +126,7 @@ fn serve(
         let body = body.to_string();
         let usual = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         let is_misbehaving = manner.bytes.is_some();
-        let sent = (&stream).write_all(&manner.bytes.unwrap_or(usual.into_bytes()));
+        let sent = (&*stream).write_all(&manner.bytes.unwrap_or(usual.into_bytes()));
         if sent.is_err() || is_misbehaving {
             return;
         }

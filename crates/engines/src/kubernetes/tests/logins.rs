@@ -9,7 +9,7 @@ const DENIED: &str = "permission denied";
 #[tokio::test]
 async fn a_pods_token_logs_in_once_the_cluster_has_said_whose_it_is() {
     let world = World::new(role()).await;
-    let _ = world.cluster.asked();
+    drop(world.cluster.asked());
     for token in [world.token("shop", "web"), world.cluster.legacy_token("shop", "web").expect("an account")] {
         let login = world.log_in(&format!(" {token}\n")).await["login"].take();
         let uid = "00000000-0000-4000-8000-000000000002";
@@ -36,7 +36,7 @@ async fn what_is_missing_or_not_authorized_is_said() {
     assert_eq!(write(json!({ "role": "none", "jwt": token })).await, refused("invalid role name \"none\""));
     world.cluster.make_account("shop", "other", Account::default());
     world.cluster.make_account("else", "web", Account::default());
-    let _ = world.cluster.asked();
+    drop(world.cluster.asked());
     assert_eq!(world.log_in(&world.token("shop", "other")).await, denied("service account name not authorized"));
     assert_eq!(world.log_in(&world.token("else", "web")).await, denied("namespace not authorized"));
     for nonsense in ["nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30.", &"x".repeat(300_000)] {
@@ -99,7 +99,7 @@ async fn names_and_namespaces_are_patterns_and_labels_are_asked_for() {
     let narrowed = json!({ "bound_service_account_namespaces": "elsewhere", "bound_service_account_namespace_selector": selector });
     assert_eq!(world.harness.write("role/web", narrowed).await, json!({}));
     let good = [("team", "a"), ("owner", "me"), ("zone", "2")];
-    let _ = world.cluster.asked();
+    drop(world.cluster.asked());
     for (labels, fits) in [
         (&good[..], true),
         (&[&good[..], &[("tier", "live")]].concat()[..], true),
@@ -126,7 +126,7 @@ async fn a_signature_is_checked_here_where_there_are_keys() {
     let world = World::new(role()).await;
     let (token, reviewer) = (world.token("shop", "web"), world.token("kube-system", "reviewer"));
     world.configure(json!({ "token_reviewer_jwt": reviewer, "pem_keys": [KEY] })).await;
-    let _ = world.cluster.asked();
+    drop(world.cluster.asked());
     assert_eq!(world.log_in(&token).await, denied(DENIED));
     assert_eq!(world.cluster.asked(), Vec::<String>::new(), "the cluster is not even asked");
     world.configure(json!({ "token_reviewer_jwt": reviewer, "pem_keys": [KEY, world.cluster.public_key()] })).await;
@@ -234,7 +234,7 @@ async fn annotations_become_metadata_of_the_alias_where_that_is_wanted() {
 async fn a_renewal_looks_at_the_role_again_and_asks_no_cluster() {
     let world = World::new(role()).await;
     let note = world.log_in(&world.token("shop", "web")).await["login"]["note"].take();
-    let _ = world.cluster.asked();
+    drop(world.cluster.asked());
     let renew = async || {
         let note = serde_json::value::to_raw_value(&note).expect("JSON is JSON");
         let renewed =
