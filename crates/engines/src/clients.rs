@@ -15,27 +15,40 @@ const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 const CLIENTS_MAX: usize = 16;
 
 /// Clients by the PEM text of the authorities that they trust; empty for those of the system.
-#[derive(Default)]
-pub(crate) struct Clients(Mutex<BTreeMap<String, Client>>);
+pub(crate) struct Clients {
+    made: Mutex<BTreeMap<String, Client>>,
+    patience: Duration,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self::patient(QUESTION_TIME_MAX)
+    }
+}
 
 impl Clients {
+    /// Clients whose questions may take this long, from the connection to the last byte of the answer.
+    pub(crate) const fn patient(patience: Duration) -> Self {
+        Self { made: Mutex::new(BTreeMap::new()), patience }
+    }
+
     /// The client that trusts these authorities.
     ///
     /// # Errors
     /// When they cannot be used.
     pub(crate) fn trusting(&self, authorities: &str) -> Result<Client, Error> {
-        if let Some(client) = lock(&self.0).get(authorities) {
+        if let Some(client) = lock(&self.made).get(authorities) {
             return Ok(client.clone());
         }
         let client = Client::new(&Settings {
             trust: Trust::from_pem(authorities).map_err(Error::Tls)?,
             server_name: None,
             connect_timeout: QUESTION_TIME_MAX,
-            timeout: QUESTION_TIME_MAX,
+            timeout: self.patience,
             body_bytes_max: ANSWER_BYTES_MAX,
             proxies: Proxies::of_environment(),
         })?;
-        let mut clients = lock(&self.0);
+        let mut clients = lock(&self.made);
         if clients.len() >= CLIENTS_MAX {
             clients.pop_first();
         }

@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use secret::SecretString;
 
 pub use reqwest::Url;
@@ -47,6 +48,7 @@ pub struct Client {
 
 /// What to ask. Has no `Debug`: it can hold credentials.
 pub struct Request {
+    method: Method,
     url: Url,
     accept: &'static str,
     authorization: Option<HeaderValue>,
@@ -61,6 +63,7 @@ pub struct Answer {
     pub content_type: Option<String>,
     /// The whole body.
     pub body: Vec<u8>,
+    headers: HeaderMap,
 }
 
 /// Why there is no answer. None of these shows more of a request than a host.
@@ -127,11 +130,10 @@ impl Client {
     /// # Errors
     /// When there is no whole answer in time and size, or a redirect. A refusal is an answer.
     pub async fn ask(&self, request: Request) -> Result<Answer, Error> {
-        let mut builder = match request.body {
-            None => self.http.get(request.url),
-            Some((content_type, body)) => self.http.post(request.url).header(CONTENT_TYPE, content_type).body(body),
-        };
-        builder = builder.header(ACCEPT, request.accept);
+        let mut builder = self.http.request(request.method, request.url).header(ACCEPT, request.accept);
+        if let Some((content_type, body)) = request.body {
+            builder = builder.header(CONTENT_TYPE, content_type).body(body);
+        }
         if let Some(authorization) = request.authorization {
             builder = builder.header(AUTHORIZATION, authorization);
         }
@@ -144,7 +146,8 @@ impl Client {
         if usize::try_from(announced).is_ok_and(|announced| announced > self.body_bytes_max) {
             return Err(Error::TooLong(self.body_bytes_max));
         }
-        let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let headers = std::mem::take(answer.headers_mut());
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|error| self.failure(error))? {
             if body.len() + part.len() > self.body_bytes_max {
@@ -152,7 +155,7 @@ impl Client {
             }
             body.extend_from_slice(&part);
         }
-        Ok(Answer { status: status.as_u16(), content_type, body })
+        Ok(Answer { status: status.as_u16(), content_type, body, headers })
     }
 
     fn failure(&self, error: reqwest::Error) -> Error {
@@ -171,13 +174,25 @@ impl Request {
     /// A `GET` for JSON.
     #[must_use]
     pub fn get(url: Url) -> Self {
-        Self { url, accept: "application/json", authorization: None, body: None }
+        Self { method: Method::GET, url, accept: "application/json", authorization: None, body: None }
     }
 
     /// A `POST` of a body of this media type, for JSON.
     #[must_use]
     pub fn post(url: Url, content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { body: Some((content_type, body)), ..Self::get(url) }
+        Self { method: Method::POST, body: Some((content_type, body)), ..Self::get(url) }
+    }
+
+    /// A `PUT` of a body of this media type, for JSON.
+    #[must_use]
+    pub fn put(url: Url, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self { method: Method::PUT, ..Self::post(url, content_type, body) }
+    }
+
+    /// A `DELETE` without a body, for JSON.
+    #[must_use]
+    pub fn delete(url: Url) -> Self {
+        Self { method: Method::DELETE, ..Self::get(url) }
     }
 
     /// Asks for another media type than JSON.
@@ -209,6 +224,14 @@ impl Request {
         value.set_sensitive(true);
         self.authorization = Some(value);
         Ok(self)
+    }
+}
+
+impl Answer {
+    /// The first header of this name, where it is text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 

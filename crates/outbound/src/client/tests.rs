@@ -257,3 +257,28 @@ fn urls_of_the_web_are_asked_and_others_not() {
     let url = parse_url("https://a.test/x?secret#part").expect("a URL");
     assert_eq!(shown(&url).to_string(), "https://a.test/x");
 }
+
+#[tokio::test]
+async fn each_method_is_sent_as_it_is_called() {
+    let (seen, asked) = mpsc::channel();
+    let address = server(move |mut stream| {
+        let (head, body) = read(&mut stream).expect("a request");
+        seen.send((head[0].clone(), body)).expect("the test listens");
+        let _sent = stream.write_all(b"HTTP/1.1 204 -\r\nX-RateLimit-Reset: 0.25\r\nconnection: close\r\n\r\n");
+    });
+    let url = || parse_url(&format!("http://{address}/a")).expect("a URL");
+    let client = Client::new(&settings()).expect("a client");
+    for (request, line, body) in [
+        (Request::get(url()), "get /a http/1.1", ""),
+        (Request::post(url(), "application/json", b"{}".to_vec()), "post /a http/1.1", "{}"),
+        (Request::put(url(), "application/json", b"[]".to_vec()), "put /a http/1.1", "[]"),
+        (Request::delete(url()), "delete /a http/1.1", ""),
+    ] {
+        let answer = client.ask(request).await.expect("an answer");
+        assert_eq!(
+            (answer.status, answer.header("x-ratelimit-reset"), answer.header("retry-after")),
+            (204, Some("0.25"), None)
+        );
+        assert_eq!(asked.recv().expect("it was asked"), (line.to_owned(), body.to_owned()));
+    }
+}
