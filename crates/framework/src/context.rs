@@ -66,6 +66,14 @@ impl Context {
         }
     }
 
+    /// Takes an intent back that there is nothing to undo of: the outside has refused for certain, or what it made is the
+    /// engine's own and stored. After a crash [`undo`](crate::SecretKind::undo) is called all the same, and must see that.
+    pub fn withdraw(&self, intent: Intent) {
+        if let Some(intents) = &self.intents {
+            intents.withdraw(intent);
+        }
+    }
+
     /// Whether the caller's policies would allow an operation on a path of this mount, which is told without the mount
     /// path in front: for replies that show only what the caller may ask for one by one. The request itself has been
     /// judged before its handler is called.

@@ -180,6 +180,9 @@ pub trait Intents: Send + Sync {
     /// # Errors
     /// When the token or the mount goes away meanwhile, or the store refuses: then nothing must be made.
     async fn intend(&self, kind: &'static str, note: Box<RawValue>) -> Result<Intent, Error>;
+
+    /// There is nothing to undo: nothing was made for certain, or what was made is looked after in another way.
+    fn withdraw(&self, intent: Intent);
 }
 
 impl fmt::Debug for dyn Intents {

@@ -23,10 +23,14 @@ use crate::context::{Caller, Connection, Context, Headers, Judge, Mount, Namespa
 use crate::engine::Mounted;
 use crate::engine::Route;
 use crate::error::Error;
+use crate::lease::Intents;
 use crate::login::confirm;
 use crate::reply::{Data, Reply, Shape, Status};
 use crate::request::Operation;
 use crate::view::{COMMIT_TRIES, CommitError, Due, View, contended, from_barrier, to_stored};
+use lending::Lending;
+
+mod lending;
 
 /// Where the mount of a harness keeps its entries.
 const PREFIX: &str = "ns/root/data/11111111-2222-4333-8444-555555555555/";
@@ -64,6 +68,7 @@ pub struct Harness {
     mount: Mount,
     namespace: Arc<Namespace>,
     caller: Caller,
+    lending: Arc<Lending>,
 }
 
 impl Harness {
@@ -106,7 +111,8 @@ impl Harness {
         };
         let namespace = Arc::new(Namespace { id: "root".to_owned(), path: String::new() });
         let liveness = vec![(LIVENESS.clone(), receipt.revision)];
-        Self { engine, barrier, env, clock, prefix: PREFIX.to_owned(), liveness, mount, namespace, caller }
+        let lending = Lending::new(env.clone());
+        Self { engine, barrier, env, clock, prefix: PREFIX.to_owned(), liveness, mount, namespace, caller, lending }
     }
 
     /// The engine over a fresh store in memory that counts its calls, from zero.
@@ -301,7 +307,7 @@ impl Harness {
             request_id: "00000000-0000-4000-8000-000000000000".to_owned(),
             path: path.to_owned(),
             headers: Headers::default(),
-            intents: None,
+            intents: Some(Arc::clone(&self.lending) as Arc<dyn Intents>),
         }
     }
 
@@ -332,7 +338,9 @@ impl Harness {
         data: Map<String, Value>,
     ) -> Result<Reply, Error> {
         for _ in 0..COMMIT_TRIES {
-            let mut reply = self.engine.handle(context, route.clone(), operation, data.clone()).await?;
+            let result = self.engine.handle(context, route.clone(), operation, data.clone()).await;
+            self.settle_grant(&result).await;
+            let mut reply = result?;
             let Some(login) = &mut reply.login else { return Ok(reply) };
             let expected = login.expected.iter().chain(&self.liveness).cloned().collect();
             if confirm(&self.barrier, expected, std::mem::take(&mut login.changes)).await?.is_empty() {
@@ -459,6 +467,13 @@ fn show_reply(reply: Reply) -> Value {
     if let Some(lease) = reply.lease {
         let lease = json!({ "id": lease.id, "renewable": lease.renewable, "duration_secs": lease.duration.as_secs() });
         shown.insert("lease".to_owned(), lease);
+    }
+    if let Some(grant) = reply.grant {
+        let about = json!({
+            "kind": grant.kind, "ttl_secs": grant.ttl.as_secs(), "max_ttl_secs": grant.max_ttl.as_secs(),
+            "renewable": grant.is_renewable,
+        });
+        shown.insert("grant".to_owned(), about);
     }
     if let Some(body) = reply.body {
         let text = String::from_utf8_lossy(&body.bytes);

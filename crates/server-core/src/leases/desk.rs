@@ -52,6 +52,8 @@ pub(crate) struct Desk {
 struct Begun {
     place: Place,
     found: Found<LeaseEntry>,
+    /// There is nothing to undo.
+    is_withdrawn: bool,
 }
 
 impl Desk {
@@ -134,6 +136,7 @@ impl Desk {
             let begun = intended.unwrap_or_else(|| Begun {
                 place: place.clone(),
                 found: Found { value: entry, revision: Revision(0) },
+                is_withdrawn: false,
             });
             self.take_back(begun)
         };
@@ -237,7 +240,13 @@ impl Desk {
 
     /// Takes back what was made, or may have been. If the outside refuses, the due index goes on with it.
     async fn take_back(&self, begun: Begun) {
-        let Begun { place, found } = begun;
+        let Begun { place, found, is_withdrawn } = begun;
+        if is_withdrawn {
+            if let Err(error) = self.leases.remove(&place).await {
+                tracing::warn!(%error, "what nothing came of is looked at again when its time comes");
+            }
+            return;
+        }
         let entry = found.value;
         let held = entry.held(entry.expires);
         let outcome = match self.leases.call_at(&self.ns, &self.mount, held, entry.is_granted).await {
@@ -303,7 +312,13 @@ impl Intents for Desk {
         let revision = self.commit(&place, &mut entry, None).await?;
         drop(counting);
         let mut begun = self.slot();
-        begun.push(Some(Begun { place, found: Found { value: entry, revision } }));
+        begun.push(Some(Begun { place, found: Found { value: entry, revision }, is_withdrawn: false }));
         Ok(Intent(begun.len() - 1))
+    }
+
+    fn withdraw(&self, intent: Intent) {
+        if let Some(Some(begun)) = self.slot().get_mut(intent.0) {
+            begun.is_withdrawn = true;
+        }
     }
 }

@@ -102,6 +102,8 @@ fields! {
         renewable: bool = true,
         /// Whether it is announced before it is made.
         intend: bool = true,
+        /// Whether a refusal is taken for certain: nothing was made.
+        is_certain: bool = false,
     }
 }
 
@@ -126,7 +128,12 @@ pub(super) fn lender(options: &BTreeMap<String, String>) -> Result<Arc<dyn Mount
 async fn lend(outside: &Arc<Outside>, context: &Context, input: Lend) -> Result<Reply, Error> {
     let thing = Thing { name: format!("{}-{}", input.role, context.env.base62(24)) };
     let intent = if input.intend { Some(context.intend("thing", &thing).await?) } else { None };
-    outside.make(&thing.name).await?;
+    if let Err(error) = outside.make(&thing.name).await {
+        if let (true, Some(intent)) = (input.is_certain, intent) {
+            context.withdraw(intent);
+        }
+        return Err(error);
+    }
     let mut grant = Grant::new("thing", &thing)?.lasting(input.ttl, input.max_ttl);
     grant.intent = intent;
     grant.is_renewable = input.renewable;

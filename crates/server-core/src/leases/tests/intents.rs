@@ -15,6 +15,18 @@ async fn what_goes_wrong_outside_is_undone_at_once() {
 }
 
 #[tokio::test]
+async fn what_was_refused_for_certain_is_not_undone() {
+    let (bench, outside) = lending("withdrawn").await;
+    outside.when_making(Mood::Refuses);
+    let reply = lend(&bench, &bench.root, json!({ "is_certain": true })).await;
+    assert_eq!(reply, refused("World", "ask the outside: it refuses"));
+    assert_eq!((outside.removals(), left(&bench).await), (0, vec![]), "nobody is asked to remove what never was");
+    bench.clock.advance(INTENT_PATIENCE);
+    bench.settle().await;
+    assert_eq!(outside.removals(), 0);
+}
+
+#[tokio::test]
 async fn what_cannot_be_undone_at_once_is_undone_later() {
     let (bench, outside) = lending("undone later").await;
     outside.when_making(Mood::Cuts);
