@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use anyhow::Result;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Fault, Server};
+use crate::clock::machine_millis;
+use crate::faults::Fault;
+use crate::http::{Answer, Request, Server};
 use tokens::Signer;
 
 mod api;
@@ -96,15 +97,16 @@ impl ApiServer {
             made: 0,
         }));
         let shared = Arc::clone(&state);
-        let server = Server::start(port, chain, key, move |request| {
+        let site = Arc::new(move |request: &Request| {
             let mut state = lock(&shared);
             state.asked.push(format!("{} {}", request.method, request.path));
-            let (status, body) = state.answer(&request);
+            let (status, body) = state.answer(request);
             // What switches faults on can switch them off.
             let fault = state.fault.clone().filter(|_| !request.path.starts_with("/simulator/"));
-            Answer { status, body: body.to_string(), fault }
+            Answer { fault, ..Answer::json(status, body.to_string()) }
         });
-        Ok(Self { authority, server: server.await?, state })
+        let server = Server::start(port, Some((chain, key)), site).await?;
+        Ok(Self { authority, server, state })
     }
 
     /// Where it is.
@@ -161,12 +163,7 @@ impl ApiServer {
 
 impl State {
     fn now(&self) -> i64 {
-        #[expect(clippy::disallowed_methods, reason = "it stands for a machine with a clock of its own")]
-        let of_machine = || {
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
-        };
-        self.now.unwrap_or_else(of_machine)
+        self.now.unwrap_or_else(|| machine_millis() / 1_000)
     }
 
     fn make_account(&mut self, namespace: &str, name: &str, account: Account) -> Account {

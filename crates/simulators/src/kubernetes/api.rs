@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{AUDIENCE, Account, State};
-use crate::http::{Fault, Request};
+use crate::faults::Fault;
+use crate::http::Request;
 
 type Reply = (u16, Value);
 
