@@ -9,7 +9,7 @@ use std::time::Duration;
 use barrier::Changes;
 use framework::view::COMMIT_TRIES;
 use framework::{Error, Held};
-use storage::Key;
+use storage::{Key, Revision};
 
 use super::entry::{LeaseEntry, State};
 use super::{Leases, Place};
@@ -27,10 +27,22 @@ const CALL_PATIENCE: Duration = Duration::from_secs(30);
 /// The longest text of a failure that is kept, in bytes.
 const ERROR_BYTES_MAX: usize = 512;
 
+/// How many leases one commit removes: each is four keys.
+pub(super) const REMOVED_MAX: usize = 25;
+
 /// A lease as it was read.
 pub(crate) struct Known {
     pub(crate) place: Place,
     pub(crate) found: Found<LeaseEntry>,
+    /// The revision of its line in the due index, where that is what it was found by.
+    pub(crate) line: Option<Revision>,
+}
+
+impl Known {
+    /// A lease that was found by itself.
+    pub(crate) fn new(place: Place, found: Found<LeaseEntry>) -> Self {
+        Self { place, found, line: None }
+    }
 }
 
 /// Whether a failure outside keeps the lease.
@@ -56,7 +68,7 @@ impl Leases {
         }
         let began = self.metrics.now();
         let taken_back = match self.load(&place).await? {
-            Some(found) if is_sync => self.take_back(vec![Known { place, found }], Outside::MustAgree).await.0,
+            Some(found) if is_sync => self.take_back(vec![Known::new(place, found)], Outside::MustAgree).await.0,
             _ => Ok(()),
         };
         self.metrics.took(&self.metrics.lease_revoke, began);
@@ -158,7 +170,7 @@ impl Leases {
     pub(super) async fn remove(&self, place: &Place) -> Result<(), Error> {
         for _ in 0..COMMIT_TRIES {
             let Some(found) = self.load(place).await? else { return Ok(()) };
-            let changes = self.removals(&[Known { place: place.clone(), found }]).await?;
+            let changes = self.removals(&[Known::new(place.clone(), found)]).await?;
             match self.store.commit(changes).await {
                 Ok(_) => return Ok(()),
                 Err(Lost::Race(_)) => {}
@@ -171,14 +183,19 @@ impl Leases {
     /// What removes leases, and with them all lines beside them.
     async fn removals(&self, leases: &[Known]) -> Result<Changes, Error> {
         let (mut changes, mut beside) = (Changes::new(), Vec::new());
-        for Known { place, found } in leases {
+        for Known { place, found, line: known_line } in leases {
             let entry = &found.value;
             beside.push(keys::mount_lease(&place.ns, &entry.mount, &place.name)?);
             if let Some(token) = &entry.token {
                 beside.push(place.token_line(token)?.0);
             }
             if let Some(line) = entry.line {
-                beside.push(place.line(&entry.mount, line)?);
+                let line = place.line(&entry.mount, line)?;
+                if let Some(revision) = known_line {
+                    changes.delete(line, *revision);
+                } else {
+                    beside.push(line);
+                }
             }
             if entry.state == State::Irrevocable {
                 beside.push(keys::irrevocable_lease(&place.ns, &place.name)?);
@@ -191,7 +208,7 @@ impl Leases {
 
     /// Puts off a lease that could not be revoked, or gives it up.
     async fn failed(&self, known: &Known, error: &Error) -> Result<(), Error> {
-        let Known { place, found } = known;
+        let Known { place, found, .. } = known;
         let mut entry = found.value.clone();
         entry.attempts = entry.attempts.saturating_add(1);
         entry.error = shown(error);
@@ -322,7 +339,7 @@ pub(crate) async fn drop_known(store: &Store, keys: Vec<Key>, changes: &mut Chan
 /// As many leases as one commit removes.
 fn chunks(mut leases: Vec<Known>) -> impl Iterator<Item = Vec<Known>> {
     std::iter::from_fn(move || {
-        let rest = leases.split_off(leases.len().min(Marking::LEASES_MAX));
+        let rest = leases.split_off(leases.len().min(REMOVED_MAX));
         Some(std::mem::replace(&mut leases, rest)).filter(|some| !some.is_empty())
     })
 }

@@ -104,7 +104,7 @@ impl Leases {
         if let Some(place) = self.place(ns, prefix)?
             && let Some(found) = self.load(&place).await?.filter(|found| found.value.is_granted)
         {
-            return self.take_back(vec![Known { place, found }], Outside::MayRefuse).await.0;
+            return self.take_back(vec![Known::new(place, found)], Outside::MayRefuse).await.0;
         }
         let line = self.promise(ns, Sweep::Force(folder(prefix)?)).await?;
         self.sweep_now(ns, &folder(prefix)?, line, Outside::MayRefuse).await
@@ -219,7 +219,7 @@ impl Leases {
             let rest = leases.split_off(leases.len().min(Marking::LEASES_MAX));
             let some = std::mem::replace(&mut leases, rest);
             let mut marking = Marking::new(&self.store, self.now_nanos());
-            for Known { place, found } in &some {
+            for Known { place, found, .. } in &some {
                 marking.add(place, Found { value: found.value.clone(), revision: found.revision }).await?;
             }
             let mut changes = Changes::new();
@@ -279,7 +279,7 @@ async fn lines_to_leases(
     let (mut leases, mut strays) = (Vec::new(), Vec::new());
     for ((place, line, revision), (key, opened)) in places.into_iter().zip(keys.iter().zip(found)) {
         match opened {
-            Some(opened) => leases.push(Known { found: decode(key, &opened)?, place }),
+            Some(opened) => leases.push(Known::new(place, decode(key, &opened)?)),
             None => strays.push((line, revision)),
         }
     }
@@ -294,7 +294,7 @@ pub(super) fn known(ns: &str, page: Vec<(Key, Opened)>) -> Result<Vec<Known>, Er
         let behind = key.as_bytes().get(head..).and_then(|behind| std::str::from_utf8(behind).ok());
         let Some((path, name)) = behind.and_then(|behind| behind.rsplit_once('/')) else { continue };
         let place = Place { ns: ns.to_owned(), path: path.to_owned(), name: name.to_owned() };
-        leases.push(Known { found: decode::<LeaseEntry>(&key, &opened)?, place });
+        leases.push(Known::new(place, decode::<LeaseEntry>(&key, &opened)?));
     }
     Ok(leases)
 }

@@ -73,7 +73,7 @@ impl Leases {
 
     /// Gives a lease its line back; true when it had lost it.
     async fn tidy_lease(&self, lease: Known) -> Result<bool, Error> {
-        let Known { place, mut found } = lease;
+        let Known { place, mut found, .. } = lease;
         let line = match (found.value.state, found.value.line) {
             (State::Irrevocable, _) => return Ok(false),
             (_, Some(line)) => place.line(&found.value.mount, line)?,

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::entry::State;
-use super::revoke::{Known, Marking, Outside};
+use super::revoke::{Known, Outside, REMOVED_MAX};
 use super::sweep::Sweep;
 use super::{DUE_KIND, Leases, Place};
 use crate::due::{self, Line, Look, Owner};
@@ -146,7 +146,7 @@ impl Owner for LeaseWork {
             let queue = state.mounts.entry(mount.clone()).or_default();
             queue.lines.push_back(line);
             // One task takes a commit's worth at a time, so more of them help only behind that.
-            let wanted = queue.lines.len().div_ceil(Marking::LEASES_MAX).min(TASKS_MAX);
+            let wanted = queue.lines.len().div_ceil(REMOVED_MAX).min(TASKS_MAX);
             let is_another = queue.tasks < wanted;
             queue.tasks += usize::from(is_another);
             is_another
@@ -166,7 +166,7 @@ impl Leases {
             let lines: Vec<Line> = {
                 let mut state = self.work.state();
                 let Some(queue) = state.mounts.get_mut(mount) else { break };
-                let some = queue.lines.len().min(Marking::LEASES_MAX);
+                let some = queue.lines.len().min(REMOVED_MAX);
                 let lines: Vec<_> = queue.lines.drain(..some).collect();
                 if lines.is_empty() {
                     queue.tasks -= 1;
@@ -201,7 +201,7 @@ impl Leases {
                 due::drop_line(&self.store, line).await?;
                 continue;
             };
-            let known = Known { found: decode(key, &opened)?, place };
+            let known = Known { found: decode(key, &opened)?, place, line: Some(line.revision) };
             match self.judge(&known, &line)? {
                 Verdict::Due => due.push(known),
                 Verdict::Claim => due.extend(self.claim(known).await?),
@@ -233,14 +233,14 @@ impl Leases {
 
     /// Takes an intent over whose request must be over; nothing when that was faster after all.
     async fn claim(&self, known: Known) -> Result<Option<Known>, Error> {
-        let Known { place, mut found } = known;
+        let Known { place, mut found, line } = known;
         found.value.state = State::Revoking;
         let mut changes = Changes::new();
         changes.replace(place.key()?, found.revision, encode(&found.value)?);
         match self.store.commit(changes).await {
             Ok(receipt) => {
                 found.revision = receipt.revision;
-                Ok(Some(Known { place, found }))
+                Ok(Some(Known { place, found, line }))
             }
             Err(Lost::Race(_)) => Ok(None),
             Err(Lost::Failed(error)) => Err(error),
@@ -249,7 +249,7 @@ impl Leases {
 
     /// Moves the line of a lease that was renewed.
     async fn put_off(&self, known: Known, line: Line) -> Result<(), Error> {
-        let Known { place, mut found } = known;
+        let Known { place, mut found, .. } = known;
         let mut changes = Changes::new();
         changes.delete(line.key, line.revision);
         found.value.line = None;
