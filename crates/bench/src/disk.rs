@@ -14,6 +14,8 @@ use storage_embedded::{Embedded, Options};
 use crate::cores::Cores;
 use crate::{now, servers};
 
+mod removals;
+
 /// Bytes that the comparison with the bare disk appends at once.
 const APPEND_BYTES: usize = 512;
 /// What one request commits, each key as what stands around the part that no other has, and the bytes of its value with
@@ -48,11 +50,6 @@ const LIVENESS: &str = "ns/root/mount-live/00000000-0000-4000-8000-000000000000"
 
 /// Odd, and about the golden ratio of all 64-bit numbers: its multiples lie far apart.
 const SCATTER: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Keys that are removed in one commit where many are.
-const REMOVED_AT_ONCE: u32 = 100;
-/// Such commits before keys are made again.
-const REMOVALS_IN_A_ROW: usize = 200;
-
 /// Asks for the ceilings, always in the same folder.
 pub struct Ceiling(PathBuf);
 
@@ -91,12 +88,12 @@ impl Ceiling {
         self.ask(&format!("login:{callers}"), time)
     }
 
-    /// Keys removed in commits of a hundred, one after the other; how many keys a second.
+    /// The keys of so many leases removed in commits of a hundred; how many keys a second.
     ///
     /// # Errors
     /// When the process fails.
-    pub fn removals(&self, time: Duration) -> Result<f64> {
-        self.ask("remove", time)
+    pub fn removals(&self, leases: u32) -> Result<f64> {
+        self.ask(&format!("remove:{leases}"), Duration::ZERO)
     }
 
     fn ask(&self, what: &str, time: Duration) -> Result<f64> {
@@ -110,7 +107,7 @@ impl Ceiling {
 }
 
 /// Measures in this process: what is a number of callers for commits, behind `login:` for those of logins, 0 for appends,
-/// or `remove`.
+/// `remove:` for removing the keys of so many leases, however long that takes.
 ///
 /// # Errors
 /// When the folder cannot be written.
@@ -122,40 +119,11 @@ pub fn measure(folder: &Path, what: &str, time: Duration) -> Result<f64> {
     let env = env::Env::real();
     let store = Arc::new(Embedded::open(&folder.join("store"), Options::default(), &env)?);
     let run = u32::from_be_bytes(env.random());
-    if what == "remove" {
-        return runtime.block_on(removals(&store, time, run));
+    if let Some(leases) = what.strip_prefix("remove:") {
+        return runtime.block_on(removals::measure(&store, leases.parse()?, run));
     }
     let (shape, callers) = what.strip_prefix("login:").map_or((&WRITE, what), |callers| (&LOGIN, callers));
     runtime.block_on(commits(store, shape, callers.parse()?, (time, run)))
-}
-
-/// Makes keys and removes them again, by turns; only the removals count.
-async fn removals(store: &Embedded, time: Duration, run: u32) -> Result<f64> {
-    let (mut removed, mut spent, mut number) = (0_u32, Duration::ZERO, 0);
-    while spent < time {
-        let mut made = Vec::new();
-        for _ in 0..REMOVALS_IN_A_ROW {
-            number += 1;
-            let keys =
-                (0..REMOVED_AT_ONCE).map(|place| Key::new(format!("{LIVENESS}/{run:08x}/{number:08x}/{place:04}")));
-            let keys = keys.collect::<Result<Vec<_>, _>>()?;
-            let batch = Batch::new(CommitId(run_id(run, number)));
-            let batch = keys.iter().fold(batch, |batch, key| batch.create(key.clone(), vec![0x5a; APPEND_BYTES]));
-            let Outcome::Committed(receipt) = store.commit(&batch).await? else { anyhow::bail!("refused") };
-            made.push((keys, receipt.revision));
-        }
-        let start = now();
-        for (keys, revision) in made {
-            number += 1;
-            let batch = Batch::new(CommitId(run_id(run, number)));
-            let batch = keys.into_iter().fold(batch, |batch, key| batch.delete(key, revision));
-            let outcome = store.commit(&batch).await?;
-            ensure!(matches!(outcome, Outcome::Committed(_)), "a commit to a store of our own was refused");
-            removed += REMOVED_AT_ONCE;
-        }
-        spent += start.elapsed();
-    }
-    Ok(f64::from(removed) / spent.as_secs_f64())
 }
 
 fn appends(folder: &Path, time: Duration) -> Result<f64> {

@@ -18,7 +18,8 @@ use secret::{Secret, SecretBytes};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use server_core::{AuditRules, Core, EngineType, Limits, LockoutDefaults, Node, Parts, Process, Telemetry};
-use storage::{Key, KeyRange, SCAN_LIMIT_MAX, Scan, Storage as _};
+use storage::counting::Counting;
+use storage::{Key, KeyRange, Scan, Storage as _};
 use storage_embedded::{Embedded, Options};
 use tokio::task::JoinSet;
 
@@ -34,10 +35,10 @@ const TTL: Duration = Duration::from_secs(768 * 3600);
 const CALLERS: u32 = 64;
 /// Reads at work at once beside what is cleared away.
 const READERS: u32 = 8;
-/// How often it is looked at whether everything is cleared away: a look reads all that is left.
+/// How often it is looked at whether everything is cleared away.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Lines of the due index that have nothing to do with what was made here.
-const LINES_LEFT_MAX: u32 = 10;
+const LINES_LEFT_MAX: usize = 10;
 /// Where the lender is mounted.
 pub const LENDER: &str = "lend";
 /// The key space of the due index.
@@ -70,6 +71,8 @@ pub struct Expiry {
 pub struct Population {
     core: Arc<Core>,
     store: Arc<Embedded>,
+    /// The same store, as the core sees it.
+    counting: Arc<Counting>,
     root: String,
 }
 
@@ -81,9 +84,10 @@ impl Population {
     pub async fn open(folder: &Path, share: &str, root: &str) -> Result<Self> {
         let env = Env::real();
         let store = Arc::new(Embedded::open(folder, Options::default(), &env)?);
-        let core = core(store.clone(), env)?;
+        let counting = Arc::new(Counting::new(store.clone()));
+        let core = core(counting.clone(), env)?;
         core.unseal(SecretBytes::new(bytes_of(share)?)).await?;
-        Ok(Self { core: Arc::new(core), store, root: root.to_owned() })
+        Ok(Self { core: Arc::new(core), store, counting, root: root.to_owned() })
     }
 
     /// Seals the core and closes the store.
@@ -162,22 +166,17 @@ impl Population {
     /// # Errors
     /// When the core refuses a read, or everything was cleared away before the reads had their time.
     pub async fn expire(&self, time: Duration) -> Result<Expiry> {
-        let (start, before) = (now(), self.keys("").await?);
+        let (start, before) = (now(), self.counting.removals());
         wait(time).await?;
-        let (seconds, after) = (start.elapsed().as_secs_f64(), self.keys("").await?);
+        let removed = u32::try_from(self.counting.removals() - before)?;
+        let keys = f64::from(removed) / start.elapsed().as_secs_f64();
         let reads_beside = self.read(time).await?;
-        let due = self.keys(DUE).await?;
-        ensure!(due > LINES_LEFT_MAX, "there was too little to clear away");
-        while self.keys(DUE).await? > LINES_LEFT_MAX {
+        ensure!(self.is_anything_due().await?, "there was too little to clear away");
+        while self.is_anything_due().await? {
             wait(LOOK_AGAIN).await?;
         }
-        let total = start.elapsed().as_secs_f64();
-        Ok(Expiry {
-            keys: f64::from(before.saturating_sub(after)) / seconds,
-            reads_beside,
-            reads_alone: self.read(time).await?,
-            seconds: total,
-        })
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Expiry { keys, reads_beside, reads_alone: self.read(time).await?, seconds })
     }
 
     /// Reads one secret again and again; how often a second.
@@ -204,20 +203,11 @@ impl Population {
         Ok(f64::from(all) / start.elapsed().as_secs_f64())
     }
 
-    /// How many keys the store has that begin so.
-    async fn keys(&self, prefix: &'static str) -> Result<u32> {
-        let all = KeyRange { start: Key::constant("\0"), end: None };
-        let range = if prefix.is_empty() { all } else { KeyRange::prefix(&Key::new(prefix)?) };
-        let mut scan = Scan::range(range, SCAN_LIMIT_MAX).keys_only();
-        let mut count = 0;
-        loop {
-            let page = self.store.scan(&scan).await?;
-            count += u32::try_from(page.items.len())?;
-            match page.next {
-                Some(next) => scan.range.start = next,
-                None => return Ok(count),
-            }
-        }
+    /// Whether the due index has more than the lines that have nothing to do with what was made here.
+    async fn is_anything_due(&self) -> Result<bool> {
+        let lines = KeyRange::prefix(&Key::constant(DUE));
+        let page = self.store.scan(&Scan::range(lines, LINES_LEFT_MAX + 1).keys_only()).await?;
+        Ok(page.items.len() > LINES_LEFT_MAX)
     }
 
     /// Makes requests, many at once, and says what that took. Every one must succeed.
@@ -272,7 +262,7 @@ fn bytes_of(hex: &str) -> Result<Vec<u8>> {
     (0..hex.len()).step_by(2).map(|start| digits(start).context("the share is not in hex")).collect()
 }
 
-fn core(store: Arc<Embedded>, env: Env) -> Result<Core> {
+fn core(store: Arc<Counting>, env: Env) -> Result<Core> {
     let options = barrier::Options { cache_bytes: CACHE_BYTES, cache: CacheMode::SoleWriter };
     let builtin = engines::builtin().iter();
     let engines = builtin.map(|it| EngineType { name: it.type_name, kind: it.kind, make: it.make }).chain([lender()]);

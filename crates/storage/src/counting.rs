@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 
-use crate::{Batch, Error, Export, Key, Outcome, Page, Position, Scan, Snapshot, Storage, Watch};
+use crate::{Batch, Error, Export, Key, Outcome, Page, Position, Scan, Snapshot, Storage, Watch, Write};
 
 /// Which of the six calls.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -45,6 +45,7 @@ pub struct Tally {
 pub struct Counting {
     inner: Arc<dyn Storage>,
     counts: Counts,
+    removals: AtomicU64,
 }
 
 /// One counter for each [`Call`], in the order of its variants.
@@ -91,7 +92,13 @@ impl Counting {
     /// Wraps a store, with all counts at zero.
     #[must_use]
     pub fn new(inner: Arc<dyn Storage>) -> Self {
-        Self { inner, counts: Counts::default() }
+        Self { inner, counts: Counts::default(), removals: AtomicU64::new(0) }
+    }
+
+    /// How many keys were removed so far by commits that went through.
+    #[must_use]
+    pub fn removals(&self) -> u64 {
+        self.removals.load(Ordering::SeqCst)
     }
 
     /// The calls so far.
@@ -120,7 +127,12 @@ impl Storage for Counting {
 
     async fn commit(&self, batch: &Batch) -> Result<Outcome, Error> {
         self.counts.add(Call::Commit);
-        self.inner.commit(batch).await
+        let outcome = self.inner.commit(batch).await?;
+        if matches!(outcome, Outcome::Committed(_)) {
+            let removals = batch.writes.iter().filter(|write| matches!(write, Write::Delete(_))).count();
+            self.removals.fetch_add(removals as u64, Ordering::SeqCst);
+        }
+        Ok(outcome)
     }
 
     async fn now(&self) -> Result<Position, Error> {

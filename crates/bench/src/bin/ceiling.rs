@@ -1,6 +1,6 @@
 //! The other limit: the disk, and the embedded store without a server in front of it. `ceiling FOLDER CALLERS
 //! MILLISECONDS` prints commits a second, with `login:` in front of the callers those of logins, with 0 callers appends a
-//! second, and with `remove` instead of them removed keys a second.
+//! second, and with `remove:LEASES` instead of them removed keys a second.
 
 #![expect(clippy::print_stdout, reason = "the rate is what it is for")]
 

@@ -83,7 +83,7 @@ fn one_more(ours: &Ours, plan: &Plan, role: &str) -> Result<Figure> {
 
 /// Has many leases end at once, on a store with nothing else to clear away.
 fn expiry(plan: &Plan, ours: &Ours, findings: &mut Findings<'_>) -> Result<()> {
-    let ceiling = Ceiling::new(ours.home.path().join("ceiling"))?.removals(plan.time)?;
+    let ceiling = Ceiling::new(ours.home.path().join("ceiling"))?.removals(plan.loaded)?;
     let seconds = 2 + plan.loaded / LENT_A_SECOND_MIN;
     populated::<Effort>(ours, Cores::Both, &["lend", "ending", &plan.loaded.to_string(), &seconds.to_string()])?;
     rest(Duration::from_secs(seconds.into()));
