@@ -44,6 +44,7 @@ const SUDO: &[&str] = &[
     "sys/rotate/root/init",
     "sys/rotate/root/update",
     "sys/rotate/root/verify",
+    "sys/rotations/failing",
     "sys/seal",
     "sys/step-down",
     "sys/storage/backup",

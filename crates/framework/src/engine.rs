@@ -15,6 +15,7 @@ use crate::login::{Renewed, Renewing};
 use crate::path::{Access, Handler, OperationSpec, Path, PathSpec};
 use crate::reply::Reply;
 use crate::request::Operation;
+use crate::rotation::Rotating;
 use crate::router::{Router, TableError};
 use crate::view::Due;
 
@@ -35,6 +36,7 @@ pub struct Engine<S> {
     help: &'static str,
     paths: Vec<Path<S>>,
     on_due: Option<OnDue<S>>,
+    on_rotation: Option<OnRotation<S>>,
     on_upgrade: Option<(&'static str, OnUpgrade<S>)>,
     secrets: Vec<SecretKind<S>>,
     on_renewal: Option<OnRenewal<S>>,
@@ -43,6 +45,8 @@ pub struct Engine<S> {
 type OnUpgrade<S> = Box<dyn for<'a> Fn(&'a S, &'a Context) -> BoxFuture<'a, Result<bool, Error>> + Send + Sync>;
 type OnRenewal<S> =
     Box<dyn for<'a> Fn(&'a S, &'a Context, Renewing) -> BoxFuture<'a, Result<Renewed, Error>> + Send + Sync>;
+type OnRotation<S> =
+    Box<dyn for<'a> Fn(&'a S, &'a Context, Rotating) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
 type OnDue<S> = Box<dyn for<'a> Fn(&'a S, &'a Context, Due) -> BoxFuture<'a, Result<(), Error>> + Send + Sync>;
 
 /// Where a request leads within a mounted engine.
@@ -148,6 +152,14 @@ pub trait Mounted: Send + Sync {
         Err(no_logins())
     }
 
+    /// Rotates what is claimed; see [`Engine::on_rotation`].
+    ///
+    /// # Errors
+    /// As the hook says, and when the engine has none.
+    async fn rotate(&self, _: &Context, _: Rotating) -> Result<(), Error> {
+        Err(Error::world("rotate a secret", "the engine does not say how"))
+    }
+
     /// Takes a secret back; see [`SecretKind`].
     ///
     /// # Errors
@@ -198,6 +210,7 @@ impl<S: Send + Sync + 'static> Engine<S> {
             help,
             paths: Vec::new(),
             on_due: None,
+            on_rotation: None,
             on_upgrade: None,
             secrets: Vec::new(),
             on_renewal: None,
@@ -213,6 +226,7 @@ impl<S: Send + Sync + 'static> Engine<S> {
             help,
             paths: Vec::new(),
             on_due: None,
+            on_rotation: None,
             on_upgrade: None,
             secrets: Vec::new(),
             on_renewal: None,
@@ -234,6 +248,18 @@ impl<S: Send + Sync + 'static> Engine<S> {
     #[must_use]
     pub fn on_due(mut self, hook: impl for<'a> Handler<'a, S, Due, ()> + 'static) -> Self {
         self.on_due = Some(Box::new(move |state, context, due| Box::pin(hook.call(state, context, due))));
+        self
+    }
+
+    /// How what the engine has [planned](crate::rotation::plan) is rotated: whatever has to be done outside, and the commit
+    /// of [`Rotating::finish`] that stores the new secret. It is called for one claim at a time; for one that was not
+    /// brought to its end, another is made, and then the outside may hold what nobody knows. What is gone ends with
+    /// [`Rotating::end`].
+    ///
+    /// The context has the mount's view and nobody as its caller.
+    #[must_use]
+    pub fn on_rotation(mut self, hook: impl for<'a> Handler<'a, S, Rotating, ()> + 'static) -> Self {
+        self.on_rotation = Some(Box::new(move |state, context, it| Box::pin(hook.call(state, context, it))));
         self
     }
 
@@ -388,6 +414,13 @@ impl<S: Send + Sync + 'static> Mounted for Ready<S> {
         match &self.engine.on_renewal {
             Some(hook) => hook(&self.state, context, renewing).await,
             None => Err(no_logins()),
+        }
+    }
+
+    async fn rotate(&self, context: &Context, rotating: Rotating) -> Result<(), Error> {
+        match &self.engine.on_rotation {
+            Some(hook) => hook(&self.state, context, rotating).await,
+            None => Err(Error::world("rotate a secret", "the engine does not say how")),
         }
     }
 

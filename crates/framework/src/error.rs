@@ -85,6 +85,20 @@ impl Error {
     }
 }
 
+/// A failure with its causes, as it is kept for operators: at most so many bytes. Errors hold no secrets.
+#[must_use]
+pub fn shown(error: &Error, bytes_max: usize) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    text.truncate(end.unwrap_or_default());
+    text
+}
+
 /// The text of several complaints as the Go libraries of this field print them, which clients search in:
 /// `2 errors occurred:\n\t* first\n\t* second\n\n`.
 #[must_use]

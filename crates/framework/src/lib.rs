@@ -22,6 +22,7 @@ pub mod page;
 pub mod path;
 pub mod reply;
 pub mod request;
+pub mod rotation;
 pub mod router;
 pub mod stream;
 pub mod terms;
@@ -44,6 +45,7 @@ pub use page::Page;
 pub use path::{Access, Path, Segment};
 pub use reply::{Auth, Data, Header, Lease, RawBody, Reply, Shape, Status, WrapInfo};
 pub use request::{Answer, HeaderSource, Operation, Request, Service, WrapFormat};
+pub use rotation::{Rotating, RotationKeys, Schedule};
 pub use stream::{BodyStream, Chunks};
 pub use view::{Due, Stored, View};
 

@@ -27,7 +27,8 @@ use crate::lease::Intents;
 use crate::login::confirm;
 use crate::reply::{Data, Reply, Shape, Status};
 use crate::request::Operation;
-use crate::view::{COMMIT_TRIES, CommitError, Due, View, contended, from_barrier, to_stored};
+use crate::rotation::{self, Looked, RotationKeys};
+use crate::view::{COMMIT_TRIES, CommitError, Due, StoredTime, View, contended, from_barrier, to_stored};
 use lending::Lending;
 
 mod lending;
@@ -38,6 +39,8 @@ const PREFIX: &str = "ns/root/data/11111111-2222-4333-8444-555555555555/";
 static LIVENESS: Key = Key::constant("ns/root/mount-live/11111111-2222-4333-8444-555555555555");
 /// Where the lines of the due index are.
 const DUE: &str = "due/00/";
+/// Where those of rotations are.
+const DUE_ROTATIONS: &str = "due/01/";
 /// How many lines one look at the due index takes.
 const DUE_LINES: usize = 100;
 /// How often the due index is looked at before its work counts as endless.
@@ -55,6 +58,27 @@ impl<F: Fn(Operation, &str) -> bool + Send + Sync> Judge for Only<F> {
     fn allows(&self, operation: Operation, path: &str) -> bool {
         (self.0)(operation, path)
     }
+}
+
+/// Where the rotations of a harness are stored.
+struct Rotations;
+
+impl RotationKeys for Rotations {
+    fn entry(&self, name: &str) -> Result<Key, Error> {
+        short_key(format!("rotation/{name}"))
+    }
+
+    fn failing(&self, name: &str) -> Result<Key, Error> {
+        short_key(format!("rotation-failed/{name}"))
+    }
+
+    fn line(&self, at: StoredTime, name: &str) -> Result<Key, Error> {
+        short_key(format!("{DUE_ROTATIONS}{at:016x}/{name}"))
+    }
+}
+
+fn short_key(text: String) -> Result<Key, Error> {
+    Key::new(text.into_bytes()).map_err(|_| Error::invalid("long"))
 }
 
 /// A mounted engine with nothing around it.
@@ -208,7 +232,8 @@ impl Harness {
     pub fn view(&self) -> View {
         let due =
             |at, id: &str| Key::new(format!("{DUE}{at:016x}/{id}").into_bytes()).map_err(|_| Error::invalid("long"));
-        View::new(self.barrier.clone(), self.prefix.clone(), self.liveness.clone()).with_due(Arc::new(due))
+        let view = View::new(self.barrier.clone(), self.prefix.clone(), self.liveness.clone());
+        view.with_due(Arc::new(due)).with_rotations(Arc::new(Rotations))
     }
 
     /// The keys of the lines in the due index, due or not.
@@ -226,7 +251,8 @@ impl Harness {
             .collect())
     }
 
-    /// Calls the engine for everything that is due by now, until nothing is.
+    /// Calls the engine for everything that is due by now, rotations included, until nothing is. One that fails is due
+    /// again later.
     ///
     /// # Errors
     /// The first that the engine or the store gives.
@@ -240,7 +266,7 @@ impl Harness {
         for look in 0.. {
             assert!(look < DUE_LOOKS_MAX, "what is due does not come to an end");
             let page = self.barrier.scan(&Scan::range(range.clone(), DUE_LINES)).await.map_err(from_barrier)?;
-            if page.items.is_empty() {
+            if page.items.is_empty() && !self.rotate_one().await? {
                 return Ok(());
             }
             for item in page.items {
@@ -250,6 +276,31 @@ impl Harness {
             }
         }
         Ok(())
+    }
+
+    /// Looks at the first line of a rotation that is due, and lets the engine do it; false when there is none.
+    async fn rotate_one(&self) -> Result<bool, Error> {
+        let now = to_stored(self.env.now().into());
+        let end = short_key(format!("{DUE_ROTATIONS}{:016x}", now.saturating_add(1)))?;
+        let range = KeyRange { start: Key::constant(DUE_ROTATIONS), end: Some(end) };
+        let page = self.barrier.scan(&Scan::range(range, 1).keys_only()).await.map_err(from_barrier)?;
+        let Some(barrier::Item::Key(key, revision)) = page.items.into_iter().next() else { return Ok(false) };
+        let line = String::from_utf8_lossy(key.as_bytes()).into_owned();
+        let (at, name) = line.trim_start_matches(DUE_ROTATIONS).split_once('/').unwrap_or_default();
+        let context = self.context("");
+        match rotation::look(&context, name, StoredTime::from_str_radix(at, 16).unwrap_or_default()).await? {
+            Looked::Mine(rotating) => {
+                let outcome = self.engine.rotate(&context, rotating.clone()).await;
+                rotating.settle(&context, outcome.as_ref().map(|()| ())).await?;
+            }
+            Looked::Nothing => {}
+            Looked::Stale => {
+                let mut changes = Changes::new();
+                changes.delete(key, revision);
+                self.barrier.commit(changes).await.map_err(crate::view::from_commit)?;
+            }
+        }
+        Ok(true)
     }
 
     /// Marks the mount as going away, as the core does before it sweeps: every commit through older views fails.

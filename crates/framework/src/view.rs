@@ -14,6 +14,7 @@ use storage::{Expectation, Key, KeyRange, READ_KEYS_MAX, Scan};
 pub use storage::{Receipt, Revision};
 
 use crate::error::Error;
+use crate::rotation::RotationKeys;
 
 mod due;
 
@@ -35,6 +36,7 @@ pub struct View {
     prefix: Arc<str>,
     liveness: Arc<[(Key, Revision)]>,
     due: Option<DueKey>,
+    rotations: Option<Arc<dyn RotationKeys>>,
 }
 
 /// A stored entry, opened.
@@ -128,7 +130,7 @@ impl View {
     /// The part of the storage below `prefix`, alive as long as every entry of `liveness` is at its revision.
     #[must_use]
     pub fn new(barrier: Barrier, prefix: impl Into<Arc<str>>, liveness: Vec<(Key, Revision)>) -> Self {
-        Self { barrier, prefix: prefix.into(), liveness: liveness.into(), due: None }
+        Self { barrier, prefix: prefix.into(), liveness: liveness.into(), due: None, rotations: None }
     }
 
     /// The storage key of a name in this view.
@@ -288,6 +290,23 @@ impl View {
         Ok(EntryPage { entries: entries.collect(), next })
     }
 
+    /// The same with rotations, whose keys are spelled like this.
+    #[must_use]
+    pub fn with_rotations(mut self, keys: Arc<dyn RotationKeys>) -> Self {
+        self.rotations = Some(keys);
+        self
+    }
+
+    pub(crate) fn rotation_keys(&self) -> Option<Arc<dyn RotationKeys>> {
+        self.rotations.clone()
+    }
+
+    /// Entries under keys that were not spelled by this view, as of one position.
+    pub(crate) async fn read_keys<const N: usize>(&self, keys: [Key; N]) -> Result<[Option<Stored>; N], Error> {
+        let mut entries = self.barrier.read(&keys).await.map_err(from_barrier)?.into_iter();
+        Ok(std::array::from_fn(|_| entries.next().flatten().map(|value| Stored { value })))
+    }
+
     /// Changes to be filled and committed.
     #[must_use]
     pub fn changes(&self) -> ViewChanges<'_> {
@@ -344,6 +363,12 @@ impl ViewChanges<'_> {
         // The liveness entries are expected as well, when it comes to the commit.
         let is_roomy = self.changes.expectations() + self.view.liveness.len() < storage::EXPECTATIONS_MAX;
         is_roomy && self.view.key(name).is_ok_and(|key| self.changes.fits(&key, value_bytes))
+    }
+
+    /// Adds changes under keys that were not spelled by this view.
+    pub(crate) fn raw(mut self, change: impl FnOnce(&mut Changes)) -> Self {
+        change(&mut self.changes);
+        self
     }
 
     /// The changes themselves, for whoever commits them and expects the mount's liveness as well.

@@ -29,6 +29,7 @@ const SHORT_PAUSE: Duration = Duration::from_millis(100);
 const LINES_MAX: usize = 500;
 
 mod backoff;
+pub(crate) mod queues;
 
 use backoff::Backoff;
 

@@ -425,6 +425,21 @@ pub(crate) fn irrevocable_lease(ns: &str, name: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/irrevocable/", name])
 }
 
+/// When a secret of a mount is rotated, and whether somebody is at it; see [`framework::rotation`].
+pub(crate) fn rotation(ns: &str, uuid: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/rotation/", uuid, "/", name])
+}
+
+/// That rotating a secret failed the last time.
+pub(crate) fn rotation_failing(ns: &str, uuid: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/rotation-failed/", uuid, "/", name])
+}
+
+/// The folder of those that failed the last time.
+pub(crate) fn rotations_failing(ns: &str) -> Result<Key, Error> {
+    all_of(ns, "rotation-failed")
+}
+
 /// A part of a wrapped reply: below the cubbyhole of its token, so that it goes when the token goes.
 pub(crate) fn wrapped(ns: &str, token: &str, part: u8) -> Result<Key, Error> {
     key(&["ns/", ns, "/cubbyhole/", token, "/wrapped/", &part.to_string()])

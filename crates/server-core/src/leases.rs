@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use storage::Key;
 
 use crate::cluster::Identity;
+use crate::due::queues::Queues;
 use crate::keys;
 use crate::metrics::Metrics;
 use crate::mounts::{Mounts, is_permanent};
@@ -38,7 +39,6 @@ pub(crate) mod work;
 use entry::LeaseEntry;
 use id::LeaseId;
 use tidy::Tidying;
-use work::Work;
 
 /// The word in the due index's keys.
 const DUE_KIND: &str = "lease";
@@ -54,7 +54,7 @@ pub(crate) struct Leases {
     env: Env,
     identity: Arc<Identity>,
     mounts: Arc<Mounts>,
-    work: Work,
+    work: Queues,
     tidying: Tidying,
     quotas: Arc<Quotas>,
     metrics: Arc<Metrics>,
@@ -118,7 +118,7 @@ impl Leases {
         quotas: Arc<Quotas>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { store, env, identity, mounts, work: Work::default(), tidying: Tidying::default(), quotas, metrics }
+        Self { store, env, identity, mounts, work: Queues::default(), tidying: Tidying::default(), quotas, metrics }
     }
 
     /// Where the lease of an id is, if the id can be one of this namespace's.

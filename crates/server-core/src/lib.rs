@@ -44,6 +44,7 @@ mod reloads;
 mod request;
 pub mod restored;
 mod rotation;
+mod rotations;
 mod seals;
 mod store;
 mod sys;
@@ -87,6 +88,7 @@ use quotas::Quotas;
 use reloads::Reloads;
 use request::Pipeline;
 use rotation::Rotation;
+use rotations::Rotations;
 use seals::Seals;
 use store::Store;
 use sys::{
@@ -205,6 +207,8 @@ impl Core {
             Arc::clone(&metrics),
         );
         let leases = Arc::new(leases);
+        let rotations = Rotations::new(store.clone(), env.clone(), Arc::clone(&mounts), Arc::clone(&metrics));
+        let rotations = Arc::new(rotations);
         let lockout = Arc::new(Lockout::new(store.clone(), env.clone(), user_lockout));
         let (node, in_flight) = (Arc::new(node), Arc::new(InFlight::new(env.clone())));
         let control = Arc::new(SealControl::new(barrier, device));
@@ -222,6 +226,7 @@ impl Core {
             mounts: Arc::clone(&mounts),
             audit: Arc::clone(&audit),
             leases: Arc::clone(&leases),
+            rotations: Arc::clone(&rotations),
             identities: Arc::clone(&identities),
             oidc: Arc::clone(&oidc),
             quotas: Arc::clone(&quotas),
@@ -244,6 +249,7 @@ impl Core {
                 max_lease_ttl_secs: limits.max_lease_ttl.as_secs(),
             },
             leases: LeasesPart { leases: Arc::clone(&leases), tokens: Arc::clone(&tokens) },
+            rotations,
             namespaces: NamespacesPart { namespaces: Arc::clone(&namespaces), tokens: Arc::clone(&tokens) },
             quotas: QuotasPart(Arc::clone(&quotas)),
             lockout: LockoutPart { lockout: Arc::clone(&lockout), mounts: Arc::clone(&mounts) },
@@ -417,6 +423,7 @@ impl Drop for Core {
         self.seals.worker.tell_to_stop();
         self.seals.tokens.stop();
         self.seals.leases.stop();
+        self.seals.rotations.stop();
     }
 }
 

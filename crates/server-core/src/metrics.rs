@@ -101,6 +101,10 @@ pub(crate) struct Metrics {
     pub(crate) lease_failed: Counter,
     /// Leases that nobody tries to take back any more.
     pub(crate) lease_given_up: Counter,
+    /// Secrets of engines that were rotated when their time had come.
+    pub(crate) rotated: Counter,
+    /// Tries to that failed.
+    pub(crate) rotation_failed: Counter,
     /// Requests that a rate limit refused.
     pub(crate) rate_limited: Counter,
     /// Leases and tokens that a lease-count quota refused.
@@ -134,6 +138,8 @@ impl Metrics {
             lease_due: Counter::default(),
             lease_failed: Counter::default(),
             lease_given_up: Counter::default(),
+            rotated: Counter::default(),
+            rotation_failed: Counter::default(),
             rate_limited: Counter::default(),
             lease_refused: Counter::default(),
             tokens_made: Labeled::new(

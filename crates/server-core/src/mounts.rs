@@ -17,6 +17,7 @@ use storage::{Key, KeyRange, Revision};
 use crate::keys;
 use crate::metrics::Meter;
 use crate::namespaces::Namespaces;
+use crate::rotations::KeysOf;
 use crate::store::{Found, Store, decode};
 use crate::tokens::Limits;
 
@@ -310,7 +311,9 @@ impl Mounts {
             Arc::new(move |nanos, id| keys::due_engine(nanos, &owner, &uuid, id))
         };
         let barrier = self.store.barrier().clone();
-        let view = View::new(barrier, data_prefix, vec![liveness.clone()]).with_due(due_key);
+        let rotations = Arc::new(KeysOf { ns: ns.to_owned(), uuid: uuid.clone() });
+        let view = View::new(barrier, data_prefix, vec![liveness.clone()]);
+        let view = view.with_due(due_key).with_rotations(rotations);
         let is_current = Remembered::default();
         Ok(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, view, is_current, meter: OnceLock::new() }))
     }

@@ -33,6 +33,7 @@ use crate::policies::Policies;
 use crate::quotas::{Kind, Quotas};
 use crate::restored;
 use crate::rotation::Rotation;
+use crate::rotations::{RotationWork, Rotations};
 use crate::store::{Store, encode};
 use crate::tokens::logins::Logins;
 use crate::tokens::{Tokens, create};
@@ -51,6 +52,7 @@ pub(crate) struct Seals {
     pub(crate) mounts: Arc<Mounts>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) rotations: Arc<Rotations>,
     pub(crate) identities: Arc<Identities>,
     pub(crate) oidc: Arc<Oidc>,
     pub(crate) quotas: Arc<Quotas>,
@@ -175,6 +177,7 @@ impl Seals {
         self.attempts.forget().await;
         self.worker.stop().await;
         self.leases.stop();
+        self.rotations.stop();
         self.oidc.forget();
         self.control.settle().await;
     }
@@ -222,6 +225,7 @@ impl Seals {
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),
             Arc::new(LeaseWork(Arc::clone(&self.leases))),
+            Arc::new(RotationWork(Arc::clone(&self.rotations))),
             Arc::new(Over(Arc::clone(&self.lockout))),
             Arc::new(Sweeps(Arc::clone(&self.leases))),
             Arc::new(Sweeper {

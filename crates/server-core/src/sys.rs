@@ -16,6 +16,7 @@ use crate::node::Node;
 use crate::policies::Policies;
 use crate::policies::password::PasswordPolicies;
 use crate::reloads::Reloads;
+use crate::rotations::Rotations;
 use crate::seals::Seals;
 use crate::tokens::Tokens;
 use crate::wrapping::Wrapping;
@@ -46,6 +47,7 @@ pub(crate) mod raw;
 mod rekey;
 mod reload;
 mod remount;
+mod rotations;
 pub(crate) mod seal;
 mod storage;
 mod tools;
@@ -72,6 +74,7 @@ pub(crate) struct Sys {
     pub(crate) seal: SealPart,
     pub(crate) mounts: MountsPart,
     pub(crate) leases: LeasesPart,
+    pub(crate) rotations: Arc<Rotations>,
     pub(crate) namespaces: NamespacesPart,
     pub(crate) quotas: QuotasPart,
     pub(crate) lockout: LockoutPart,
@@ -159,6 +162,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(locked_users::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.lockout)))
         .paths(remount::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.mounts)))
         .paths(leases::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.leases)))
+        .paths([rotations::path().within(|sys: &Sys| &sys.rotations)])
         .paths(policies::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.policies.as_ref())))
         .paths(policies::password::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.passwords)))
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))

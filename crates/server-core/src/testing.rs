@@ -31,6 +31,7 @@ use crate::{
 
 pub(crate) mod club;
 mod door;
+pub(crate) mod keeper;
 pub(crate) mod outside;
 
 /// The cache of each barrier, in bytes.
@@ -206,7 +207,8 @@ impl Bench {
             let now = seals.tokens.now_nanos();
             let pass = due::pass(&seals.store, &owners, now, &stopped, &mut places);
             let next = pass.await.expect("the due index can be read");
-            if !(seals.leases.quiet().await | seals.oidc.quiet().await) && next == Next::Later {
+            let is_busy = seals.leases.quiet().await | seals.oidc.quiet().await | seals.rotations.quiet().await;
+            if !is_busy && next == Next::Later {
                 return;
             }
         }
@@ -221,7 +223,8 @@ impl Bench {
         loop {
             let now = seals.tokens.now_nanos();
             let Ok(next) = due::pass(&seals.store, &owners, now, &stopped, &mut places).await else { return };
-            if !(seals.leases.quiet().await | seals.oidc.quiet().await) && next == Next::Later {
+            let is_busy = seals.leases.quiet().await | seals.oidc.quiet().await | seals.rotations.quiet().await;
+            if !is_busy && next == Next::Later {
                 return;
             }
         }
@@ -260,6 +263,7 @@ fn parts(storage: Arc<dyn Storage>, env: &Env, cache: CacheMode, device: Device)
         engines: vec![
             EngineType { name: "kv", kind: Kind::Secrets, make: secrets },
             EngineType { name: "lender", kind: Kind::Secrets, make: outside::lender },
+            EngineType { name: "keeper", kind: Kind::Secrets, make: keeper::make },
             EngineType { name: "cubbyhole", kind: Kind::Secrets, make: cubbyhole },
             EngineType { name: "gate", kind: Kind::Auth, make: gate },
             EngineType { name: "club", kind: Kind::Auth, make: club::make },

@@ -211,7 +211,7 @@ impl Leases {
         let Known { place, found, .. } = known;
         let mut entry = found.value.clone();
         entry.attempts = entry.attempts.saturating_add(1);
-        entry.error = shown(error);
+        entry.error = framework::error::shown(error, ERROR_BYTES_MAX);
         let mut changes = Changes::new();
         let irrevocable = keys::irrevocable_lease(&place.ns, &place.name)?;
         if entry.attempts >= ATTEMPTS_MAX {
@@ -342,17 +342,4 @@ fn chunks(mut leases: Vec<Known>) -> impl Iterator<Item = Vec<Known>> {
         let rest = leases.split_off(leases.len().min(REMOVED_MAX));
         Some(std::mem::replace(&mut leases, rest)).filter(|some| !some.is_empty())
     })
-}
-
-/// A failure with its causes, as it is kept for operators. Errors hold no secrets.
-fn shown(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    let end = (0..=ERROR_BYTES_MAX.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.truncate(end.unwrap_or_default());
-    text
 }

@@ -1,119 +1,21 @@
-//! What is done about leases whose time has come: each mount's are worked on apart from all others', so that an outside
-//! that does not answer keeps nobody else waiting, and apart from whatever else is due.
-//!
-//! Lines are taken in from the due index and worked on in tasks. Nothing is lost with a task: its lines are still there.
+//! What is done about leases whose time has come, in the tasks of [`Queues`](crate::due::queues::Queues).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 
 use async_trait::async_trait;
 use barrier::Changes;
 use framework::Error;
-use storage::Key;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
 use super::entry::State;
 use super::revoke::{Known, Outside, REMOVED_MAX};
 use super::sweep::Sweep;
 use super::{DUE_KIND, Leases, Place};
+use crate::due::queues::Taken;
 use crate::due::{self, Line, Look, Owner};
 use crate::store::{Lost, decode, encode};
-
-/// How many lines wait or are worked on at once, on this node, each with a few hundred bytes. Further ones wait in the
-/// store.
-const LINES_MAX: usize = 20_000;
-/// How many lines must be left before more are taken in once there were too many: few, and somebody would always be
-/// looking for what is due; none, and nobody would have anything to work on meanwhile.
-const LINES_AGAIN: usize = LINES_MAX / 2;
-/// How many mounts are worked on at once; those behind them wait for the slowest answer.
-const MOUNTS_MAX: usize = 256;
-/// How many tasks one mount gets: as many commits are under way at once, and so many leases are revoked outside at once
-/// times the leases of a commit.
-const TASKS_MAX: usize = 4;
-
-/// The lines that this node is working on.
-#[derive(Default)]
-pub(super) struct Work {
-    state: Mutex<Lines>,
-    /// How many tasks run.
-    running: watch::Sender<usize>,
-    /// Whether a task was started since a test asked last.
-    #[cfg(test)]
-    has_worked: std::sync::atomic::AtomicBool,
-}
-
-#[derive(Default)]
-struct Lines {
-    lines: BTreeSet<Key>,
-    /// There were too many lines, and there are not few enough yet.
-    is_full: bool,
-    mounts: BTreeMap<String, Queue>,
-    tasks: JoinSet<()>,
-}
-
-#[derive(Default)]
-struct Queue {
-    lines: VecDeque<Line>,
-    tasks: usize,
-}
-
-impl Lines {
-    /// Whether another line may be taken in.
-    fn has_room(&mut self) -> bool {
-        self.is_full = self.lines.len() >= if self.is_full { LINES_AGAIN } else { LINES_MAX };
-        !self.is_full
-    }
-}
-
-impl Work {
-    fn state(&self) -> MutexGuard<'_, Lines> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends all tasks, each between two steps.
-    pub(super) fn stop(&self) {
-        let mut state = self.state();
-        *state = Lines::default();
-        self.running.send_replace(0);
-    }
-
-    /// Takes the line of a sweep in; false when somebody has it already.
-    pub(super) fn enter(&self, line: &Key) -> bool {
-        self.state().lines.insert(line.clone())
-    }
-
-    pub(super) fn leave(&self, line: &Key) {
-        self.state().lines.remove(line);
-    }
-
-    /// Runs a task of its own.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut state = self.state();
-        while state.tasks.try_join_next().is_some() {}
-        state.tasks.spawn(task);
-        #[cfg(test)]
-        self.has_worked.store(true, std::sync::atomic::Ordering::SeqCst);
-        self.running.send_modify(|running| *running += 1);
-    }
-
-    pub(super) fn ended(&self) {
-        self.running.send_modify(|running| *running = running.saturating_sub(1));
-    }
-
-    /// Waits until nothing is worked on; tells whether anything was.
-    #[cfg(test)]
-    pub(crate) async fn quiet(&self) -> bool {
-        let mut running = self.running.subscribe();
-        let was_busy = self.has_worked.swap(false, std::sync::atomic::Ordering::SeqCst);
-        // The sender lives as long as this.
-        let _closed = running.wait_for(|running| *running == 0).await;
-        was_busy
-    }
-}
 
 /// What a handler of the due index needs to start tasks.
 pub(crate) struct LeaseWork(pub(crate) Arc<Leases>);
@@ -133,27 +35,13 @@ impl Owner for LeaseWork {
         let Some((mount, _)) = line.id.split_once('/') else {
             return Err(Error::world("read a line of a lease", "it names no mount"));
         };
-        let mount = mount.to_owned();
-        let is_another_task = {
-            let mut state = self.0.work.state();
-            let is_known_mount = state.mounts.contains_key(&mount);
-            if !state.has_room() || (!is_known_mount && state.mounts.len() >= MOUNTS_MAX) {
-                return Ok(Look::UnderWay);
+        match self.0.work.take_in(mount, line.clone(), REMOVED_MAX) {
+            Taken::No => return Ok(Look::UnderWay),
+            Taken::Queued => {}
+            Taken::WantsTask => {
+                let (leases, mount) = (Arc::clone(&self.0), mount.to_owned());
+                self.0.work.spawn(async move { leases.work_at(&mount).await });
             }
-            if !state.lines.insert(line.key.clone()) {
-                return Ok(Look::UnderWay);
-            }
-            let queue = state.mounts.entry(mount.clone()).or_default();
-            queue.lines.push_back(line);
-            // One task takes a commit's worth at a time, so more of them help only behind that.
-            let wanted = queue.lines.len().div_ceil(REMOVED_MAX).min(TASKS_MAX);
-            let is_another = queue.tasks < wanted;
-            queue.tasks += usize::from(is_another);
-            is_another
-        };
-        if is_another_task {
-            let leases = Arc::clone(&self.0);
-            self.0.work.spawn(async move { leases.work_at(&mount).await });
         }
         Ok(Look::Taken)
     }
@@ -162,21 +50,7 @@ impl Owner for LeaseWork {
 impl Leases {
     /// Works on the lines of one mount until none is left.
     async fn work_at(&self, mount: &str) {
-        loop {
-            let lines: Vec<Line> = {
-                let mut state = self.work.state();
-                let Some(queue) = state.mounts.get_mut(mount) else { break };
-                let some = queue.lines.len().min(REMOVED_MAX);
-                let lines: Vec<_> = queue.lines.drain(..some).collect();
-                if lines.is_empty() {
-                    queue.tasks -= 1;
-                    if queue.tasks == 0 {
-                        state.mounts.remove(mount);
-                    }
-                    break;
-                }
-                lines
-            };
+        while let Some(lines) = self.work.next(mount, REMOVED_MAX) {
             let keys: Vec<_> = lines.iter().map(|line| line.key.clone()).collect();
             let outcome = self.work_on(lines).await;
             for key in &keys {
@@ -321,6 +195,3 @@ pub(super) async fn all<T>(futures: impl IntoIterator<Item = impl Future<Output 
     .await;
     done.into_iter().flatten().collect()
 }
-
-#[cfg(test)]
-mod tests;

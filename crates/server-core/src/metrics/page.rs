@@ -142,6 +142,8 @@ impl Metrics {
             ("expire.lease_expiration", "Leases whose time came.", &self.lease_due),
             ("expire.lease_expiration.error", "Tries to take a lease back that failed.", &self.lease_failed),
             ("expire.given_up", "Leases that nobody tries to take back any more.", &self.lease_given_up),
+            ("rotation.success", "Secrets rotated when their time had come.", &self.rotated),
+            ("rotation.failure", "Tries to rotate a secret that failed.", &self.rotation_failed),
             ("quota.rate_limit.violation", "Requests that a rate limit refused.", &self.rate_limited),
             ("quota.lease_count.violation", "Leases and tokens that a quota refused.", &self.lease_refused),
         ];

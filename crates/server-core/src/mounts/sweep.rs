@@ -14,6 +14,7 @@ use crate::keys;
 use crate::leases::sweep::Sweep;
 use crate::lockout;
 use crate::quotas;
+use crate::rotations;
 use crate::store::{Lost, encode};
 use crate::tokens::logins::Ending;
 
@@ -68,6 +69,7 @@ impl Owner for Mounts {
         }
         quotas::sweep::forget_mount(&self.store, ns, uuid).await?;
         lockout::sweep::forget_mount(&self.store, ns, uuid).await?;
+        rotations::forget_mount(&self.store, ns, uuid).await?;
         let mut changes = Changes::new();
         if let Some(live) = live {
             changes.delete(live_key, live.revision);

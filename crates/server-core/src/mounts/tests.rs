@@ -119,7 +119,7 @@ async fn two_nodes_cannot_nest_mounts_between_them() {
 async fn what_cannot_be_mounted_says_why() {
     let bench = Bench::new().await;
     assert_eq!(enable(&bench, "x", json!({})).await, invalid("backend type must be specified as a string"));
-    let text = "plugin not found in the catalog: no secrets engine of the type \"pki\"; there are: kv, lender";
+    let text = "plugin not found in the catalog: no secrets engine of the type \"pki\"; there are: kv, lender, keeper";
     assert_eq!(enable(&bench, "x", json!({ "type": "pki" })).await, invalid(text));
     let text = "mount type of \"cubbyhole\" is not mountable";
     assert_eq!(enable(&bench, "x", json!({ "type": "cubbyhole" })).await, invalid(text));

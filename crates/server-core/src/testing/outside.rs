@@ -32,6 +32,8 @@ pub(crate) struct Outside {
     removing: Mutex<Mood>,
     /// How often anything was to be removed.
     removals: Mutex<usize>,
+    /// Secrets of which there is one for each name, replaced when it is rotated.
+    secrets: Mutex<BTreeMap<String, u64>>,
     /// How long roles let things live at a renewal; nothing is as they were granted.
     limits: Mutex<Option<Limits>>,
 }
@@ -61,6 +63,22 @@ impl Outside {
 
     pub(crate) fn limit(&self, limits: Limits) {
         *self.limits.lock().expect("no test panics in here") = Some(limits);
+    }
+
+    /// The secret that counts for a name, 0 before the first.
+    pub(crate) fn secret(&self, name: &str) -> u64 {
+        self.secrets.lock().expect("no test panics in here").get(name).copied().unwrap_or_default()
+    }
+
+    /// Replaces a secret: the one before is dead from then on.
+    pub(crate) async fn replace(&self, name: &str) -> Result<u64, Error> {
+        let mood = *self.making.lock().expect("no test panics in here");
+        let replace = || {
+            *self.secrets.lock().expect("no test panics in here").entry(name.to_owned()).or_default() += 1;
+            true
+        };
+        self.act(mood, replace).await?;
+        Ok(self.secret(name))
     }
 
     async fn make(&self, name: &str) -> Result<(), Error> {

@@ -31,9 +31,9 @@ async fn the_catalog_has_the_engines_that_can_be_mounted() {
     let catalog = root.read("sys/plugins/catalog").await["data"].take();
     assert_eq!(
         (&catalog["secret"], &catalog["auth"]),
-        (&json!(["kv", "lender"]), &json!(["club", "door", "gate", "userpass"]))
+        (&json!(["keeper", "kv", "lender"]), &json!(["club", "door", "gate", "userpass"]))
     );
-    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(6)));
+    assert_eq!((&catalog["database"], catalog["detailed"].as_array().map(Vec::len)), (&json!([]), Some(7)));
     let kv = json!({
         "name": "kv", "type": "secret", "builtin": true, "version": "", "deprecation_status": "supported",
         "args": null, "command": "", "sha256": "",
