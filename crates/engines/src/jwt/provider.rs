@@ -2,8 +2,9 @@
 //! again after a restart.
 //!
 //! Only the operator's configuration, and the documents of the provider that it names, say whom to ask. However many
-//! tokens come whose key is unknown, each source is asked at most once in ten seconds by a node: they share what
-//! one of them fetches, and go without when it is too early to ask again.
+//! tokens come whose key is unknown, each source is asked at most once in ten seconds by a node, in a task of its own:
+//! logins wait for what it fetches, and go without when it is too early to ask again. So whoever hangs up keeps nobody
+//! else from the keys.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +18,10 @@ use outbound::Trust;
 use tokio::sync::SemaphorePermit;
 
 use super::entry::ConfigEntry;
+use racing::Racing;
+use remote::Known;
 
+mod racing;
 mod remote;
 
 pub(super) use remote::{Document, FetchError, Remote, Source};
@@ -45,7 +49,7 @@ pub(super) enum Provider {
     /// The keys are written down.
     Written(KeySet),
     /// The keys are asked for, at one place or several.
-    Remote(Vec<Remote>),
+    Remote(Vec<Arc<Remote>>),
 }
 
 /// Why a signature is not proven.
@@ -114,7 +118,7 @@ impl Provider {
         }
         let remote = |(source, ca_pem): (Source, &String)| {
             let trust = Trust::from_pem(ca_pem).map_err(FetchError::Authorities)?;
-            Remote::new(source, trust)
+            Remote::new(source, trust).map(Arc::new)
         };
         Ok(Self::Remote(sources.into_iter().map(remote).collect::<Result<_, _>>()?))
     }
@@ -133,18 +137,21 @@ impl Provider {
         if token.algorithm.is_none() {
             return Err(Unverified::NoKey);
         }
-        for remote in remotes {
-            remote.refresh_if_old(env).await;
+        let at_hand: Vec<_> = remotes.iter().map(|remote| remote.at_hand(env)).collect();
+        for known in at_hand.iter().flatten() {
+            if known.proves(token) {
+                return Ok(());
+            }
+            // A set can have a hundred keys, and others want the thread as well.
+            tokio::task::yield_now().await;
         }
-        let seen: Vec<_> = remotes.iter().map(Remote::known).collect();
-        if seen.iter().any(|known| known.proves(token)) {
-            return Ok(());
-        }
+        let looks = remotes.iter().zip(at_hand).map(|(remote, tried)| look(remote, env, token, tried));
+        let mut looks = Racing::new(looks);
         let mut why = Unverified::NoKey;
-        for (remote, seen) in remotes.iter().zip(seen) {
-            match remote.newer_than(env, &seen).await {
-                Ok(known) if known.proves(token) => return Ok(()),
-                Ok(_) => {}
+        while let Some(seen) = looks.next().await {
+            match seen {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
                 Err(failure) => why = failure,
             }
         }
@@ -158,8 +165,10 @@ impl Provider {
     pub(super) async fn document(&self, env: &Env) -> Result<Arc<Document>, Unverified> {
         let Self::Remote(remotes) = self else { return Err(Unverified::NoKey) };
         let Some(remote) = remotes.first() else { return Err(Unverified::NoKey) };
-        remote.refresh_if_old(env).await;
-        let known = remote.known();
+        let known = match remote.at_hand(env) {
+            Some(known) => known,
+            None => remote.refreshed(env).await?,
+        };
         let known = if known.document().is_some() { known } else { remote.newer_than(env, &known).await? };
         known.document().ok_or(Unverified::NoKey)
     }
@@ -175,4 +184,21 @@ impl Provider {
             Self::Remote(remotes) => remotes.first().ok_or(Unverified::NoKey)?.client(),
         }
     }
+}
+
+/// Whether a key of one place has signed a token that none of those that were `tried` has: after a look at what it
+/// publishes now, where that is needed and not too early.
+async fn look(remote: &Arc<Remote>, env: &Env, token: &Unproven<'_>, tried: Option<Known>) -> Result<bool, Unverified> {
+    let tried = match tried {
+        Some(tried) => tried,
+        None => {
+            let known = remote.refreshed(env).await?;
+            if known.proves(token) {
+                return Ok(true);
+            }
+            known
+        }
+    };
+    let newer = remote.newer_than(env, &tried).await?;
+    Ok(newer.is_newer_than(&tried) && newer.proves(token))
 }

@@ -1,27 +1,35 @@
 //! One place where keys are published: what is known of it, and when it is asked again.
+//!
+//! Whoever needs to know begins a fetch, unless one is under way, and waits for its end. The fetch is nobody's: it goes on
+//! when they leave, ends with the client's time-outs, and touches nothing but this memory.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use env::Env;
 use jose::{KeySet, KeySetError, Unproven};
 use outbound::{Client, Proxies, Request, Settings, TlsError, Trust, Url};
 use serde_json::Value;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::Unverified;
 
 /// How often one place is asked at most by one node, however many logins want to know better.
 const FETCH_INTERVAL: Duration = Duration::from_secs(10);
-/// How old keys may be before they are asked for again without a reason: a key that the provider has taken back is of
-/// no use after that.
-const KEYS_FRESH: Duration = Duration::from_secs(600);
+/// How old keys may be before they are asked for again without a reason, while they go on counting: a mount that is in
+/// use never waits for them.
+const KEYS_FRESH: Duration = Duration::from_secs(300);
+/// How old keys may be that still count without a look: a key that the provider has taken back is of no use after that.
+const KEYS_AGE_MAX: Duration = Duration::from_secs(600);
+/// How long older keys count after a look that was in vain: a provider that is away for a while locks nobody out, and one
+/// that hangs does not hold up every login.
+const FAILURE_COUNTS: Duration = Duration::from_secs(60);
 /// How long a connection, and a whole answer, may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest document that is read, in bytes.
 const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
-/// How many logins may wait for one place at once: one asks, the others wait for what it is told.
+/// How many logins may wait for one place at once.
 const WAITING_MAX: usize = 64;
 /// How many logins may ask the provider about somebody at once.
 const ASKING_MAX: usize = 64;
@@ -99,22 +107,22 @@ pub(in crate::jwt) struct Remote {
     source: Source,
     client: Client,
     state: Mutex<State>,
-    /// Held by the one who asks.
-    turn: tokio::sync::Mutex<()>,
     waiting: Semaphore,
     /// For those who ask about somebody, not for keys.
     asking: Semaphore,
 }
 
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct State {
     known: Known,
     /// When it was asked last, with success or without, on the monotonic clock.
     asked: Option<Duration>,
-    /// When what is known was fetched.
+    /// When what is known was asked for.
     fetched: Option<Duration>,
-    /// Why the last time was without success.
-    failure: Option<Arc<FetchError>>,
+    /// When and why the last time was without success.
+    failure: Option<(Duration, Arc<FetchError>)>,
+    /// The last fetch: closed when it is over, however it ended.
+    fetching: Option<watch::Receiver<()>>,
 }
 
 /// What was fetched, and how often something was.
@@ -153,6 +161,11 @@ impl Known {
     pub(in crate::jwt) fn document(&self) -> Option<Arc<Document>> {
         self.fetched.as_ref().and_then(|fetched| fetched.document.clone())
     }
+
+    /// Whether something was fetched since `other` was.
+    pub(in crate::jwt) fn is_newer_than(&self, other: &Self) -> bool {
+        self.round != other.round
+    }
 }
 
 impl Remote {
@@ -170,7 +183,6 @@ impl Remote {
             source,
             client: Client::new(&settings).map_err(FetchError::Client)?,
             state: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
             waiting: Semaphore::new(WAITING_MAX),
             asking: Semaphore::new(ASKING_MAX),
         })
@@ -182,66 +194,98 @@ impl Remote {
         Ok((place, &self.client))
     }
 
-    /// What is known now.
-    pub(in crate::jwt) fn known(&self) -> Known {
-        self.state().known
-    }
-
-    fn state(&self) -> State {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Asks again for what has grown old, if nobody does so yet. Without success the old goes on being good: a provider
-    /// that is away for a while does not lock everybody out.
-    pub(in crate::jwt) async fn refresh_if_old(&self, env: &Env) {
-        let is_old = |state: &State| state.fetched.is_some_and(|at| env.monotonic().saturating_sub(at) >= KEYS_FRESH);
-        if is_old(&self.state())
-            && let Ok(_turn) = self.turn.try_lock()
-            && is_old(&self.state())
-        {
-            self.ask(env).await;
+    /// What is known now, if it counts without a look at the place; begins one when it grows old. None where it is too
+    /// old for that: see [`refreshed`](Self::refreshed).
+    pub(in crate::jwt) fn at_hand(self: &Arc<Self>, env: &Env) -> Option<Known> {
+        let now = env.monotonic();
+        let state = self.state();
+        let age = state.fetched.map_or(Duration::ZERO, |at| now.saturating_sub(at));
+        let is_away = state.failure.as_ref().is_some_and(|(at, _)| now.saturating_sub(*at) < FAILURE_COUNTS);
+        let known = state.known.clone();
+        drop(state);
+        if age >= KEYS_FRESH {
+            drop(self.ask(env));
         }
+        (age < KEYS_AGE_MAX || is_away).then_some(known)
+    }
+
+    /// What is known after a look at the place. When that is in vain the old goes on being good: a provider that is away
+    /// for a while does not lock everybody out.
+    ///
+    /// # Errors
+    /// When too many wait.
+    pub(in crate::jwt) async fn refreshed(self: &Arc<Self>, env: &Env) -> Result<Known, Unverified> {
+        self.look(env).await?;
+        Ok(self.state().known.clone())
     }
 
     /// Something newer than `seen`: what another has fetched meanwhile, or what is fetched now.
     ///
     /// # Errors
     /// When there is nothing newer, and has never been anything; otherwise `seen` is as new as it gets.
-    pub(in crate::jwt) async fn newer_than(&self, env: &Env, seen: &Known) -> Result<Known, Unverified> {
-        let _waiting = self.waiting.try_acquire().map_err(|_| Unverified::Busy)?;
-        let _turn = self.turn.lock().await;
-        if self.state().known.round == seen.round {
-            self.ask(env).await;
+    pub(in crate::jwt) async fn newer_than(self: &Arc<Self>, env: &Env, seen: &Known) -> Result<Known, Unverified> {
+        if !self.state().known.is_newer_than(seen) {
+            self.look(env).await?;
         }
         let state = self.state();
-        match (state.known.fetched.is_some(), state.failure) {
-            (false, Some(failure)) => Err(Unverified::Unknown(failure)),
-            _ => Ok(state.known),
+        match (state.known.fetched.is_some(), &state.failure) {
+            (false, Some((_, failure))) => Err(Unverified::Unknown(Arc::clone(failure))),
+            _ => Ok(state.known.clone()),
         }
     }
 
-    /// Asks the place unless it is too early to. Whoever calls holds the turn.
-    async fn ask(&self, env: &Env) {
-        let now = env.monotonic();
-        if self.state().asked.is_some_and(|asked| now.saturating_sub(asked) < FETCH_INTERVAL) {
-            return;
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end of a fetch: of one that is under way, or of a new one where it is not too early for that.
+    async fn look(self: &Arc<Self>, env: &Env) -> Result<(), Unverified> {
+        let _waiting = self.waiting.try_acquire().map_err(|_| Unverified::Busy)?;
+        if let Some(mut fetching) = self.ask(env) {
+            // Nothing is ever sent: it closes.
+            while fetching.changed().await.is_ok() {}
         }
-        // Noted before, so that one who gives up in the middle has asked, too.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).asked = Some(now);
-        let fetched = self.fetch().await;
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(())
+    }
+
+    /// Begins a fetch, unless one is under way or it is too early. What is given closes when the fetch is over.
+    fn ask(self: &Arc<Self>, env: &Env) -> Option<watch::Receiver<()>> {
+        let now = env.monotonic();
+        let mut state = self.state();
+        if let Some(fetching) = state.fetching.as_ref().filter(|fetching| fetching.has_changed().is_ok()) {
+            return Some(fetching.clone());
+        }
+        if state.asked.is_some_and(|asked| now.saturating_sub(asked) < FETCH_INTERVAL) {
+            return None;
+        }
+        state.asked = Some(now);
+        let (over, fetching) = watch::channel(());
+        state.fetching = Some(fetching.clone());
+        let (remote, env) = (Arc::clone(self), env.clone());
+        // One for each place at most, and the client's time-outs end it.
+        tokio::spawn(async move {
+            let fetched = remote.fetch().await;
+            remote.note(fetched, now, env.monotonic());
+            drop(over);
+        });
+        Some(fetching)
+    }
+
+    /// Notes what came of a fetch that began at `asked`.
+    fn note(&self, fetched: Result<Fetched, FetchError>, asked: Duration, now: Duration) {
+        if let Err(error) = &fetched {
+            let cause = std::iter::successors(std::error::Error::source(error), |it| it.source());
+            let why = cause.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+            tracing::warn!(place = %self.place(), why, "keys of an auth method were not fetched: {error}");
+        }
+        let mut state = self.state();
         match fetched {
             Ok(fetched) => {
                 state.known = Known { fetched: Some(Arc::new(fetched)), round: state.known.round + 1 };
-                state.fetched = Some(now);
+                state.fetched = Some(asked);
                 state.failure = None;
             }
-            Err(error) => {
-                let cause = std::iter::successors(std::error::Error::source(&error), |it| it.source());
-                let why = cause.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-                tracing::warn!(place = %self.place(), why, "keys of an auth method were not fetched: {error}");
-                state.failure = Some(Arc::new(error));
-            }
+            Err(error) => state.failure = Some((now, Arc::new(error))),
         }
     }
 

@@ -151,11 +151,112 @@ async fn a_provider_that_hangs_keeps_a_bounded_number_of_logins_waiting() {
     for login in logins {
         drop(login.await);
     }
-    // Whoever gave up has asked, too; then all is well again.
+    // What they have waited for goes on without them.
+    provider.behave(|manner| manner.hangs = false);
+    assert!(gets_in(&harness, &own).await);
+}
+
+/// Begins a login that waits for a provider which hangs, until it has been asked.
+async fn begun(harness: &Arc<Harness>, provider: &stub::Provider, pair: &Pair) -> tokio::task::JoinHandle<bool> {
+    let (before, token) = (provider.asked(), signed(harness, pair, json!({ "sub": "s" })));
+    let harness = Arc::clone(harness);
+    let login = tokio::spawn(async move { log_in(&harness, "app", &token).await["login"].is_object() });
+    provider.asked_more_than(before).await;
+    login
+}
+
+#[tokio::test]
+async fn one_who_hangs_up_keeps_nobody_from_the_keys() {
+    let own = pair("own");
+    let provider = stub::Provider::start(&[&own]);
+    let harness = Arc::new(with_keys_of(&provider).await);
+    provider.behave(|manner| manner.hangs = true);
+    let before = provider.asked();
+    begun(&harness, &provider, &pair("x")).await.abort();
+    provider.behave(|manner| manner.hangs = false);
+    assert!(gets_in(&harness, &own).await);
+    assert_eq!(provider.asked() - before, 1);
+}
+
+#[tokio::test]
+async fn one_who_hangs_up_keeps_no_key_alive_that_was_taken_back() {
+    let (own, other) = (pair("own"), pair("other"));
+    let provider = stub::Provider::start(&[&own]);
+    let harness = Arc::new(with_keys_of(&provider).await);
+    assert!(gets_in(&harness, &own).await);
+    provider.publish(&[&other]);
+    harness.clock().advance(Duration::from_secs(600));
+    provider.behave(|manner| manner.hangs = true);
+    begun(&harness, &provider, &pair("x")).await.abort();
     provider.behave(|manner| manner.hangs = false);
     assert!(!gets_in(&harness, &own).await);
-    harness.clock().advance(Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn nobody_goes_on_with_old_keys_while_another_looks_for_new_ones() {
+    let (own, other) = (pair("own"), pair("other"));
+    let provider = stub::Provider::start(&[&own]);
+    let harness = Arc::new(with_keys_of(&provider).await);
     assert!(gets_in(&harness, &own).await);
+    provider.publish(&[&other]);
+    harness.clock().advance(Duration::from_hours(24));
+    provider.behave(|manner| manner.hangs = true);
+    let first = begun(&harness, &provider, &pair("x")).await;
+    let token = signed(&harness, &own, json!({ "sub": "s" }));
+    let mut second = std::pin::pin!(log_in(&harness, "app", &token));
+    for _ in 0..100 {
+        tokio::select! {
+            biased;
+            seen = &mut second => panic!("it did not wait: {seen}"),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    provider.behave(|manner| manner.hangs = false);
+    assert_eq!(second.await, refused(NO_KEY));
+    assert!(!first.await.expect("it does not panic"));
+}
+
+#[tokio::test]
+async fn a_mount_that_is_in_use_never_waits_for_new_keys() {
+    let (own, other) = (pair("own"), pair("other"));
+    let provider = stub::Provider::start(&[&own]);
+    let harness = Arc::new(with_keys_of(&provider).await);
+    assert!(gets_in(&harness, &own).await);
+    harness.clock().advance(Duration::from_secs(300));
+    provider.behave(|manner| manner.hangs = true);
+    let before = provider.asked();
+    assert!(gets_in(&harness, &own).await, "while somebody is asked");
+    provider.asked_more_than(before).await;
+    provider.publish(&[&other]);
+    provider.behave(|manner| manner.hangs = false);
+    // What was asked for then is known soon, without anybody who asks again.
+    while gets_in(&harness, &own).await {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(provider.asked() - before, 1);
+}
+
+#[tokio::test]
+async fn one_provider_that_hangs_holds_up_nobody_who_is_known_to_another() {
+    let (own, other) = (pair("own"), pair("other"));
+    let (first, second) = (stub::Provider::start(&[&other]), stub::Provider::start(&[&own]));
+    let pairs: Vec<_> = [&first, &second].iter().map(|it| json!({ "jwks_url": format!("{}/keys", it.url) })).collect();
+    let harness = configured(json!({ "jwks_pairs": pairs })).await;
+    assert!(gets_in(&harness, &own).await && gets_in(&harness, &other).await);
+    harness.clock().advance(Duration::from_hours(1));
+    first.behave(|manner| manner.hangs = true);
+    let began = (first.asked(), second.asked());
+    assert!(gets_in(&harness, &own).await);
+    // A new key of the second is found while the first is still silent.
+    let new = pair("new");
+    second.publish(&[&new]);
+    harness.clock().advance(Duration::from_secs(10));
+    let mut login = std::pin::pin!(gets_in(&harness, &new));
+    tokio::select! {
+        is_in = &mut login => assert!(is_in),
+        () = async { first.asked_more_than(began.0 + 1).await } => panic!("one place is asked twice at once"),
+    }
+    assert_eq!((first.asked() - began.0, second.asked() - began.1), (1, 2));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 
 use jose::Pair;
@@ -22,7 +22,7 @@ pub(super) struct Manner {
     pub(super) discovery: Option<Value>,
     /// In place of everything else: these bytes.
     pub(super) bytes: Option<Vec<u8>>,
-    /// Keeps connections open without a word.
+    /// Keeps connections open without a word, until it no longer does.
     pub(super) hangs: bool,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Manner {
 pub(super) struct Provider {
     /// `http://127.0.0.1:<port>`
     pub(super) url: String,
-    manner: Arc<Mutex<Manner>>,
+    manner: Arc<(Mutex<Manner>, Condvar)>,
     asked: Arc<AtomicUsize>,
     posted: Arc<Mutex<Vec<(String, String)>>>,
 }
@@ -61,7 +61,9 @@ impl Provider {
     }
 
     pub(super) fn behave(&self, change: impl FnOnce(&mut Manner)) {
-        change(&mut self.manner.lock().expect("no test panics with it"));
+        let (manner, changed) = &*self.manner;
+        change(&mut manner.lock().expect("no test panics with it"));
+        changed.notify_all();
     }
 
     /// Heads and bodies of what was posted so far.
@@ -73,11 +75,18 @@ impl Provider {
     pub(super) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
+
+    /// Waits until it has had more requests than these.
+    pub(super) async fn asked_more_than(&self, before: usize) {
+        while self.asked() <= before {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 fn serve(
     stream: &TcpStream,
-    manner: &Mutex<Manner>,
+    (manner, changed): &(Mutex<Manner>, Condvar),
     asked: &AtomicUsize,
     posted: &Mutex<Vec<(String, String)>>,
     url: &str,
@@ -106,12 +115,9 @@ fn serve(
             let body = String::from_utf8(body).expect("a form is text");
             posted.lock().expect("no test panics with it").push((head.clone(), body));
         }
-        let manner = manner.lock().expect("no test panics with it").clone();
-        if manner.hangs {
-            // The client leaves, or the test ends.
-            let _left = reader.read_line(&mut head);
-            return;
-        }
+        let manner = manner.lock().expect("no test panics with it");
+        // The test lets it go on, or ends.
+        let manner = changed.wait_while(manner, |manner| manner.hangs).expect("no test panics with it").clone();
         let usual = json!({ "issuer": url, "jwks_uri": format!("{url}/keys"),
             "authorization_endpoint": format!("{url}/auth"), "token_endpoint": format!("{url}/token"),
             "userinfo_endpoint": format!("{url}/me") });
