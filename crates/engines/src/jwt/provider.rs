@@ -58,6 +58,9 @@ pub(super) enum Unverified {
     /// No key that is known now has made it (documented Vault text).
     #[error("no known key successfully validated the token signature")]
     NoKey,
+    /// It does not say which of the providers' keys to look for.
+    #[error("the token does not name its key (kid), which it has to with several jwks_pairs")]
+    Unnamed,
     /// There are no keys to verify it with.
     #[error("the keys could not be fetched")]
     Unknown(#[source] Arc<FetchError>),
@@ -136,6 +139,10 @@ impl Provider {
         // What no key can prove is no reason to ask anybody.
         if token.algorithm.is_none() {
             return Err(Unverified::NoKey);
+        }
+        // A provider's key is to prove what names it, not whatever comes.
+        if remotes.len() > 1 && token.kid.is_none() {
+            return Err(Unverified::Unnamed);
         }
         let at_hand: Vec<_> = remotes.iter().map(|remote| remote.at_hand(env)).collect();
         for known in at_hand.iter().flatten() {

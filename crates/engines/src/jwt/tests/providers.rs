@@ -334,6 +334,19 @@ async fn several_providers_count_side_by_side() {
 }
 
 #[tokio::test]
+async fn a_token_for_one_of_several_providers_names_its_key() {
+    let own = pair("");
+    let (first, second) = (stub::Provider::start(&[&pair("a")]), stub::Provider::start(&[&own]));
+    let url = |provider: &stub::Provider| json!({ "jwks_url": format!("{}/keys", provider.url) });
+    let harness = configured(json!({ "jwks_pairs": [url(&second)] })).await;
+    assert!(gets_in(&harness, &own).await, "there is one only");
+    harness.write("config", json!({ "jwks_pairs": [url(&first), url(&second)] })).await;
+    let token = signed(&harness, &own, json!({ "sub": "s" }));
+    let seen = text(&log_in(&harness, "app", &token).await);
+    assert!(seen.ends_with("the token does not name its key (kid), which it has to with several jwks_pairs"), "{seen}");
+}
+
+#[tokio::test]
 async fn a_new_configuration_counts_at_once() {
     let (a, b) = (pair("a"), pair("b"));
     let (first, second) = (stub::Provider::start(&[&a]), stub::Provider::start(&[&b]));
