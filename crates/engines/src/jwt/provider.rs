@@ -81,20 +81,30 @@ impl Providers {
         revision: Revision,
     ) -> Result<Arc<Provider>, Error> {
         let now = context.env.monotonic();
-        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = loaded.get_mut(&context.mount.uuid).filter(|known| known.revision == revision) {
+        let (mount, loaded) = (&context.mount.uuid, || self.loaded.lock().unwrap_or_else(PoisonError::into_inner));
+        let known = |loaded: &mut HashMap<String, Loaded>| {
+            let known = loaded.get_mut(mount).filter(|known| known.revision == revision)?;
             known.used = now;
-            return Ok(Arc::clone(&known.provider));
+            Some(Arc::clone(&known.provider))
+        };
+        if let Some(provider) = known(&mut loaded()) {
+            return Ok(provider);
         }
+        // It reads the system's authorities, for which the other mounts do not wait. Of two who do so at once the first
+        // is taken, so that both share what it fetches.
         let provider = Provider::new(config).map_err(|source| Error::world("use the stored configuration", source))?;
         let provider = Arc::new(provider);
+        let mut loaded = loaded();
+        if let Some(first) = known(&mut loaded) {
+            return Ok(first);
+        }
         if loaded.len() >= PROVIDERS_MAX
             && let Some(oldest) = loaded.iter().min_by_key(|(_, it)| it.used).map(|(uuid, _)| uuid.clone())
         {
             loaded.remove(&oldest);
         }
         let new = Loaded { revision, provider: Arc::clone(&provider), used: now };
-        loaded.insert(context.mount.uuid.clone(), new);
+        loaded.insert(mount.clone(), new);
         Ok(provider)
     }
 }
