@@ -17,6 +17,9 @@ use super::provider::Unverified;
 use super::token::{Expected, audiences};
 use super::{Jwt, claims, token};
 
+/// The longest name of a role that is repeated in a complaint, in bytes: less than the shortest signed token has.
+const SHOWN_BYTES_MAX: usize = 64;
+
 /// What is noted of a login.
 #[derive(Serialize, Deserialize)]
 struct Note {
@@ -73,7 +76,7 @@ async fn enter(method: &Jwt, context: &Context, input: Enter) -> Result<Reply, E
     if named.is_empty() {
         return Err(Error::invalid("missing role"));
     }
-    let unknown = || Error::Invalid(format!("role {named:?} could not be found").into());
+    let unknown = || Error::Invalid(format!("role {}could not be found", shown(&named)).into());
     let name = role_name(&named).map_err(|_| unknown())?;
     let (role, stored) = find_role(&context.view, &name).await?.ok_or_else(unknown)?;
     if role.role_type == RoleType::Oidc {
@@ -84,6 +87,13 @@ async fn enter(method: &Jwt, context: &Context, input: Enter) -> Result<Reply, E
     let wanted = Wanted { name, role, stored, config, stored_config };
     let claims = validated(method, context, &wanted, text.expose().trim()).await?;
     Ok(admit_by(context, &wanted, &claims)?.into())
+}
+
+/// What was sent as a role's name, where it can be one: anything else came to the wrong place, and may be a secret.
+fn shown(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./*".contains(&byte);
+    let is_name = name.len() <= SHOWN_BYTES_MAX && name.bytes().all(is_plain);
+    if is_name { format!("{name:?} ") } else { String::new() }
 }
 
 /// Before anything is looked at that came along.

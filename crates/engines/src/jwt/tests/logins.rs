@@ -58,6 +58,11 @@ async fn what_is_missing_is_told_in_the_order_in_which_it_is_looked_for() {
     assert_eq!(log_in(&harness, "", "x").await, refused("missing role"));
     assert_eq!(log_in(&harness, "app", "x").await, refused("role \"app\" could not be found"));
     assert_eq!(log_in(&harness, "../a*", "x").await, refused("role \"../a*\" could not be found"));
+    // What is no name of a role came to the wrong place, and may be a secret.
+    for wrong in [signed(&harness, &pair("x"), claims()), "a".repeat(1_000_000), "a b".to_owned(), "\u{9b}".to_owned()]
+    {
+        assert_eq!(log_in(&harness, &wrong, "x").await, refused("role could not be found"));
+    }
     harness.write("role/app", role()).await;
     let web = json!({ "user_claim": "sub", "allowed_redirect_uris": "https://a.test/" });
     harness.write("role/web", web).await;
