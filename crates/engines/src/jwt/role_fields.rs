@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 use super::bounds;
 use super::entry::{Matching, RoleEntry, RoleType};
 
+/// Nanoseconds of a second.
+const NANOS_PER_SEC: i64 = 1_000_000_000;
+
 fields! {
     /// What a role has beside the settings of tokens.
     pub(super) struct Own {
@@ -174,9 +177,10 @@ fn matching(word: &str) -> Result<Matching, Error> {
     }
 }
 
-/// Seconds of a leeway; whatever is less than nothing stays so.
+/// Seconds of a leeway. Parts of one count as a whole one: 0 stands for the usual, and less than 0 for nothing.
 fn whole_secs(SignedNanos(nanos): SignedNanos) -> i64 {
-    if nanos < 0 { nanos.div_euclid(1_000_000_000) } else { nanos / 1_000_000_000 }
+    let (secs, part) = (nanos / NANOS_PER_SEC, nanos % NANOS_PER_SEC);
+    secs + part.signum()
 }
 
 /// A role as it is read. Lists and maps that nobody has set are null (documented Vault behavior).

@@ -214,6 +214,11 @@ async fn a_role_is_made_shown_changed_and_removed() {
     ] {
         assert_eq!(seen[name], value, "{name}");
     }
+    // Less than a second is not nothing, which would stand for the usual.
+    let changed = json!({ "role_type": "jwt", "clock_skew_leeway": "500ms", "expiration_leeway": "1500ms" });
+    assert_eq!(harness.write("role/demo", changed).await, json!({}));
+    let seen = harness.read("role/demo").await["data"].take();
+    assert_eq!((&seen["clock_skew_leeway"], &seen["expiration_leeway"]), (&json!(1), &json!(2)));
     // What kind of role it is and how claims are compared has to be said each time.
     assert_eq!(harness.write("role/demo", json!({ "role_type": "jwt" })).await, json!({}));
     assert_eq!(harness.read("role/demo").await["data"]["bound_claims_type"], "string");
