@@ -142,9 +142,13 @@ fn entry_of(context: &Context, input: WriteConfig) -> Result<ConfigEntry, Error>
     };
     check_sources(&config)?;
     check_answers(&config)?;
-    if input.provider_config.is_some_and(|settings| !settings.is_empty()) {
-        let text = "invalid provider_config: this server asks no provider's own interfaces; leave it empty";
-        return Err(Error::invalid(text));
+    if let Some(settings) = input.provider_config.filter(|settings| !settings.is_empty()) {
+        let named = settings.get("provider").and_then(Value::as_str).map(bounds::plain).unwrap_or("none named");
+        let text = format!(
+            "invalid provider_config: no provider's own interface is asked ({named}): leave it empty, and have the \
+             provider put groups into the token or userinfo"
+        );
+        return Err(Error::Invalid(text.into()));
     }
     Ok(config)
 }

@@ -168,7 +168,8 @@ async fn configurations_that_make_no_sense_are_refused() {
         (json!({ "jwks_pairs": vec![pairs[0].clone(); 17] }), "at most 16 'jwks_pairs'"),
         (
             json!({ "jwt_validation_pubkeys": PUBLIC, "provider_config": { "provider": "azure" } }),
-            "invalid provider_config",
+            "invalid provider_config: no provider's own interface is asked (azure): leave it empty, and have the \
+             provider put groups into the token or userinfo",
         ),
     ] {
         let seen = text(&harness.write("config", data.clone()).await);
