@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::entry::Matching;
+use super::entry::{Matching, RoleEntry};
 
 /// The longest value that is noted with a token, in bytes, as with an alias of an entity.
 const METADATA_VALUE_BYTES_MAX: usize = 512;
@@ -49,6 +50,35 @@ pub(super) enum Misfit {
     Mismatch(String),
 }
 
+/// Whom a role has found somebody to be.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Identified {
+    /// The name of their alias.
+    pub(super) user: String,
+    /// What is noted with the token.
+    pub(super) metadata: BTreeMap<String, String>,
+    /// All groups that they are said to be in.
+    pub(super) groups: Vec<String>,
+}
+
+impl Identified {
+    /// Somebody with these claims, if they are those of the role.
+    ///
+    /// # Errors
+    /// When a claim is missing, or not as the role wants it.
+    pub(super) fn by(claims: &Value, role: &RoleEntry) -> Result<Self, Misfit> {
+        let user = user(claims, &role.user_claim, role.is_user_claim_pointer)?;
+        let metadata = noted(claims, &role.claim_mappings)?;
+        let groups = match role.groups_claim.as_str() {
+            // Nothing to tell takes them out of what another role has told, as Vault does.
+            "" => Vec::new(),
+            claim => groups(claims, claim)?,
+        };
+        check_bound(claims, &role.bound_claims, role.bound_claims_type)?;
+        Ok(Self { user, metadata, groups })
+    }
+}
+
 /// What can be compared of a value.
 #[derive(PartialEq, Eq)]
 enum Atom<'v> {
@@ -65,7 +95,7 @@ pub(super) fn find<'c>(claims: &'c Value, name: &str) -> Option<&'c Value> {
 }
 
 /// Who it is, by the claim of this name.
-pub(super) fn user(claims: &Value, name: &str, is_pointer: bool) -> Result<String, Misfit> {
+fn user(claims: &Value, name: &str, is_pointer: bool) -> Result<String, Misfit> {
     let found = if is_pointer { find(claims, name) } else { claims.get(name).filter(|value| !value.is_null()) };
     let value = found.ok_or_else(|| Misfit::NoUser(name.to_owned()))?;
     let user = value.as_str().ok_or_else(|| Misfit::NotText(name.to_owned()))?;
@@ -74,7 +104,7 @@ pub(super) fn user(claims: &Value, name: &str, is_pointer: bool) -> Result<Strin
 }
 
 /// What is noted of the claims; those that are missing are passed over.
-pub(super) fn noted(claims: &Value, mappings: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Misfit> {
+fn noted(claims: &Value, mappings: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Misfit> {
     let mut noted = BTreeMap::new();
     for (claim, name) in mappings {
         let Some(value) = find(claims, claim) else { continue };
@@ -88,7 +118,7 @@ pub(super) fn noted(claims: &Value, mappings: &BTreeMap<String, String>) -> Resu
 }
 
 /// The names of groups in a claim: a list, or one. Empty ones are none.
-pub(super) fn groups(claims: &Value, claim: &str) -> Result<Vec<String>, Misfit> {
+fn groups(claims: &Value, claim: &str) -> Result<Vec<String>, Misfit> {
     let value = find(claims, claim).ok_or_else(|| Misfit::NoGroups(claim.to_owned()))?;
     let items = match value {
         Value::Array(items) => items.as_slice(),
@@ -104,7 +134,7 @@ pub(super) fn groups(claims: &Value, claim: &str) -> Result<Vec<String>, Misfit>
 
 /// Whether every claim that is asked for is there and has one of the values. Where there are several on either side, any
 /// pair will do.
-pub(super) fn check_bound(claims: &Value, bound: &Map<String, Value>, matching: Matching) -> Result<(), Misfit> {
+fn check_bound(claims: &Value, bound: &Map<String, Value>, matching: Matching) -> Result<(), Misfit> {
     for (name, wanted) in bound {
         let found = find(claims, name).ok_or_else(|| Misfit::Missing(name.clone()))?;
         let is_match =

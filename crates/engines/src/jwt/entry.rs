@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 /// Where the configuration is, below the mount's part of the storage.
 pub(super) const CONFIG: &str = "config";
+/// What a provider answers with unless the configuration says something else.
+pub(super) const CODE: &str = "code";
 /// Where roles are.
 pub(super) const ROLES: &str = "role/";
 
@@ -114,6 +116,13 @@ impl RoleEntry {
             terms: TokenTerms::default(),
             older_names: OlderNames::default(),
         }
+    }
+}
+
+impl ConfigEntry {
+    /// Whether a provider is to answer with a code, and not with an identity token alone.
+    pub(super) fn asks_for_code(&self) -> bool {
+        self.oidc_response_types.is_empty() || self.oidc_response_types.iter().any(|it| it == CODE)
     }
 }
 

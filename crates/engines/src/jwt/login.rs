@@ -3,7 +3,7 @@
 //! The order of the checks and their texts are Vault's. What is asked of others is asked for the operator's configuration
 //! alone, and before that a token must at least have the form of one.
 
-use framework::cidr::admit;
+use framework::cidr;
 use framework::terms::TokenTerms;
 use framework::{Alias, Context, Error, Login, Path, Renewing, Reply, Stored, fields};
 use jose::Unproven;
@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::bounds::role_name;
+use super::claims::Identified;
 use super::entry::{CONFIG, ConfigEntry, RoleEntry, RoleType, find_config, find_role, role_place};
 use super::provider::Unverified;
 use super::token::{Expected, audiences};
-use super::{Jwt, claims, token};
+use super::{Jwt, token};
 
 /// The longest name of a role that is repeated in a complaint, in bytes: less than the shortest signed token has.
 const SHOWN_BYTES_MAX: usize = 64;
@@ -86,7 +87,7 @@ async fn enter(method: &Jwt, context: &Context, input: Enter) -> Result<Reply, E
     check_network(context, &role)?;
     let wanted = Wanted { name, role, stored, config, stored_config };
     let claims = validated(method, context, &wanted, text.expose().trim()).await?;
-    Ok(admit_by(context, &wanted, &claims)?.into())
+    Ok(admit(context, &wanted, identified(&wanted, &claims)?)?.into())
 }
 
 /// What was sent as a role's name, where it can be one: anything else came to the wrong place, and may be a secret.
@@ -99,7 +100,7 @@ fn shown(name: &str) -> String {
 /// Before anything is looked at that came along.
 pub(super) fn check_network(context: &Context, role: &RoleEntry) -> Result<(), Error> {
     let remote = context.connection.remote.map(|remote| remote.ip().to_canonical());
-    if admit(&role.terms.bound_cidrs, remote) { Ok(()) } else { Err(Error::Denied) }
+    if cidr::admit(&role.terms.bound_cidrs, remote) { Ok(()) } else { Err(Error::Denied) }
 }
 
 /// The claims of a token that is valid here and now for this role.
@@ -135,18 +136,15 @@ async fn validated(method: &Jwt, context: &Context, wanted: &Wanted, text: &str)
     Ok(claims)
 }
 
-/// The login of somebody with these claims, if they are those of the role.
-pub(super) fn admit_by(context: &Context, wanted: &Wanted, claims: &Value) -> Result<Login, Error> {
+/// Who has these claims, if they are those of the role.
+pub(super) fn identified(wanted: &Wanted, claims: &Value) -> Result<Identified, Error> {
+    Identified::by(claims, &wanted.role).map_err(|why| Error::Invalid(why.to_string().into()))
+}
+
+/// The login of somebody whom the role lets in.
+pub(super) fn admit(context: &Context, wanted: &Wanted, identified: Identified) -> Result<Login, Error> {
     let Wanted { name, role, stored, stored_config, .. } = wanted;
-    let misfit = |why: claims::Misfit| Error::Invalid(why.to_string().into());
-    let user = claims::user(claims, &role.user_claim, role.is_user_claim_pointer).map_err(misfit)?;
-    let metadata = claims::noted(claims, &role.claim_mappings).map_err(misfit)?;
-    let groups = match role.groups_claim.as_str() {
-        // Nothing to tell takes them out of what another role has told, as Vault does.
-        "" => Vec::new(),
-        claim => claims::groups(claims, claim).map_err(misfit)?,
-    };
-    claims::check_bound(claims, &role.bound_claims, role.bound_claims_type).map_err(misfit)?;
+    let Identified { user, metadata, groups } = identified;
     let login = Login::new(&user, role.terms.clone(), &Note { role: name.clone() })?;
     let mut login = Login { metadata, ..login }.with_metadata("role", name);
     login.alias = Some(Alias { name: user, metadata: Some(login.metadata.clone()) });

@@ -6,12 +6,12 @@ use outbound::Url;
 use serde_json::json;
 
 use super::begun::{Begun, StateKey};
-use super::{FAILED, NOT_CONFIGURED};
+use super::{FAILED, FORM_POST, NOT_CONFIGURED};
 use crate::jwt::Jwt;
 use crate::jwt::bounds::role_name;
-use crate::jwt::entry::{ConfigEntry, RoleEntry, RoleType, find_config, find_role};
+use crate::jwt::entry::{CODE, ConfigEntry, RoleEntry, RoleType, find_config, find_role};
 use crate::jwt::login::{ByRole, role};
-use crate::jwt::provider::Document;
+use crate::jwt::provider::{Document, Unverified};
 
 /// The longest URL to come back to, and the longest nonce of a client, in bytes.
 const REDIRECT_BYTES_MAX: usize = 2_048;
@@ -20,7 +20,8 @@ const NONCE_BYTES_MAX: usize = 512;
 fields! {
     /// Somebody who wants to log in with a browser.
     struct Begin {
-        /// Something that only the client knows and will come back with. None is asked for then when absent.
+        /// Something that only the client knows and will come back with. None may come then when absent. Needed where the
+        /// provider has the browser post.
         client_nonce: String = String::new(),
         /// Where the provider sends the browser to: one of the role's allowed_redirect_uris.
         redirect_uri: String = String::new(),
@@ -63,10 +64,15 @@ async fn begin(method: &Jwt, context: &Context, input: Begin) -> Result<Reply, E
     if role.role_type != RoleType::Oidc || !is_allowed(&redirect_uri, &role.allowed_redirect_uris) {
         return Ok(nowhere());
     }
+    // What the browser posts waits here for whoever knows the state, which is in URLs that many see.
+    if config.oidc_response_mode == FORM_POST && input.client_nonce.is_empty() {
+        return Err(Error::invalid("missing client_nonce, which a login with the response mode form_post has to have"));
+    }
     let provider = method.providers.of(context, &config, stored.revision())?;
-    let document = provider.document(&context.env).await;
-    let document =
-        document.map_err(|why| Error::Invalid(format!("{FAILED} No answer from the provider: {why}.").into()))?;
+    let document = provider.document(&context.env).await.map_err(|why| match why {
+        Unverified::Busy => Error::Busy(why.to_string().into()),
+        why => Error::Invalid(format!("{FAILED} No answer from the provider: {why}.").into()),
+    })?;
     let begun = Begun::new(&context.env, context.now().unix_secs(), &name, &redirect_uri, &input.client_nonce);
     let url = url(&config, &role, &document, &begun, namespace.as_deref())?;
     Ok(Reply::data(json!({ "auth_url": url.as_str() })))
@@ -94,7 +100,7 @@ fn without_namespace(text: &str) -> (String, Option<String>) {
 
 /// Whether a role allows a URL: as it stands there; that of a program on the user's own machine at any port (RFC 8252
 /// §7.3).
-fn is_allowed(asked: &str, allowed: &[String]) -> bool {
+pub(super) fn is_allowed(asked: &str, allowed: &[String]) -> bool {
     let without_port = |text: &str| {
         let mut url = Url::parse(text).ok().filter(|url| url.scheme() == "http")?;
         let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -128,7 +134,7 @@ fn url(
         }
     }
     let types =
-        if config.oidc_response_types.is_empty() { "code".to_owned() } else { config.oidc_response_types.join(" ") };
+        if config.oidc_response_types.is_empty() { CODE.to_owned() } else { config.oidc_response_types.join(" ") };
     let mut pairs = url.query_pairs_mut();
     pairs.append_pair("client_id", &config.oidc_client_id);
     pairs.append_pair("redirect_uri", &begun.redirect_uri);
@@ -136,12 +142,12 @@ fn url(
     pairs.append_pair("scope", &scopes.join(" "));
     pairs.append_pair("state", &state);
     pairs.append_pair("nonce", &key.nonce(begun));
-    if types.split(' ').any(|it| it == "code") {
+    if config.asks_for_code() {
         pairs.append_pair("code_challenge", &key.challenge(begun));
         pairs.append_pair("code_challenge_method", "S256");
     }
-    if config.oidc_response_mode == "form_post" {
-        pairs.append_pair("response_mode", "form_post");
+    if config.oidc_response_mode == FORM_POST {
+        pairs.append_pair("response_mode", FORM_POST);
     }
     if role.max_age_secs > 0 {
         pairs.append_pair("max_age", &role.max_age_secs.to_string());

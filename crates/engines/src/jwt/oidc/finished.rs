@@ -2,17 +2,22 @@
 //! too old anyway.
 
 use api::Timestamp;
-use framework::view::{CommitError, StoredTime, encode, from_stored, to_stored};
+use framework::view::{CommitError, StoredTime, ViewChanges, encode, to_stored};
 use framework::{Context, Due, Error, Stored};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::LOGIN_SECS_MAX;
 use super::begun::Begun;
 use crate::jwt::Jwt;
+use crate::jwt::claims::Identified;
 
 /// Where they are, by the id of the login.
 const FINISHED: &str = "finished/";
+
+/// How long an entry stands beyond the end of its state, in seconds: far more than the clocks of nodes differ by, so that
+/// none of them takes the state again.
+const AFTER_SECS: i64 = 60;
+/// The longest entry, in bytes.
+const ENTRY_BYTES_MAX: usize = 256 * 1024;
 
 /// A login that is over, or whose end is waited for.
 #[derive(Serialize, Deserialize)]
@@ -20,9 +25,10 @@ pub(super) struct FinishedEntry {
     v: u32,
     /// When its state is too old.
     expires: StoredTime,
-    /// What the provider has said of the user, when a browser has brought it and the client is still to come.
-    claims: Option<Value>,
-    /// Which write of the role that was verified for.
+    /// Whom the role has found the user to be, when a browser has brought it and the client is still to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identified: Option<Identified>,
+    /// Which write of the role that was.
     role: u64,
 }
 
@@ -33,9 +39,9 @@ struct Work {
 }
 
 impl FinishedEntry {
-    /// What the provider has said of the user, while the role is still as it was then.
-    pub(super) fn claims_for(self, role: &Stored) -> Option<Value> {
-        self.claims.filter(|_| self.role == role.revision().0)
+    /// Who the user is, while the role is still as it was then.
+    pub(super) fn identified_for(self, role: &Stored) -> Option<Identified> {
+        self.identified.filter(|_| self.role == role.revision().0)
     }
 }
 
@@ -45,40 +51,40 @@ pub(super) async fn find(context: &Context, begun: &Begun) -> Result<Option<(Fin
     Ok(Some((stored.json()?, stored)))
 }
 
-/// Notes that a login is over, in a commit that nobody else makes; with the claims and the role that they were verified
-/// for, that a client may still come for them. Says whether it was the first.
-pub(super) async fn finish(
-    context: &Context,
+/// What notes that a login is over, which conflicts with everybody else who does; with whom a role has found the user to
+/// be, that a client may still come for the token.
+///
+/// # Errors
+/// When there is more to note than an entry holds.
+pub(super) fn finish<'v>(
+    context: &'v Context,
     begun: &Begun,
     known: Option<&Stored>,
-    vouched: Option<(Value, &Stored)>,
-) -> Result<bool, Error> {
+    vouched: Option<(Identified, &Stored)>,
+) -> Result<ViewChanges<'v>, Error> {
     let ends = Timestamp::from_unix_secs(begun.expires_secs);
     let role = vouched.as_ref().map_or(0, |(_, role)| role.revision().0);
-    let claims = vouched.map(|(claims, _)| claims);
-    let entry = encode(&FinishedEntry { v: 1, expires: to_stored(ends), claims, role })?;
-    let changes = context.view.changes().put(&place(&begun.id), known.map(Stored::revision), entry);
-    let changes = match known {
-        Some(_) => changes,
-        // A state that is a moment from its end may still be on its way.
-        None => changes.due(ends, &begun.id, encode(&Work { id: begun.id.clone() })?),
-    };
-    match changes.commit().await {
-        Ok(_) => Ok(true),
-        Err(CommitError::Conflict) => Ok(false),
-        Err(CommitError::Failed(error)) => Err(error),
+    let identified = vouched.map(|(identified, _)| identified);
+    let entry = encode(&FinishedEntry { v: 1, expires: to_stored(ends), identified, role })?;
+    if entry.len() > ENTRY_BYTES_MAX {
+        return Err(Error::invalid("the claims that the role takes over are too long for a login with form_post"));
     }
+    let changes = context.view.changes().put(&place(&begun.id), known.map(Stored::revision), entry);
+    Ok(match known {
+        Some(_) => changes,
+        None => {
+            let cleared = Timestamp::from_unix_secs(begun.expires_secs.saturating_add(AFTER_SECS));
+            changes.due(cleared, &begun.id, encode(&Work { id: begun.id.clone() })?)
+        }
+    })
 }
 
-/// Clears away what is too old to matter.
+/// Clears away what is too old to matter, whatever it says.
 pub(in crate::jwt) async fn expire(_: &Jwt, context: &Context, due: Due) -> Result<(), Error> {
     let Work { id } = due.note()?;
     let stored = context.view.get(&place(&id)).await?;
     let mut changes = context.view.changes().done(&due);
     if let Some(stored) = stored {
-        let entry: FinishedEntry = stored.json()?;
-        let left = from_stored(entry.expires).since(context.now());
-        debug_assert!(left.as_secs() <= LOGIN_SECS_MAX.unsigned_abs(), "a login is over within its time");
         changes = changes.delete(&place(&id), stored.revision());
     }
     match changes.commit().await {

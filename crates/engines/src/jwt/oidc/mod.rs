@@ -2,8 +2,8 @@
 //! `oidc/callback` turns what it brings into a token.
 //!
 //! Nothing is kept of a login that has begun: its state says it all, under a MAC, so that anybody may begin as many as
-//! they like and any node may finish one. What ends a login is stored before the reply, so that a state is good for one;
-//! and nothing is stored for anybody whom the provider does not know.
+//! they like and any node may finish one. What ends a login is stored in the commit that makes its token, so that a state
+//! is good for one; and nothing is stored for anybody whom the provider does not know or the role does not let in.
 
 mod auth_url;
 mod begun;
@@ -17,6 +17,9 @@ pub(super) use finished::expire;
 
 /// How long a login may take from its beginning to its end (documented Vault time), in seconds.
 const LOGIN_SECS_MAX: i64 = 600;
+
+/// How a provider has the browser post what it gives it (OAuth 2.0 Form Post Response Mode).
+const FORM_POST: &str = "form_post";
 
 /// What Vault's web interface looks for in front of its errors.
 const FAILED: &str = "Vault login failed.";

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
+use framework::Operation;
 use framework::testing::Harness;
 use jose::Pair;
 use outbound::Url;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::{engine, pair, refused, signed, stub, text};
 
 const BACK: &str = "http://localhost:8250/oidc/callback";
+const FORM: &str = "form_post";
 const EXPIRED: &str = "Vault login failed. Expired or missing OAuth state.";
 
 struct Walk {
@@ -277,11 +279,131 @@ async fn a_form_is_verified_when_it_comes_and_the_client_comes_for_the_token_onc
     assert_eq!(walk.finish(state, "&client_nonce=mine").await, refused(EXPIRED));
     assert!(walk.provider.posted().is_empty(), "there was no code to redeem");
     // What was verified for the role as it was counts for no other.
-    let said = walk.begin(json!({})).await;
+    let said = walk.begin(json!({ "client_nonce": "mine" })).await;
     let form = json!({ "state": said["state"], "id_token": walk.vouch(&said, json!({})) });
     assert!(walk.harness.write("oidc/callback", form).await["body"].is_object());
     walk.harness.write("role/staff", json!({ "bound_subject": "bob" })).await;
-    assert_eq!(walk.finish(&said["state"], "").await, refused(EXPIRED));
+    assert_eq!(walk.finish(&said["state"], "&client_nonce=mine").await, refused(EXPIRED));
+}
+
+#[tokio::test]
+async fn where_the_browser_posts_the_client_has_to_be_known_again() {
+    let walk = Walk::new(json!({ "oidc_response_mode": FORM }), json!({})).await;
+    let seen = walk.harness.write("oidc/auth_url", json!({ "redirect_uri": BACK })).await;
+    assert!(text(&seen).starts_with("missing client_nonce"), "{seen}");
+    assert_eq!(walk.begin(json!({ "client_nonce": "mine" })).await["response_mode"], FORM);
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_somebody_whom_the_role_does_not_let_in() {
+    let config = json!({ "oidc_response_mode": FORM, "oidc_response_types": "id_token" });
+    let walk = Walk::new(config, json!({ "bound_claims": { "team": "north" } })).await;
+    let view = walk.harness.view();
+    let kept = || async { view.page("finished/", 10).await.expect("a page").len() };
+    let said = walk.begin(json!({ "client_nonce": "mine" })).await;
+    let post = |id_token| walk.harness.write("oidc/callback", json!({ "state": said["state"], "id_token": id_token }));
+    let seen = post(walk.vouch(&said, json!({}))).await;
+    assert_eq!(text(&seen), "error validating claims: claim \"team\" is missing");
+    assert_eq!(kept().await, 0);
+    assert!(post(walk.vouch(&said, json!({ "team": "north" }))).await["body"].is_object());
+    assert_eq!(kept().await, 1);
+    assert!(walk.finish(&said["state"], "&client_nonce=mine").await["login"].is_object());
+}
+
+#[tokio::test]
+async fn a_login_that_gets_no_token_in_the_end_is_not_over() {
+    let config = json!({ "oidc_response_mode": FORM, "oidc_response_types": "id_token" });
+    let walk = Walk::new(config, json!({})).await;
+    let said = walk.begin(json!({ "client_nonce": "mine" })).await;
+    let form = json!({ "state": said["state"], "id_token": walk.vouch(&said, json!({})) });
+    assert!(walk.harness.write("oidc/callback", form).await["body"].is_object());
+    // Whoever makes the token does not, because of a quota or a crash.
+    let engine = walk.harness.engine();
+    let route = engine.route(Operation::Read, "oidc/callback").expect("a row");
+    let data = framework::testing::object(json!({ "state": said["state"], "client_nonce": "mine" }));
+    let reply = engine.handle(&walk.harness.context("oidc/callback"), route, Operation::Read, data).await;
+    assert!(reply.expect("it is finished").login.is_some_and(|login| !login.changes.is_empty()));
+    assert!(walk.finish(&said["state"], "&client_nonce=mine").await["login"].is_object());
+    assert_eq!(walk.finish(&said["state"], "&client_nonce=mine").await, refused(EXPIRED));
+}
+
+#[tokio::test]
+async fn claims_with_names_of_a_library_are_like_any_others() {
+    let config = json!({ "oidc_response_mode": FORM, "oidc_response_types": "id_token" });
+    let walk = Walk::new(config, json!({})).await;
+    let said = walk.begin(json!({ "client_nonce": "mine" })).await;
+    let claims = json!({ "m": { "$serde_json::private::RawValue": "{\"a\":1}", "z": 1 } });
+    let form = json!({ "state": said["state"], "id_token": walk.vouch(&said, claims) });
+    assert!(walk.harness.write("oidc/callback", form).await["body"].is_object());
+    assert!(walk.finish(&said["state"], "&client_nonce=mine").await["login"].is_object());
+    walk.harness.clock().advance(Duration::from_secs(700));
+    walk.harness.settle().await.expect("it is cleared away");
+    assert_eq!(walk.harness.due_lines().await.expect("lines").len(), 0);
+}
+
+#[tokio::test]
+async fn a_damaged_entry_of_a_login_is_cleared_away_as_well() {
+    let walk = Walk::new(json!({}), json!({})).await;
+    let said = walk.begin(json!({})).await;
+    walk.vouch(&said, json!({}));
+    assert!(walk.finish(&said["state"], "&code=c").await["login"].is_object());
+    let view = walk.harness.view();
+    let (place, _) = view.page("finished/", 10).await.expect("a page").remove(0);
+    let known = view.get(&place).await.expect("a store").map(|stored| stored.revision());
+    view.changes().put(&place, known, b"x".to_vec()).commit().await.expect("nobody else writes");
+    walk.harness.clock().advance(Duration::from_secs(700));
+    walk.harness.settle().await.expect("it is cleared away");
+    assert_eq!(walk.harness.due_lines().await.expect("lines").len(), 0);
+}
+
+#[tokio::test]
+async fn a_provider_gives_what_it_was_asked_for() {
+    let said_none = refused("Vault login failed. No code or id_token received.");
+    let nonce = json!({ "client_nonce": "mine" });
+    for (types, with_code, with_token) in [
+        (json!([]), true, false),
+        (json!(["code"]), true, false),
+        (json!(["code", "id_token"]), true, false),
+        (json!(["id_token"]), false, true),
+    ] {
+        let walk = Walk::new(json!({ "oidc_response_mode": FORM, "oidc_response_types": types }), json!({})).await;
+        for (is_code, is_fine) in [(true, with_code), (false, with_token)] {
+            let said = walk.begin(nonce.clone()).await;
+            let id_token = walk.vouch(&said, json!({}));
+            let brought = if is_code { "code=c".to_owned() } else { format!("id_token={id_token}") };
+            let seen = walk.finish(&said["state"], &format!("&client_nonce=mine&{brought}")).await;
+            if is_fine {
+                assert!(seen["login"].is_object(), "{types}: {seen}");
+            } else {
+                assert_eq!(seen, said_none, "{types}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_place_to_come_back_to_that_the_role_no_longer_allows_is_none() {
+    let walk = Walk::new(json!({}), json!({})).await;
+    let said = walk.begin(json!({})).await;
+    walk.vouch(&said, json!({}));
+    walk.harness.write("role/staff", json!({ "allowed_redirect_uris": "https://a.test/cb" })).await;
+    let seen = text(&walk.finish(&said["state"], "&code=c").await);
+    assert_eq!(seen, "Vault login failed. The role no longer allows the redirect_uri.");
+    assert!(walk.provider.posted().is_empty());
+}
+
+#[tokio::test]
+async fn a_login_that_is_over_stays_so_where_clocks_differ() {
+    let config = json!({ "oidc_response_mode": FORM, "oidc_response_types": "id_token" });
+    let walk = Walk::new(config, json!({})).await;
+    let said = walk.begin(json!({ "client_nonce": "mine" })).await;
+    let more = format!("&client_nonce=mine&id_token={}", walk.vouch(&said, json!({ "exp": 9_999_999_999_u64 })));
+    assert!(walk.finish(&said["state"], &more).await["login"].is_object());
+    // The clock of a node that clears away is ahead of that of the one which is asked.
+    walk.harness.clock().advance(Duration::from_secs(601));
+    walk.harness.settle().await.expect("nothing fails");
+    walk.harness.clock().jump_wall(-2_000_000_000);
+    assert_eq!(walk.finish(&said["state"], &more).await, refused(EXPIRED));
 }
 
 #[tokio::test]
@@ -295,7 +417,7 @@ async fn what_is_over_is_cleared_away() {
     walk.finish(&said["state"], "&code=c").await;
     walk.harness.settle().await.expect("nothing is due yet");
     assert_eq!(names().await, 1);
-    walk.harness.clock().advance(Duration::from_secs(601));
+    walk.harness.clock().advance(Duration::from_secs(661));
     walk.harness.settle().await.expect("it is cleared away");
     assert_eq!((names().await, walk.harness.due_lines().await.expect("lines").len()), (0, 0));
 }
