@@ -114,11 +114,13 @@ fn a_browser_comes_back_to_the_command_that_sent_it() {
             let address = back.trim_start_matches("http://").trim_end_matches("/oidc/callback").to_owned();
             let (sender, request) = (sender.clone(), request.clone());
             std::thread::spawn(move || {
-                // A browser also asks for other things.
+                // A browser also asks for other things, and another page may have it bring somebody else's login.
                 let icon = browse(&address, "GET /favicon.ico HTTP/1.1\r\n\r\n");
+                let theirs = browse(&address, "GET /oidc/callback?state=st_a.c%2Cns%3Dx&code=evil HTTP/1.1\r\n\r\n");
+                assert!(theirs.contains("400 Bad Request") && theirs.contains("did not succeed"), "{theirs}");
                 sender.send(icon + &browse(&address, &request)).expect("the test is there");
             });
-            reply(r#"{"auth_url":"https://idp.test/auth?x=y"}"#)
+            reply(r#"{"auth_url":"https://idp.test/auth?x=y&state=st_a.b%2Cns%3Dx"}"#)
         });
         let ended =
             Stage::at(&server).run("login -method=oidc -token-only -path=sso role=staff port=0 skip_browser=true");
@@ -130,6 +132,7 @@ fn a_browser_comes_back_to_the_command_that_sent_it() {
         let begun: serde_json::Value = serde_json::from_str(&received[0].body).expect("JSON");
         assert_eq!((&begun["role"], &begun["client_nonce"]), (&"staff".into(), &"x".repeat(20).into()));
         assert!(received.iter().all(|call| call.header("x-vault-token").is_none()));
+        assert_eq!(received.len(), 1 + calls, "nobody is told of the other login");
         let last = received.last().expect("a call").target.clone();
         let nonce = "x".repeat(20);
         if calls == 1 {

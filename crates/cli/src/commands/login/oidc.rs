@@ -1,7 +1,8 @@
 //! `login -method=oidc`: sends the user's browser to the provider and waits on this machine for it to come back.
 //!
-//! What listens takes one thing from whoever comes: what a provider gives a browser. The server decides what it is worth,
-//! and asks for a nonce that only this command knows. Nothing that comes in is shown to the browser again.
+//! What listens takes one thing from whoever comes: what a provider gives a browser for the login that this command has
+//! begun. The server decides what it is worth, and asks for a nonce that only this command knows. Nothing that comes in is
+//! shown to the browser again.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -44,6 +45,8 @@ struct Asked {
 /// What a browser has brought, and the connection on which it waits for a page.
 struct Brought {
     values: Vec<(String, String)>,
+    /// The login that it is of.
+    state: String,
     is_form: bool,
     stream: TcpStream,
 }
@@ -62,27 +65,29 @@ pub(super) fn login(session: &mut Session<'_>, path: &str, data: Map<String, Val
     let redirect_uri = format!("{method}://{host}:{}{PATH}", callback_port.unwrap_or(port));
     let nonce = (session.terminal.letters)(NONCE_LETTERS);
     let url = auth_url(session, path, &asked, &redirect_uri, &nonce)?;
+    let own = url.split_once('?').and_then(|(_, query)| state(query));
+    let own = own.ok_or_else(|| Failure::absent("Error authenticating: the server's URL says no state"))?;
     session
         .terminal
         .err(&format!("Complete the login in a browser, at:\n\n    {url}\n\nWaiting for it to come back..."));
     let (sender, browsers) = mpsc::channel();
     // Ends with the process: it does nothing but wait.
     std::thread::spawn(move || listen(&listener, &sender));
-    let mut left = browsers.recv_timeout(PATIENCE);
     loop {
-        let brought = left.map_err(|why| match why {
+        let brought = browsers.recv_timeout(PATIENCE).map_err(|why| match why {
             RecvTimeoutError::Timeout => {
                 Failure::absent("Error authenticating: nobody came back from the provider in time")
             }
             RecvTimeoutError::Disconnected => Failure::absent("Error authenticating: the listener has failed"),
         })?;
+        // Any page can have the browser come here with somebody else's login: that is not what is waited for.
+        if brought.state != own {
+            answer(&brought.stream, ("400 Bad Request", NOT_DONE));
+            continue;
+        }
         let outcome = finish(session, path, &brought.values, brought.is_form, &nonce);
         answer(&brought.stream, if outcome.is_ok() { ("200 OK", DONE) } else { ("400 Bad Request", NOT_DONE) });
-        match outcome {
-            // Somebody else on this machine may have come with a state of their own: that ends nothing.
-            Err(failure) if is_of_another_login(&failure) => left = browsers.recv_timeout(PATIENCE),
-            outcome => return outcome,
-        }
+        return outcome;
     }
 }
 
@@ -168,18 +173,14 @@ fn request(path: &str) -> client::Request {
     client::Request::new(client::Method::PUT, path)
 }
 
-/// Whether the server has never heard of the login, or it is not ours.
-fn is_of_another_login(failure: &Failure) -> bool {
-    ["Expired or missing OAuth state", "invalid client_nonce"].iter().any(|text| failure.message.contains(text))
-}
-
 /// Hands on what browsers bring, for as long as somebody waits for it.
 fn listen(listener: &TcpListener, browsers: &Sender<Brought>) {
     for stream in listener.incoming() {
         let Ok(stream) = stream else { return };
         match read(&stream) {
-            Some((values, is_form)) => {
-                if browsers.send(Brought { values, is_form, stream }).is_err() {
+            Some((query, state, is_form)) => {
+                let values = pairs(&query).filter(|(name, _)| TAKEN.contains(&name.as_str())).collect();
+                if browsers.send(Brought { values, state, is_form, stream }).is_err() {
                     return;
                 }
             }
@@ -188,8 +189,8 @@ fn listen(listener: &TcpListener, browsers: &Sender<Brought>) {
     }
 }
 
-/// The values of a request to the one path that there is.
-fn read(stream: &TcpStream) -> Option<(Vec<(String, String)>, bool)> {
+/// The query, or the form, of a request to the one path that there is, the state in it, and whether it is a form.
+fn read(stream: &TcpStream) -> Option<(String, String, bool)> {
     stream.set_read_timeout(Some(READ_TIMEOUT)).ok()?;
     let mut reader = BufReader::new(stream.take(HEAD_BYTES_MAX + FORM_BYTES_MAX as u64));
     let mut line = String::new();
@@ -219,8 +220,15 @@ fn read(stream: &TcpStream) -> Option<(Vec<(String, String)>, bool)> {
         }
         _ => return None,
     };
-    let values: Vec<_> = pairs(&form).filter(|(name, _)| TAKEN.contains(&name.as_str())).collect();
-    values.iter().any(|(name, _)| name == "state").then_some((values, method == "POST"))
+    let state = state(&form)?;
+    Some((form, state, method == "POST"))
+}
+
+/// The login that a query or form is of. What stands behind a comma in its state is the namespace, which is no part of it.
+fn state(query: &str) -> Option<String> {
+    let (_, mut state) = pairs(query).find(|(name, _)| name == "state")?;
+    state.truncate(state.find(',').unwrap_or(state.len()));
+    Some(state)
 }
 
 /// The pairs of a query or form (WHATWG URL §5.1).

@@ -51,9 +51,13 @@ impl Begun {
         }
     }
 
-    /// Whether whoever ends the login is who has begun it.
+    /// Whether whoever ends the login is who has begun it. One who says something does not end a login that was begun
+    /// without a word: somebody else has begun it, and would be whom they are logged in as.
     pub(super) fn is_begun_with(&self, client_nonce: &str) -> bool {
-        self.client_nonce.as_ref().is_none_or(|hash| is_equal(hash, nonce_hash(client_nonce)))
+        match (&self.client_nonce, client_nonce) {
+            (None, given) => given.is_empty(),
+            (Some(hash), given) => is_equal(hash, nonce_hash(given)),
+        }
     }
 }
 

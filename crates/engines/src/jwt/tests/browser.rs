@@ -357,6 +357,20 @@ async fn a_damaged_entry_of_a_login_is_cleared_away_as_well() {
 }
 
 #[tokio::test]
+async fn a_client_takes_nobody_elses_login_for_its_own() {
+    let walk = Walk::new(json!({}), json!({})).await;
+    // Somebody begins without a word, and has the client of another finish.
+    let said = walk.begin(json!({})).await;
+    walk.vouch(&said, json!({}));
+    let other = refused("invalid client_nonce");
+    assert_eq!(walk.finish(&said["state"], "&code=c&client_nonce=mine").await, other);
+    assert_eq!(walk.finish(&said["state"], "&error=access_denied&client_nonce=mine").await, other);
+    let said = walk.begin(json!({ "client_nonce": "theirs" })).await;
+    assert_eq!(walk.finish(&said["state"], "&error=access_denied&client_nonce=mine").await, other);
+    assert!(walk.provider.posted().is_empty());
+}
+
+#[tokio::test]
 async fn a_provider_gives_what_it_was_asked_for() {
     let said_none = refused("Vault login failed. No code or id_token received.");
     let nonce = json!({ "client_nonce": "mine" });
