@@ -24,8 +24,8 @@ pub(super) enum Misfit {
     /// Documented Vault text.
     #[error("claim {0:?} could not be converted to string")]
     NotText(String),
-    /// It would not fit into an alias.
-    #[error("claim {0:?} is empty, or longer than an alias may be")]
+    /// It would not fit into an alias, or be somebody else's.
+    #[error("claim {0:?} is empty, longer than an alias may be, or has white space around it")]
     UnusableUser(String),
     /// Documented Vault text.
     #[error("error converting claim '{0}' to string")]
@@ -99,7 +99,8 @@ fn user(claims: &Value, name: &str, is_pointer: bool) -> Result<String, Misfit> 
     let found = if is_pointer { find(claims, name) } else { claims.get(name).filter(|value| !value.is_null()) };
     let value = found.ok_or_else(|| Misfit::NoUser(name.to_owned()))?;
     let user = value.as_str().ok_or_else(|| Misfit::NotText(name.to_owned()))?;
-    let is_usable = !user.trim().is_empty() && user.len() <= ALIAS_BYTES_MAX && !user.contains(char::is_control);
+    let is_usable =
+        !user.is_empty() && user.trim() == user && user.len() <= ALIAS_BYTES_MAX && !user.contains(char::is_control);
     if is_usable { Ok(user.to_owned()) } else { Err(Misfit::UnusableUser(name.to_owned())) }
 }
 

@@ -22,8 +22,14 @@ pub(super) fn name(what: &str, name: &str) -> Result<(), Error> {
     bounded(what, name, NAME_BYTES_MAX)
 }
 
+/// Names of aliases are looked up [folded](super::fold): one with white space around it would be somebody else's, who has
+/// the name without.
 pub(crate) fn alias_name(name: &str) -> Result<(), Error> {
-    bounded("alias name", name, ALIAS_NAME_BYTES_MAX)
+    bounded("alias name", name, ALIAS_NAME_BYTES_MAX)?;
+    if name.trim() != name {
+        return Err(Error::invalid("alias name must not begin or end with white space"));
+    }
+    Ok(())
 }
 
 fn bounded(what: &str, name: &str, most: usize) -> Result<(), Error> {

@@ -31,8 +31,7 @@ fn claims_are_found_by_name_or_pointer() {
 
 #[test]
 fn a_user_is_a_text() {
-    let claims =
-        json!({ "sub": "kong@clients", "n": 7, "e": " ", "c": "a\nb", "l": "x".repeat(1_025), "o": { "u": "b" } });
+    let claims = json!({ "sub": "kong@clients", "n": 7, "e": " ", "c": "a\nb", "s": "ann\u{a0}", "l": "x".repeat(1_025), "o": { "u": "b" } });
     for (name, is_pointer, expected) in [
         ("sub", false, Ok("kong@clients")),
         ("/o/u", true, Ok("b")),
@@ -40,9 +39,10 @@ fn a_user_is_a_text() {
         ("none", false, Err("claim \"none\" not found in token")),
         ("n", false, Err("claim \"n\" could not be converted to string")),
         ("o", false, Err("claim \"o\" could not be converted to string")),
-        ("e", false, Err("claim \"e\" is empty, or longer than an alias may be")),
-        ("c", false, Err("claim \"c\" is empty, or longer than an alias may be")),
-        ("l", false, Err("claim \"l\" is empty, or longer than an alias may be")),
+        ("e", false, Err("claim \"e\" is empty, longer than an alias may be, or has white space around it")),
+        ("c", false, Err("claim \"c\" is empty, longer than an alias may be, or has white space around it")),
+        ("s", false, Err("claim \"s\" is empty, longer than an alias may be, or has white space around it")),
+        ("l", false, Err("claim \"l\" is empty, longer than an alias may be, or has white space around it")),
     ] {
         let seen = user(&claims, name, is_pointer).map_err(|why| why.to_string());
         assert_eq!(seen.as_deref().map_err(String::as_str), expected, "{name}");

@@ -52,6 +52,21 @@ async fn a_login_gives_a_token_with_what_the_method_says() {
 }
 
 #[tokio::test]
+async fn white_space_makes_nobody_somebody_else() {
+    let bench = with_door().await;
+    log_in(&bench, "ann", json!({})).await;
+    let root = bench.root();
+    let accessor = root.read("sys/auth/door").await["data"]["accessor"].take();
+    let text = "alias name must not begin or end with white space";
+    for name in [" ann", "ann ", "ann\u{a0}", "\u{3000}ann"] {
+        assert_eq!(log_in(&bench, name, json!({})).await, invalid(text), "{name:?}");
+        let alias = json!({ "name": name, "mount_accessor": accessor });
+        assert_eq!(root.write("identity/entity-alias", alias).await, invalid(text), "{name:?}");
+    }
+    assert_eq!(root.list("identity/entity/id").await["data"]["keys"].as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test]
 async fn what_no_method_may_give_is_refused_and_makes_nobody() {
     let bench = with_door().await;
     let root = "auth methods cannot create root tokens";
