@@ -88,6 +88,8 @@ pub const SUBJECTS: &[Subject] = &[
         rows: &[
             row("AppRole login", "AppRole login, 32 connections ÷ group-commit ceiling of logins", AtLeast(0.5, 0.75)),
             row("batch login", "AppRole login for a batch token, µs CPU", Goal::None),
+            row("JWT login", "JWT login (RS256, keys written down), 32 connections, a second", Goal::None),
+            row("JWT batch login", "JWT login for a batch token, µs CPU", Goal::None),
             row("password", "userpass login, ms CPU", Goal::None),
             row("wrong password", "a wrong password ÷ a right one, CPU", Goal::None),
         ],
