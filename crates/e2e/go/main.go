@@ -4,8 +4,9 @@
 //
 //	suite NAME=URL ...
 //
-// `list` prints the names. Otherwise each NAME runs against the server at its URL, and prints one line: `ok NAME`, or
-// `FAILED NAME: why`. The environment says how to get in: SUITE_ROOT_TOKEN, and SUITE_AUTHORITY for HTTPS.
+// `list` prints the names; those of logins.go, which need more than a server, are not among them. Otherwise each NAME runs
+// against the server at its URL, and prints one line: `ok NAME`, or `FAILED NAME: why`. The environment says how to get
+// in: SUITE_ROOT_TOKEN, and SUITE_AUTHORITY for HTTPS.
 package main
 
 import (
@@ -74,7 +75,7 @@ func run(name, url string) (why string) {
 			why = strings.Join(strings.Fields(fmt.Sprintf("panic: %v %s", thrown, place(debug.Stack()))), " ")
 		}
 	}()
-	for _, known := range behaviors {
+	for _, known := range concat(behaviors, loginBehaviors) {
 		if known.name == name {
 			known.test(&server{url: url})
 			return ""

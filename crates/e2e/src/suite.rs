@@ -13,6 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use crate::binary;
 use crate::process::Process;
 use crate::server::without_settings;
+use crate::skip;
 
 /// How long one whole suite may take, on a busy machine.
 const RUN_MAX: Duration = Duration::from_mins(5);
@@ -60,6 +61,10 @@ pub struct Access {
     pub root_token: String,
     /// A file with the authorities of the servers that speak TLS.
     pub authorities: Option<PathBuf>,
+    /// Where whoever else takes part in a login is: a cluster, a directory.
+    pub peer: Option<String>,
+    /// A folder with what a login needs: certificates, tokens.
+    pub folder: Option<PathBuf>,
 }
 
 /// What became of a trial.
@@ -128,6 +133,12 @@ impl Suite {
         if let Some(authorities) = &access.authorities {
             command.env("SUITE_AUTHORITY", authorities);
         }
+        if let Some(peer) = &access.peer {
+            command.env("SUITE_PEER", peer);
+        }
+        if let Some(folder) = &access.folder {
+            command.env("SUITE_FOLDER", folder);
+        }
         let mut process = Process::start(&mut command)?;
         let Some(status) = process.wait_for_exit(RUN_MAX)? else {
             bail!("still running after {RUN_MAX:?}:\n{}", process.output());
@@ -157,6 +168,25 @@ fn outcome(line: &str) -> Option<Outcome> {
     }
     let (behavior, why) = line.strip_prefix("FAILED ")?.split_once(": ")?;
     Some(Outcome { behavior: behavior.to_owned(), why: Some(why.to_owned()) })
+}
+
+/// Has the Go client log in by one of the methods of `crates/e2e/go/logins.go`, with whoever else takes part. Without the
+/// client nothing happens, and a line for the gate says so.
+///
+/// # Errors
+/// When it does not find what it should.
+pub fn go_logs_in(behavior: &str, url: &str, access: &Access) -> Result<()> {
+    let suite = match Suite::find(Client::Go, "") {
+        Ok(suite) => suite,
+        Err(why) => {
+            skip(&format!("{behavior} through Go"), &format!("{why:#}"));
+            return Ok(());
+        }
+    };
+    let outcomes = suite.run(&[Trial { behavior: behavior.to_owned(), url: url.to_owned() }], access)?;
+    let failures: Vec<&Outcome> = outcomes.iter().filter(|outcome| outcome.why.is_some()).collect();
+    ensure!(failures.is_empty(), "{failures:#?}");
+    Ok(())
 }
 
 /// The Go suite where `make test` puts it.

@@ -29,7 +29,7 @@ fn a_suite_that_leaves_something_out_has_failed() {
 #[test]
 fn a_suite_is_told_how_to_get_in_and_nothing_of_the_shell() {
     let suite = script("echo \"ok $SUITE_ROOT_TOKEN$SUITE_AUTHORITY$VAULT_TOKEN\"");
-    let access = Access { root_token: "t".to_owned(), authorities: Some("/ca".into()) };
+    let access = Access { root_token: "t".to_owned(), authorities: Some("/ca".into()), ..Access::default() };
     suite.run(&trials(&["t/ca"]), &access).unwrap();
 }
 

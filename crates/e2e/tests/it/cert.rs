@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::curl::curl;
 use e2e::development::{self, Development};
 use e2e::server::without_settings;
+use e2e::suite::{Access, go_logs_in};
 use e2e::{binary, skip};
 
 /// Runs one of the tools of this machine, which must succeed.
@@ -128,4 +129,20 @@ fn hvac_and_curl_log_in_with_certificates_and_renew_with_the_same_alone() -> Res
     let shown = [output.stdout, output.stderr].concat();
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&shown));
     Ok(())
+}
+
+#[test]
+fn the_go_client_logs_in_with_a_certificate() -> Result<()> {
+    if !has_openssl("logins with certificates through Go") {
+        return Ok(());
+    }
+    let server = Development::start(&["-dev-tls"])?;
+    make_certificates(&server.home())?;
+    let access = Access {
+        root_token: server.root_token.clone(),
+        authorities: server.authority.clone().map(Into::into),
+        folder: Some(server.home()),
+        ..Access::default()
+    };
+    go_logs_in("login_cert", &server.address, &access).with_context(|| server.process.output())
 }

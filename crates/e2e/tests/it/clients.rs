@@ -221,7 +221,7 @@ fn running() -> Result<(InOperation, Access)> {
     let mut client = server.client();
     let keys = operator::initialize(&mut client)?;
     operator::unseal(&mut client, &keys)?;
-    Ok((InOperation { server, _home: home }, Access { root_token: keys.root_token, authorities: None }))
+    Ok((InOperation { server, _home: home }, Access { root_token: keys.root_token, ..Access::default() }))
 }
 
 /// A server, and its folder for as long.

@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 use e2e::development::{self, Development};
 use e2e::server::without_settings;
+use e2e::suite::{Access, go_logs_in};
 use e2e::{binary, skip};
 use simulators::kubernetes::{Account, Alone};
 
@@ -61,4 +62,17 @@ fn hvac_logs_in_as_a_pod() -> Result<()> {
     let shown = [output.stdout, output.stderr].concat();
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&shown));
     Ok(())
+}
+
+#[test]
+fn the_go_client_logs_in_as_a_pod() -> Result<()> {
+    let server = Development::start(&[])?;
+    let cluster = cluster(&server.home())?;
+    let access = Access {
+        root_token: server.root_token.clone(),
+        peer: Some(cluster.server.url()),
+        folder: Some(server.home()),
+        ..Access::default()
+    };
+    go_logs_in("login_kubernetes", &server.address, &access).with_context(|| server.process.output())
 }

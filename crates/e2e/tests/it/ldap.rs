@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use e2e::development::{self, Development};
 use e2e::directory::Directory;
 use e2e::server::without_settings;
-use e2e::suite::node_script;
+use e2e::suite::{Access, go_logs_in, node_script};
 use e2e::{binary, skip};
 use serde_json::Value;
 
@@ -78,6 +78,23 @@ fn node_vault_logs_people_of_a_directory_in() -> Result<()> {
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     ensure!(output.status.success() && said.contains("all is well"), "{said}\nserver:\n{}", server.process.output());
     Ok(())
+}
+
+#[test]
+fn the_go_client_logs_people_of_a_directory_in() -> Result<()> {
+    if let Some(why) = Directory::missing() {
+        skip("LDAP through Go", &why);
+        return Ok(());
+    }
+    let directory = Directory::start()?;
+    let server = Development::start(&[])?;
+    let access = Access {
+        root_token: server.root_token.clone(),
+        peer: Some(directory.tls_url()),
+        folder: directory.authority().parent().map(Into::into),
+        ..Access::default()
+    };
+    go_logs_in("login_ldap", &server.address, &access).with_context(|| server.process.output())
 }
 
 #[test]
