@@ -3,12 +3,14 @@
 use crate::pattern::Pattern;
 use crate::{Policy, Rule, RuleProblem};
 
+/// The beginning of the names of what logins bring.
+const ALIASES: &str = "identity.entity.aliases.";
 /// The beginnings of the names that can have a value (Vault's documentation, “templated policies”).
 const KNOWN: [&str; 6] = [
     "identity.entity.id",
     "identity.entity.name",
     "identity.entity.metadata.",
-    "identity.entity.aliases.",
+    ALIASES,
     "identity.groups.ids.",
     "identity.groups.names.",
 ];
@@ -42,6 +44,9 @@ pub enum SkipReason {
     /// The value has a wildcard in it, which would widen the path.
     #[error("the value of {0} contains * or +")]
     Wildcard(String),
+    /// The value was brought to a login and has a slash in it, which would reach into a folder of somebody else's.
+    #[error("the value of {0} was brought to a login and contains /")]
+    Slash(String),
     /// The path came out unusable.
     #[error(transparent)]
     Path(RuleProblem),
@@ -122,6 +127,17 @@ impl Policy {
     }
 }
 
+/// Whether a value is what somebody else says at a login: the name of an alias, and what was noted of it. Who may choose
+/// such a name could otherwise take that of another with a slash behind it. The accessor of a mount names its type, and
+/// names of Kubernetes' accounts are put together by the method itself, of two parts that have no slash.
+fn is_brought(selector: &str) -> bool {
+    let of_alias = selector.strip_prefix(ALIASES).and_then(|rest| rest.split_once('.'));
+    of_alias.is_some_and(|(accessor, what)| match what {
+        "name" => !accessor.starts_with("auth_kubernetes_"),
+        what => what.starts_with("metadata."),
+    })
+}
+
 fn render_path(path: &str, resolver: &dyn Fn(&str) -> Option<String>) -> Result<String, SkipReason> {
     let mut rendered = String::with_capacity(path.len());
     for piece in pieces(path).map_err(SkipReason::Path)? {
@@ -132,6 +148,9 @@ fn render_path(path: &str, resolver: &dyn Fn(&str) -> Option<String>) -> Result<
                 let value = value.ok_or_else(|| SkipReason::Unresolved(selector.to_owned()))?;
                 if value.contains(['*', '+']) {
                     return Err(SkipReason::Wildcard(selector.to_owned()));
+                }
+                if value.contains('/') && is_brought(selector) {
+                    return Err(SkipReason::Slash(selector.to_owned()));
                 }
                 rendered.push_str(&value);
             }

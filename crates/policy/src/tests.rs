@@ -535,6 +535,30 @@ fn templates_are_filled_in_or_their_rules_left_out() {
 }
 
 #[test]
+fn a_slash_in_what_a_login_brings_opens_nothing() {
+    let selectors = [
+        ("identity.entity.aliases.auth_jwt_1.name", false),
+        ("identity.entity.aliases.auth_jwt_1.metadata.team", false),
+        ("identity.entity.aliases.auth_kubernetes_1.metadata.name", false),
+        // Put together by the method, of parts that have none.
+        ("identity.entity.aliases.auth_kubernetes_1.name", true),
+        // Written by whoever manages identities.
+        ("identity.entity.aliases.auth_jwt_1.custom_metadata.team", true),
+        ("identity.entity.metadata.team", true),
+        ("identity.groups.names.team.name", true),
+    ];
+    for (selector, is_taken) in selectors {
+        let policy = policy(&format!("path \"users/{{{{{selector}}}}}/*\" {{ policy = \"read\" }}"));
+        for (value, has_slash) in [("ann", false), ("ann/private", true), ("/ann", true), ("ann/", true)] {
+            let rendered = policy.render(&|_| Some(value.to_owned())).policy;
+            let acl = Acl::compile([("", &rendered)], NOW).expect("it is not root");
+            let is_open = acl.decide(&question(Operation::Read, &format!("users/{value}/x"))).allowed;
+            assert_eq!(is_open, is_taken || !has_slash, "{selector} {value}");
+        }
+    }
+}
+
+#[test]
 fn a_mount_shows_when_something_in_it_is_open() {
     for (rule, capabilities, folder, expected) in [
         ("secret/data/a", "read", "secret/", true),
