@@ -217,10 +217,23 @@ impl<'a> Certificate<'a> {
         purposes.iter().any(|it| *it == purpose.oid() || *it == ANY_PURPOSE)
     }
 
-    /// Whether it says itself what the key may be used for, and this is among it.
+    /// Whether it names this purpose itself; that its key is for everything is not enough (RFC 6960 §4.2.2.2).
     #[must_use]
     pub fn names(&self, purpose: Purpose) -> bool {
+        self.known.purposes.as_ref().is_some_and(|purposes| purposes.contains(&purpose.oid()))
+    }
+
+    /// Whether it says what its key may be used for, and this, or everything, is among it.
+    #[must_use]
+    pub fn is_said_to_be_for(&self, purpose: Purpose) -> bool {
         self.known.purposes.is_some() && self.is_for(purpose)
+    }
+
+    /// Whether it says of the key that it may sign what is no certificate, or does not say anything.
+    pub(crate) fn may_sign(&self) -> bool {
+        /// `digitalSignature`, bit 0 from the left (RFC 5280 §4.2.1.3).
+        const SIGNS: u8 = 0b1000_0000;
+        self.known.key_usage.is_none_or(|usage| usage & SIGNS != 0)
     }
 
     /// Whether it says of the key that it may sign certificates, or does not say anything.

@@ -201,12 +201,15 @@ fn shorten<'t>(it: &'t Certificate<'t>) -> &'t Certificate<'t> {
     it
 }
 
-/// Whether one certificate may be that of the other's authority, but for the signature. Version 1 knows no authorities,
-/// so that what is trusted may be of it.
+/// Whether one certificate may be that of the other's authority, but for the signature. Version 1 knows no authorities, so
+/// that what is trusted may be of it, if it has signed itself: a client's of that version among them is none.
 fn could_have_signed(authority: &Certificate<'_>, child: &Certificate<'_>) -> bool {
+    let is_old_authority = || {
+        authority.version() < 3 && authority.subject() == authority.issuer() && authority.is_signed_by(authority.key())
+    };
     let is_authority = match authority.basic_constraints() {
         Some(basic) => basic.is_authority,
-        None => authority.version() < 3,
+        None => authority.subject() == child.issuer() && is_old_authority(),
     };
     let (named, own) = (child.authority_key_id(), authority.subject_key_id());
     is_authority

@@ -23,7 +23,9 @@ mod time;
 pub use certificate::Certificate;
 pub use chain::{Chains, Untrusted};
 pub use crl::RevocationList;
+pub use name::Name;
 pub use serial::Serial;
+pub use signature::PublicKey;
 
 /// The bytes are not what they should be: DER (X.690) of the expected form. Says nothing of where, since a stranger may
 /// have written them.

@@ -11,6 +11,8 @@ use crate::{Malformed, time};
 
 /// The longest answer that is read, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// How long an answer holds that does not say it: or else one that was recorded before a revocation would be good for ever.
+const AGE_SECS_MAX: i64 = 7 * 24 * 3_600;
 /// How far a responder's clock may be ahead of ours, in seconds.
 const SKEW_SECS: i64 = 5 * 60;
 /// How many certificates of responders an answer may bring along.
@@ -82,7 +84,8 @@ fn id(certificate: &Certificate<'_>, issuer: &Certificate<'_>) -> Vec<u8> {
     der::write(SEQUENCE, &parts)
 }
 
-/// What an answer says of a certificate at this time, in seconds since 1970.
+/// What an answer says of a certificate at this time, in seconds since 1970. One that does not say until when it holds
+/// holds for a week.
 ///
 /// # Errors
 /// When it does not count.
@@ -107,7 +110,8 @@ pub fn verdict(
             continue;
         }
         let verdict = read_single(single)?;
-        let is_over = verdict.next_update.is_some_and(|next| next < now);
+        let until = verdict.next_update.unwrap_or(verdict.this_update.saturating_add(AGE_SECS_MAX));
+        let is_over = until < now || until < verdict.this_update;
         return if is_over || verdict.this_update > now + SKEW_SECS { Err(Refused::Time) } else { Ok(verdict) };
     }
     Err(Refused::Other)
@@ -191,6 +195,7 @@ impl<'a> Basic<'a> {
             let responder = Certificate::parse(certificates.element(SEQUENCE)?.whole)?;
             let (from, until) = responder.validity();
             let may_answer = responder.names(Purpose::OcspSigning)
+                && responder.may_sign()
                 && !responder.has_unknown_critical()
                 && (from..=until).contains(&now)
                 && responder.issuer() == issuer.subject()

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, ExtendedKeyUsagePurpose, GeneralSubtree,
     IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, NameConstraints, RevokedCertParams, SerialNumber,
-    date_time_ymd,
+    SigningKey as _, date_time_ymd,
 };
 
 use crate::certificate::Purpose;
@@ -272,6 +272,11 @@ fn a_revocation_list_names_serial_numbers() {
     let serials: Vec<_> = read.serials().map(|serial| serial.unwrap().to_string()).collect();
     assert_eq!(serials, ["5", "300"]);
     assert_eq!(RevocationList::parse(list(&[]).der()).unwrap().serials().count(), 0);
+    let own = Certificate::parse(&root.der).unwrap();
+    let impostor = Made::own(params("root", true));
+    let other = Certificate::parse(&impostor.der).unwrap();
+    assert_eq!((read.issuer, read.this_update), (own.subject(), 1_777_593_600));
+    assert!(read.is_signed_by(own.key()) && !read.is_signed_by(other.key()));
     assert!(RevocationList::parse(&root.der).is_err());
     assert_eq!(pem::revocation_list(AUTHORITY.as_bytes()), None);
 }
@@ -297,6 +302,69 @@ fn a_responder_is_asked_as_openssl_asks_and_believed_when_it_may_answer() {
     let last = forged.len() / 3;
     forged[last] ^= 1;
     assert!(judge(&forged, NOW).is_err());
+}
+
+/// The answer that a certificate is good, as this key signs it: from one time on, and perhaps until another.
+fn answer(question: &[u8], signer: &KeyPair, responder: &[u8], (from, until): (&str, Option<&str>)) -> Vec<u8> {
+    use crate::der::{BIT_STRING, ENUMERATED, GENERALIZED_TIME, OBJECT_IDENTIFIER, OCTET_STRING, Reader, SEQUENCE};
+    use crate::der::{constructed, primitive, write};
+    let mut request = Reader::new(question);
+    for _ in 0..4 {
+        request = request.inside(SEQUENCE).unwrap();
+    }
+    let id = request.element(SEQUENCE).unwrap().whole;
+    let time = |text: &str| write(GENERALIZED_TIME, &[text.as_bytes()]);
+    let until = until.map(|text| write(constructed(0), &[&time(text)])).unwrap_or_default();
+    let single = write(SEQUENCE, &[id, &write(primitive(0), &[]), &time(from), &until]);
+    let by = write(constructed(2), &[&write(OCTET_STRING, &[&[0; 20]])]);
+    let data = write(SEQUENCE, &[&by, &time(from), &write(SEQUENCE, &[&single])]);
+    let algorithm = write(SEQUENCE, &[&write(OBJECT_IDENTIFIER, &[&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]])]);
+    let signature = write(BIT_STRING, &[&[0], &signer.sign(&data).unwrap()]);
+    let responders = write(constructed(0), &[&write(SEQUENCE, &[responder])]);
+    let basic = write(SEQUENCE, &[&data, &algorithm, &signature, &responders]);
+    let kind = write(OBJECT_IDENTIFIER, &[&[0x2b, 6, 1, 5, 5, 7, 0x30, 1, 1]]);
+    let bytes = write(SEQUENCE, &[&kind, &write(OCTET_STRING, &[&basic])]);
+    write(SEQUENCE, &[&write(ENUMERATED, &[&[0]]), &write(constructed(0), &[&bytes])])
+}
+
+#[test]
+fn only_a_responders_certificate_signs_answers_and_none_counts_for_ever() {
+    let root = Made::own(params("root", true));
+    let client = Made::by(&root, params("client", false));
+    let read = |made: &Made| Certificate::parse(made.der.clone().leak()).unwrap();
+    let (of_client, of_root) = (read(&client), read(&root));
+    let question = ocsp::question(&of_client, &of_root);
+    let judge = |responder: &Made, times, now| {
+        let answer = answer(&question, &responder.key, &responder.der, times);
+        ocsp::verdict(&answer, &of_client, &of_root, now).map(|verdict| verdict.status)
+    };
+    let with = |purposes: &[ExtendedKeyUsagePurpose], usages: &[KeyUsagePurpose]| {
+        let mut params = params("responder", false);
+        params.extended_key_usages = purposes.to_vec();
+        params.key_usages = usages.to_vec();
+        Made::by(&root, params)
+    };
+    // 2027-01-15 08:00:00.
+    let now = 1_800_000_000;
+    let days = |count: i64| now + count * 86_400;
+    let times = ("20270115080000Z", None);
+    let signing = KeyUsagePurpose::DigitalSignature;
+    let responder = with(&[ExtendedKeyUsagePurpose::OcspSigning], &[signing.clone()]);
+    for (signer, expected) in [
+        (&responder, Ok(Status::Good)),
+        (&with(&[ExtendedKeyUsagePurpose::OcspSigning], &[]), Ok(Status::Good)),
+        (&root, Ok(Status::Good)),
+        (&with(&[ExtendedKeyUsagePurpose::Any], &[signing]), Err(Refused::Signature)),
+        (&with(&[], &[]), Err(Refused::Signature)),
+        (&with(&[ExtendedKeyUsagePurpose::OcspSigning], &[KeyUsagePurpose::KeyEncipherment]), Err(Refused::Signature)),
+        (&client, Err(Refused::Signature)),
+    ] {
+        assert_eq!(judge(signer, times, now), expected);
+    }
+    assert_eq!(judge(&responder, times, days(6)), Ok(Status::Good));
+    assert_eq!(judge(&responder, times, days(8)), Err(Refused::Time), "a week, where nothing is said");
+    assert_eq!(judge(&responder, ("20270115080000Z", Some("20270315080000Z")), days(50)), Ok(Status::Good));
+    assert_eq!(judge(&responder, ("20270115080000Z", Some("20270114080000Z")), now), Err(Refused::Time));
 }
 
 proptest! {

@@ -41,7 +41,7 @@ pub(super) fn certificates(text: &str) -> Result<(), Error> {
     let first = parsed.first().ok_or_else(refuse)?;
     // An authority of version 1 says nothing of itself; only one that has signed itself can be meant.
     let is_pinned = is_pinned(first);
-    if is_pinned && first.version() == 3 && !first.names(Purpose::ClientAuth) {
+    if is_pinned && first.version() == 3 && !first.is_said_to_be_for(Purpose::ClientAuth) {
         return Err(Error::invalid(
             "nonCA certificates should have TLS client authentication set as an extended key usage",
         ));

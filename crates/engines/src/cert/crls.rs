@@ -1,5 +1,9 @@
 //! Revocation lists: handed in, or fetched from where they lie, and fetched again when the next one is due. A list revokes
 //! serial numbers whoever made the certificate, as in Vault: two spellings of an authority's name must not save anybody.
+//!
+//! For what is handed in an operator vouches. What is fetched has to be signed by its authority, if a role trusts one of
+//! that name, and from then on by that key: whoever answers in the place of the authority must not make revoked
+//! certificates good again.
 
 use std::time::Duration;
 
@@ -8,10 +12,10 @@ use framework::view::{CommitError, Due, encode, from_stored, to_stored};
 use framework::{Context, Error, Page, Path, Reply, Segment, Stored, fields, retry};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use x509::{RevocationList, Serial, pem};
+use x509::{PublicKey, RevocationList, Serial, pem};
 
 use super::entry::{LISTS, ListEntry, find_list, list_place};
-use super::{Cert, outside};
+use super::{Cert, find};
 use crate::names;
 
 /// How many lists one mount has: each is read at a login that finds a role.
@@ -20,6 +24,8 @@ const LISTS_MAX: usize = 64;
 const URL_BYTES_MAX: usize = 2_048;
 /// When a list is fetched again that does not say when the next one comes out.
 const REFETCH_USUALLY: Duration = Duration::from_secs(3_600);
+/// How late a list is fetched again at the latest, whatever it says of the next one.
+const REFETCH_LATEST: Duration = Duration::from_secs(24 * 3_600);
 /// When a list is fetched again that could not be fetched, or is already of yesterday.
 const REFETCH_SOON: Duration = Duration::from_secs(300);
 
@@ -95,7 +101,11 @@ async fn write(method: &Cert, context: &Context, input: WriteList) -> Result<Rep
         (Some(_), Some(_)) => return Err(Error::invalid("specify only one of 'crl' or 'url'")),
         (None, None) => return Err(Error::invalid("one of 'crl' or 'url' must be specified")),
     };
-    let list = parse(&bytes, url, context.now()).map_err(|why| Error::Invalid(why.into()))?;
+    let mut list = parse(&bytes, url, context.now()).map_err(|why| Error::Invalid(why.into()))?;
+    if !list.url.is_empty() {
+        let signer = signer(context, &bytes, None).await?;
+        list.signer = signer.map_err(|why| Error::Invalid(why.into()))?;
+    }
     retry!(_ => {
         let known = find_list(&context.view, &name).await?.map(|(_, stored)| stored);
         if known.is_none() && context.view.page(LISTS, LISTS_MAX).await?.len() >= LISTS_MAX {
@@ -111,7 +121,7 @@ async fn fetched(method: &Cert, url: &str) -> Result<Vec<u8>, Error> {
         return Err(Error::Invalid(format!("the URL of a revocation list has at most {URL_BYTES_MAX} bytes").into()));
     }
     let fetched = method.outside.fetch_list(url).await;
-    fetched.map_err(|error| Error::Invalid(format!("failed to fetch the CRL: {}", outside::why(&error)).into()))
+    fetched.map_err(|why| Error::Invalid(format!("failed to fetch the CRL: {why}").into()))
 }
 
 /// Stores a list, and with it the promise to fetch it again.
@@ -134,15 +144,42 @@ async fn store(
     changes.commit().await.map(drop)
 }
 
+/// A list in any of its forms, as DER.
+fn der(bytes: &[u8]) -> std::borrow::Cow<'_, [u8]> {
+    let decoded = pem::revocation_list(bytes).or_else(|| data_encoding::BASE64.decode(bytes.trim_ascii()).ok());
+    decoded.map_or(bytes.into(), Into::into)
+}
+
+/// The key that has signed a list that was fetched, as Base64 of DER: that of `known`, if it is of a list that is replaced,
+/// or of an authority of that name which a role trusts. Empty where there is neither; why it is not to be believed where
+/// none of them has signed it.
+async fn signer(context: &Context, bytes: &[u8], known: Option<&ListEntry>) -> Result<Result<String, String>, Error> {
+    let bytes = der(bytes);
+    let Ok(list) = RevocationList::parse(&bytes) else { return Ok(Err("failed to parse CRL".to_owned())) };
+    let mut keys = find::keys_of(context, list.issuer).await?;
+    if let Some(known) = known.filter(|known| !known.signer.is_empty()) {
+        keys.insert(known.signer.clone());
+    }
+    if keys.is_empty() {
+        return Ok(Ok(String::new()));
+    }
+    let has_signed = |key: &&String| {
+        let key = data_encoding::BASE64.decode(key.as_bytes()).ok();
+        key.is_some_and(|key| PublicKey::parse(&key).is_ok_and(|key| list.is_signed_by(&key)))
+    };
+    let signer = keys.iter().find(has_signed).cloned();
+    Ok(signer.ok_or_else(|| "the CRL is not signed by the authority that it is of".to_owned()))
+}
+
 /// What is stored of a list: PEM, the Base64 of DER, or DER.
 fn parse(bytes: &[u8], url: String, now: Timestamp) -> Result<ListEntry, String> {
     let refuse = || "failed to parse CRL".to_owned();
-    let decoded = pem::revocation_list(bytes).or_else(|| data_encoding::BASE64.decode(bytes.trim_ascii()).ok());
-    let der = decoded.as_deref().unwrap_or(bytes);
-    let list = RevocationList::parse(der).map_err(|_| refuse())?;
+    let der = der(bytes);
+    let list = RevocationList::parse(&der).map_err(|_| refuse())?;
     let serials = list.serials().collect::<Result<Vec<_>, _>>().map_err(|_| refuse())?;
     let serials = ListEntry::pack(serials.into_iter()).ok_or("the CRL has more serial numbers than can be stored")?;
-    let mut entry = ListEntry { v: 1, url, fetch_at: 0, next_update: list.next_update, serials };
+    let (this_update, next_update) = (list.this_update, list.next_update);
+    let mut entry = ListEntry { v: 1, url, fetch_at: 0, next_update, serials, this_update, signer: String::new() };
     if !entry.url.is_empty() {
         entry.fetch_at = to_stored(next_fetch(entry.next_update, now));
     }
@@ -152,7 +189,8 @@ fn parse(bytes: &[u8], url: String, now: Timestamp) -> Result<ListEntry, String>
 /// When the next list is due; soon if it should be there already.
 fn next_fetch(next_update: Option<i64>, now: Timestamp) -> Timestamp {
     let soon = now.plus(REFETCH_SOON);
-    next_update.map_or(now.plus(REFETCH_USUALLY), |at| at_second(at).unwrap_or(soon)).max(soon)
+    let due = next_update.map_or(now.plus(REFETCH_USUALLY), |at| at_second(at).unwrap_or(soon));
+    due.min(now.plus(REFETCH_LATEST)).max(soon)
 }
 
 /// `None` for a time that cannot be stored.
@@ -186,8 +224,11 @@ pub(super) async fn refetch(method: &Cert, context: &Context, due: Due) -> Resul
     else {
         return settled(context.view.changes().done(&due).commit().await.map(drop));
     };
-    let fetched = method.outside.fetch_list(&list.url).await.map_err(|error| outside::why(&error));
-    let (entry, failure) = match fetched.and_then(|bytes| parse(&bytes, list.url.clone(), context.now())) {
+    let fetched = match method.outside.fetch_list(&list.url).await {
+        Ok(bytes) => newer(context, &bytes, &list).await?,
+        Err(why) => Err(why),
+    };
+    let (entry, failure) = match fetched {
         Ok(entry) => (entry, None),
         Err(why) => (ListEntry { fetch_at: to_stored(context.now().plus(REFETCH_SOON)), ..list }, Some(why)),
     };
@@ -196,6 +237,18 @@ pub(super) async fn refetch(method: &Cert, context: &Context, due: Due) -> Resul
         None => Ok(()),
         Some(why) => Err(Error::world("fetch a revocation list of the cert method", why)),
     }
+}
+
+/// What was fetched in place of a list, if it is of the same authority and not older.
+async fn newer(context: &Context, bytes: &[u8], known: &ListEntry) -> Result<Result<ListEntry, String>, Error> {
+    let entry = match parse(bytes, known.url.clone(), context.now()) {
+        Ok(entry) => entry,
+        Err(why) => return Ok(Err(why)),
+    };
+    if entry.this_update < known.this_update {
+        return Ok(Err("the CRL is older than the one before".to_owned()));
+    }
+    Ok(signer(context, bytes, Some(known)).await?.map(|signer| ListEntry { signer, ..entry }))
 }
 
 /// Somebody else was faster: if there is still something to do, there is still a line.
@@ -212,11 +265,15 @@ pub(super) struct Revoked(Vec<Vec<Vec<u8>>>);
 impl Revoked {
     /// Reads all lists.
     pub(super) async fn read(context: &Context) -> Result<Self, Error> {
-        let page = context.view.entries_between(LISTS, super::entry::LISTS_END, LISTS_MAX + 1).await?;
-        let mut lists = Vec::new();
-        for (_, stored) in page.entries {
-            // One that does not open might revoke anybody.
-            lists.push(stored?.json::<ListEntry>()?.unpack()?);
+        let (mut lists, mut next) = (Vec::new(), Some(LISTS.to_owned()));
+        // A page ends with its bytes as well as with its count: whoever takes one for all lets the revoked in.
+        while let Some(from) = next.take() {
+            let page = context.view.entries_between(&from, super::entry::LISTS_END, LISTS_MAX).await?;
+            next = page.next;
+            for (_, stored) in page.entries {
+                // One that does not open might revoke anybody.
+                lists.push(stored?.json::<ListEntry>()?.unpack()?);
+            }
         }
         Ok(Self(lists))
     }

@@ -86,6 +86,12 @@ pub(super) struct ListEntry {
     pub(super) next_update: Option<i64>,
     /// The serial numbers, each behind its length in a byte. Base64.
     pub(super) serials: String,
+    /// When it was made, in seconds since 1970; 0 where that was not looked at.
+    #[serde(default)]
+    pub(super) this_update: i64,
+    /// The key that has signed what was fetched, as Base64 of DER; empty where no role knows the authority.
+    #[serde(default)]
+    pub(super) signer: String,
 }
 
 impl RoleEntry {

@@ -3,9 +3,12 @@
 //!
 //! What costs something is done once for all roles: many of them trust the same authority.
 
+use std::collections::BTreeSet;
+
+use data_encoding::BASE64;
 use framework::{Context, Error, Stored};
 use x509::certificate::Purpose;
-use x509::{Certificate, Chains, Untrusted, pem};
+use x509::{Certificate, Chains, Name, Untrusted, pem};
 
 use super::crls::Revoked;
 use super::entry::{ConfigEntry, ROLES, ROLES_END, RoleEntry, find_role};
@@ -190,4 +193,24 @@ impl Search<'_> {
             None => NOT_FITTING.into(),
         }))
     }
+}
+
+/// The keys of authorities of this name that a role trusts, as Base64 of DER.
+pub(super) async fn keys_of(context: &Context, name: Name<'_>) -> Result<BTreeSet<String>, Error> {
+    let (mut keys, mut next, mut count) = (BTreeSet::new(), Some(ROLES.to_owned()), 0);
+    while let Some(from) = next.take().filter(|_| count < ROLES_TRIED_MAX) {
+        let page = context.view.entries_between(&from, ROLES_END, PAGE).await?;
+        count += page.entries.len();
+        next = page.next;
+        for (_, stored) in page.entries {
+            // What does not open is logged.
+            let Ok(stored) = stored else { continue };
+            let role: RoleEntry = stored.json()?;
+            let pem = pem::certificates(role.certificate.as_bytes()).unwrap_or_default();
+            let trusted = pem.iter().filter_map(|der| Certificate::parse(der).ok());
+            let of_name = trusted.filter(|it| it.subject() == name && (it.is_authority() || it.version() < 3));
+            keys.extend(of_name.map(|it| BASE64.encode(it.key().info())));
+        }
+    }
+    Ok(keys)
 }

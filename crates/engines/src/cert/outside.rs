@@ -36,11 +36,15 @@ impl Outside {
     ///
     /// # Errors
     /// When it cannot be fetched.
-    pub(super) async fn fetch_list(&self, url: &str) -> Result<Vec<u8>, outbound::Error> {
+    pub(super) async fn fetch_list(&self, url: &str) -> Result<Vec<u8>, String> {
+        let answer = self.fetch(url).await.map_err(|error| why(&error))?;
+        // A proxy may answer with an old list in place of the one that is not there.
+        if answer.status == 200 { Ok(answer.body) } else { Err(format!("the server answers {}", answer.status)) }
+    }
+
+    async fn fetch(&self, url: &str) -> Result<outbound::Answer, outbound::Error> {
         let request = Request::get(parse_url(url)?).accept("application/pkix-crl, */*");
-        let answer = self.clients.trusting("")?.ask(request).await?;
-        // An error page is no list; it will not parse as one.
-        Ok(answer.body)
+        self.clients.trusting("")?.ask(request).await
     }
 
     /// What a responder answers.

@@ -5,7 +5,9 @@ use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevokedCertParams, Ser
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use x509::Serial;
 
+use super::super::entry::ListEntry;
 use super::{AUTHORITY, Made, engine, harness, params, refused, role_of, text};
 
 const NOT_FITTING: &str = "no chain matching all constraints could be found for this login certificate";
@@ -151,4 +153,68 @@ async fn a_list_with_a_url_is_fetched_again_when_the_next_is_due() {
     harness.clock().advance(Duration::from_secs(500 * 86_400));
     harness.settle().await.expect("nobody asks for what is gone");
     assert_eq!(harness.due_lines().await.expect("memory scans").len(), 0);
+}
+
+#[tokio::test]
+async fn lists_that_fill_more_than_a_page_of_the_store_all_count() {
+    let harness = harness().await;
+    let root = Made::authority("root");
+    let bad = client(&root, 300);
+    harness.write("certs/web", json!({ "certificate": root.pem })).await;
+    for number in 0..10_u8 {
+        let serials: Vec<[u8; 20]> = (0..17_000_u32)
+            .map(|low| {
+                let mut serial = [number + 1; 20];
+                serial[..4].copy_from_slice(&low.to_be_bytes());
+                serial
+            })
+            .collect();
+        let serials = ListEntry::pack(serials.iter().map(|it| Serial::of(it))).expect("they fit");
+        let (url, signer) = (String::new(), String::new());
+        let entry = ListEntry { v: 1, url, fetch_at: 0, next_update: None, serials, this_update: 0, signer };
+        let bytes = serde_json::to_vec(&entry).expect("JSON");
+        let view = harness.view();
+        view.changes().create(&format!("crl/a{number}"), bytes).commit().await.expect("an entry fits");
+    }
+    assert_eq!(role_of(&harness, &[&bad.der]).await, "web");
+    assert_eq!(harness.write("crls/z", json!({ "crl": list(&root, &[300], 2031) })).await, json!({}));
+    assert_eq!(role_of(&harness, &[&bad.der]).await, NOT_FITTING, "the last of them");
+}
+
+#[tokio::test]
+async fn what_is_fetched_has_to_be_signed_by_its_authority_and_is_not_replaced_by_something_older() {
+    let harness = Harness::new(engine()).await;
+    let (root, impostor) = (Made::authority("root"), Made::authority("root"));
+    let bad = client(&root, 1);
+    harness.write("certs/web", json!({ "certificate": root.pem })).await;
+    let [good, empty, older] =
+        [list(&root, &[1], 2030), list(&impostor, &[], 2031), older(&root)].map(String::into_bytes);
+    let not_signed = "the CRL is not signed by the authority that it is of";
+    let forged = serve(vec![empty.clone()]).await;
+    assert_eq!(harness.write("crls/far", json!({ "url": forged })).await, refused(not_signed));
+    let url = serve(vec![good, empty.clone(), older, empty]).await;
+    assert_eq!(harness.write("crls/far", json!({ "url": url })).await, json!({}));
+    assert_eq!(role_of(&harness, &[&bad.der]).await, NOT_FITTING);
+    for why in [not_signed, "the CRL is older than the one before", not_signed] {
+        harness.clock().advance(Duration::from_secs(86_400));
+        let failed = harness.settle().await.expect_err("what comes does not count");
+        assert!(format!("{failed:?}").contains(why), "{failed:?}");
+        harness.write("certs/web", json!({ "certificate": root.pem })).await;
+        assert_eq!(role_of(&harness, &[&bad.der]).await, NOT_FITTING, "{why}");
+        // The key that it was signed with counts on, whatever roles there are.
+        harness.delete("certs/web").await;
+    }
+}
+
+/// A list of an earlier day that revokes nothing.
+fn older(authority: &Made) -> String {
+    let params = CertificateRevocationListParams {
+        this_update: rcgen::date_time_ymd(2029, 4, 1),
+        next_update: rcgen::date_time_ymd(2031, 6, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: Vec::new(),
+        key_identifier_method: KeyIdMethod::Sha256,
+    };
+    params.signed_by(&authority.issuer()).expect("a list").pem().expect("PEM")
 }
