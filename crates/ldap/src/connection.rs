@@ -165,7 +165,10 @@ impl Connection {
             *room = room.checked_sub(length).ok_or(Error::TooMuch("16 MiB of entries"))?;
             match answer {
                 Answer::Found(_) if entries.len() >= ENTRIES_MAX => return Err(Error::TooMuch("10000 entries")),
-                Answer::Found(entry) => entries.push(entry),
+                Answer::Found(entry) => {
+                    *room = room.checked_sub(entry.weight()).ok_or(Error::TooMuch("16 MiB of entries"))?;
+                    entries.push(entry);
+                }
                 Answer::Elsewhere => {}
                 Answer::Searched(ended) => return Ok(ended),
                 Answer::Bound(_) | Answer::Extended(_) => return Err(UnderstandError::Unexpected.into()),

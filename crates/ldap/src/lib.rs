@@ -24,5 +24,13 @@ pub use rustls::ClientConfig;
 pub use tls::{Tls, TlsError, TlsVersion};
 pub use url::{Url, UrlError};
 
+/// Whether the first bytes are a message that a directory may send. What a connection reads goes the same way; this is for
+/// looking for what it does not stand.
+#[must_use]
+pub fn is_message(bytes: &[u8]) -> bool {
+    let whole = ber::frame(bytes).ok().flatten().and_then(|length| bytes.get(..length));
+    whole.is_some_and(|whole| message::read(whole).is_ok())
+}
+
 #[cfg(test)]
 mod testing;

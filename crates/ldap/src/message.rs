@@ -92,6 +92,13 @@ pub(crate) enum Answer {
 }
 
 impl Entry {
+    /// About how many bytes it takes beside those that were sent.
+    pub(crate) fn weight(&self) -> usize {
+        const PIECE_BYTES: usize = 48;
+        let pieces = self.attributes.iter().map(|(_, values)| values.len() + 1).sum::<usize>() + 1;
+        pieces * PIECE_BYTES
+    }
+
     /// The values of an attribute that are texts; attributes are named without case.
     pub fn texts<'e>(&'e self, attribute: &str) -> impl Iterator<Item = &'e str> + use<'e> {
         self.values(attribute).iter().filter_map(|value| std::str::from_utf8(value).ok())
@@ -203,18 +210,26 @@ fn entry(body: &mut Reader<'_>) -> Result<Entry, Malformed> {
     let dn = text(body.take(OCTETS)?)?;
     let mut all = body.nested(SEQUENCE)?;
     let mut attributes = Vec::new();
+    let mut left = VALUES_MAX;
+    // Empty ones cost two bytes on the way here and ten times as much in memory.
+    let mut count = || left.checked_sub(1).map(|less| left = less).ok_or(Malformed);
     while !all.is_empty() {
+        count()?;
         let mut attribute = all.nested(SEQUENCE)?;
         let name = text(attribute.take(OCTETS)?)?;
         let mut set = attribute.nested(SET)?;
         let mut values = Vec::new();
         while !set.is_empty() {
+            count()?;
             values.push(set.take(OCTETS)?.to_vec());
         }
         attributes.push((name, values));
     }
     Ok(Entry { dn, attributes })
 }
+
+/// How many attributes and values one entry has at the most. Active Directory sends 1,500 values at a time.
+const VALUES_MAX: usize = 20_000;
 
 /// The cookie among controls, if there is one of pages.
 fn cookie(controls: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {

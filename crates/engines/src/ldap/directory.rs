@@ -1,7 +1,9 @@
-//! Connections to the directory of a mount: a few are kept for the next login, and only so many are used at once.
+//! Connections to the directory of a mount: a few are kept for the next login, and only so many are used at once. Each
+//! mount has its own, so that a directory that hangs holds nobody else up.
 //!
 //! Nobody relies on who was bound on a kept connection: whoever takes it binds first.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +16,10 @@ use super::settings::Settings;
 
 /// How many logins and renewals ask the directory at once; whoever comes then is told to come again.
 const PLACES: usize = 64;
+/// How many do so of all mounts together.
+const PLACES_OF_ALL: usize = 1_024;
+/// Of how many mounts something is kept at once.
+const MOUNTS_MAX: usize = 1_000;
 /// How many connections are kept.
 const KEPT_MAX: usize = 8;
 /// How long a connection is kept that nobody uses. Directories hang up after some minutes.
@@ -21,6 +27,13 @@ const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// What the settings of a mount are told apart by.
 pub(super) type Fingerprint = [u8; 32];
+
+/// The directories of all mounts.
+pub(super) struct Directories {
+    places: Semaphore,
+    /// By the mount's id.
+    by_mount: Mutex<BTreeMap<String, Arc<Directory>>>,
+}
 
 /// The connections of one mount.
 pub(super) struct Directory {
@@ -49,17 +62,45 @@ pub(super) struct Taken {
     pub(super) was_kept: bool,
 }
 
-impl Directory {
+impl Directories {
     pub(super) fn new() -> Self {
-        Self { places: Semaphore::new(PLACES), kept: Mutex::default() }
+        Self { places: Semaphore::new(PLACES_OF_ALL), by_mount: Mutex::default() }
     }
 
+    /// That of a mount. Those that nobody asks now make room for others: what they keep can be opened again.
+    pub(super) fn of(&self, mount: &str) -> Arc<Directory> {
+        let mut by_mount = self.by_mount.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = by_mount.get(mount) {
+            return Arc::clone(known);
+        }
+        if by_mount.len() >= MOUNTS_MAX {
+            by_mount.retain(|_, directory| Arc::strong_count(directory) > 1);
+        }
+        let directory = Arc::new(Directory { places: Semaphore::new(PLACES), kept: Mutex::default() });
+        by_mount.insert(mount.to_owned(), Arc::clone(&directory));
+        directory
+    }
+
+    /// A place among those that ask at once, of all mounts.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when there is none.
+    pub(super) fn place(&self) -> Result<SemaphorePermit<'_>, Error> {
+        self.places.try_acquire().map_err(|_| busy())
+    }
+}
+
+fn busy() -> Error {
+    Error::Busy("too many logins at once: try again".into())
+}
+
+impl Directory {
     /// A place among those that ask at once.
     ///
     /// # Errors
     /// [`Error::Busy`] when there is none.
     pub(super) fn place(&self) -> Result<SemaphorePermit<'_>, Error> {
-        self.places.try_acquire().map_err(|_| Error::Busy("too many logins at once: try again".into()))
+        self.places.try_acquire().map_err(|_| busy())
     }
 
     /// A kept connection, or a new one.

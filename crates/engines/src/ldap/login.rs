@@ -129,9 +129,11 @@ async fn person(
     password: Option<&Secret<String>>,
 ) -> Result<Person, Nobody> {
     let settings = Settings::of(entry.clone()).map_err(Nobody::Unasked)?;
-    let _place = method.directory.place().map_err(Nobody::Unasked)?;
+    let directory = method.directories.of(&context.mount.uuid);
+    let _place = directory.place().map_err(Nobody::Unasked)?;
+    let _place_of_all = method.directories.place().map_err(Nobody::Unasked)?;
     let of = sha256(stored.bytes());
-    ask(&method.directory, &Question { env: &context.env, settings: &settings, of, username, password }).await
+    ask(&directory, &Question { env: &context.env, settings: &settings, of, username, password }).await
 }
 
 /// What the mount, the groups and the mapping of the user give together (documented Vault behavior).

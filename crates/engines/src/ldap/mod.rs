@@ -22,15 +22,15 @@ mod person;
 mod settings;
 mod template;
 
-use directory::Directory;
+use directory::Directories;
 
 const HELP: &str = "\
 People of a directory. The directory and where it keeps people and groups are written to config. Policies of groups and \
 users are mapped below groups/ and users/. A user logs in at login/ with the password that the directory knows.";
 
-/// What a mount of the method holds in memory: connections to the directory.
+/// What the method holds in memory: connections to the directories of its mounts.
 pub(crate) struct Ldap {
-    directory: Directory,
+    directories: Directories,
 }
 
 /// The method, for one mount or many. It has no options.
@@ -43,7 +43,7 @@ pub fn make(_: &Options) -> Result<Arc<dyn Mounted>, Error> {
         .paths(mapped::paths())
         .paths([login::path()])
         .on_renewal(login::renew);
-    builtin::mount(engine, Ldap { directory: Directory::new() })
+    builtin::mount(engine, Ldap { directories: Directories::new() })
 }
 
 #[cfg(test)]

@@ -2,14 +2,18 @@
 //! they are in.
 
 use env::Env;
+use framework::path::fold;
 use ldap::{Connection, Entry, Filter, Scope, Search};
 use secret::Secret;
 
 use super::directory::{Directory, Fingerprint};
+use super::entry::ConfigEntry;
 use super::settings::Settings;
 
 /// The result code of a search that finds more than it was asked for (RFC 4511 §4.1.9).
 const SIZE_LIMIT_EXCEEDED: u32 = 4;
+/// That of a search from where nothing is, or nothing that may be seen.
+const NO_SUCH_OBJECT: u32 = 32;
 /// Asks for no attributes (RFC 4511 §4.5.1.8).
 const NO_ATTRIBUTES: &str = "1.1";
 /// The groups of an account, nested ones included, as Active Directory computes them.
@@ -74,7 +78,12 @@ impl Question<'_> {
             Some(password) => self.prove(connection, password).await,
             None => {
                 self.bind_account(connection).await?;
-                let found = self.look_up(connection).await?.ok_or(Nobody::Refused)?;
+                let found = if self.settings.searches() || !self.settings.entry.upn_domain.is_empty() {
+                    self.look_up(connection).await?
+                } else {
+                    self.look_at(connection, &self.settings.bind_name(self.username)).await?
+                };
+                let found = found.ok_or(Nobody::Refused)?;
                 let dn = found.dn.clone();
                 self.describe(connection, Some(found), &dn).await
             }
@@ -104,7 +113,27 @@ impl Question<'_> {
         if self.settings.has_account() {
             self.bind_account(connection).await?;
         }
+        let found = match found {
+            None => self.own_entry(connection, &name).await?,
+            found => found,
+        };
         self.describe(connection, found, &name).await
+    }
+
+    /// The entry of somebody who was not searched for before they have bound, by this name; none where nobody needs it.
+    /// It is that with which they have bound, and no other that a filter would find: they have proven nothing about those.
+    /// Whom the filter leaves out is refused like anybody.
+    async fn own_entry(&self, connection: &mut Connection, name: &str) -> Result<Option<Entry>, Nobody> {
+        let ConfigEntry { has_username_as_alias, upn_domain, .. } = &self.settings.entry;
+        if *has_username_as_alias && upn_domain.is_empty() && self.settings.has_usual_filter() {
+            return Ok(None);
+        }
+        // A name with a domain is no distinguished name, and has to be searched for.
+        let found = match upn_domain.as_str() {
+            "" => self.look_at(connection, name).await?,
+            _ => self.look_up(connection).await?,
+        };
+        found.ok_or(Nobody::Refused).map(Some)
     }
 
     /// Binds as the account of the mount, or as nobody where it has none.
@@ -123,18 +152,35 @@ impl Question<'_> {
 
     /// The one entry of the user; none when there is none, or more than one.
     async fn look_up(&self, connection: &mut Connection) -> Result<Option<Entry>, Nobody> {
+        let found = self.find(connection, &self.settings.entry.user_dn, Scope::Subtree).await?;
+        Ok(found.filter(|found| self.is_meant(found)))
+    }
+
+    /// The entry of this name, if it is one that the filter finds.
+    async fn look_at(&self, connection: &mut Connection, dn: &str) -> Result<Option<Entry>, Nobody> {
+        self.find(connection, dn, Scope::Base).await
+    }
+
+    async fn find(&self, connection: &mut Connection, base: &str, scope: Scope) -> Result<Option<Entry>, Nobody> {
         let filter = self.settings.user_filter(self.username).map_err(Nobody::Unasked)?;
         let attributes = [self.settings.entry.user_attr.as_str()];
-        let search = Search {
-            entries_max: 2,
-            page: None,
-            ..self.search(&self.settings.entry.user_dn, Scope::Subtree, &filter, &attributes)
-        };
+        let search = Search { entries_max: 2, page: None, ..self.search(base, scope, &filter, &attributes) };
         match connection.search(&search).await {
             Ok(mut entries) => Ok(if entries.len() == 1 { entries.pop() } else { None }),
-            Err(ldap::Error::Refused { code: SIZE_LIMIT_EXCEEDED, .. }) => Ok(None),
+            Err(ldap::Error::Refused { code: SIZE_LIMIT_EXCEEDED | NO_SUCH_OBJECT, .. }) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Whether what the usual filter has found is called as somebody has typed it. Directories take other letters for the
+    /// same (RFC 4518 §2.3), and each spelling would be somebody of their own here, with as many guesses.
+    fn is_meant(&self, found: &Entry) -> bool {
+        let ConfigEntry { user_attr, upn_domain, .. } = &self.settings.entry;
+        if !self.settings.has_usual_filter() || !upn_domain.is_empty() || found.values(user_attr).is_empty() {
+            return true;
+        }
+        let spelled = |name: &str| fold(&name.split_whitespace().collect::<Vec<_>>().join(" "));
+        found.texts(user_attr).any(|name| spelled(name) == spelled(self.username))
     }
 
     fn search<'s>(&'s self, base: &'s str, scope: Scope, filter: &'s Filter, attributes: &'s [&'s str]) -> Search<'s> {
@@ -145,16 +191,12 @@ impl Question<'_> {
     /// What is known of somebody who is who they say; `name` is what they have bound with.
     async fn describe(&self, connection: &mut Connection, found: Option<Entry>, name: &str) -> Result<Person, Nobody> {
         let entry = &self.settings.entry;
-        let needs_entry = !entry.has_username_as_alias || !entry.upn_domain.is_empty();
-        let found = match found {
-            None if needs_entry => self.look_up(connection).await?,
-            found => found,
-        };
         let alias = if entry.has_username_as_alias {
             self.username.to_owned()
         } else {
             let value = found.as_ref().and_then(|found| found.texts(&entry.user_attr).next());
-            value.filter(|value| !value.trim().is_empty()).ok_or(Nobody::Nameless)?.to_owned()
+            // White space around a value means nothing (RFC 4518 §2.6.1).
+            value.map(str::trim).filter(|value| !value.is_empty()).ok_or(Nobody::Nameless)?.to_owned()
         };
         // What a user has bound with is no distinguished name where it is one with a domain.
         let user_dn = match &found {

@@ -13,6 +13,9 @@ use super::template::render;
 /// The most addresses of one directory.
 const URLS_MAX: usize = 16;
 
+/// What finds users unless something else is said (documented Vault default).
+const USUAL_FILTER: &str = "({{.UserAttr}}={{.Username}})";
+
 /// Settings that make sense.
 pub(super) struct Settings {
     pub(super) entry: ConfigEntry,
@@ -94,6 +97,11 @@ impl Settings {
         !self.entry.bind_dn.is_empty() && !self.entry.bind_password.is_empty()
     }
 
+    /// Whether the filter for users asks for nothing but the name.
+    pub(super) fn has_usual_filter(&self) -> bool {
+        matches!(self.entry.user_filter.as_str(), "" | USUAL_FILTER)
+    }
+
     /// How many entries to ask for at a time.
     pub(super) fn page(&self) -> Option<u32> {
         u32::try_from(self.entry.max_page_size).ok().filter(|size| *size > 0)
@@ -106,11 +114,16 @@ impl Settings {
             "" => (self.entry.user_attr.as_str(), escaped),
             domain => ("userPrincipalName", [&escaped, "@", domain].concat()),
         };
-        let text = match self.entry.user_filter.as_str() {
-            "" => "({{.UserAttr}}={{.Username}})",
-            text => text,
-        };
-        parse("userfilter", &render("userfilter", text, &[("UserAttr", attribute), ("Username", &value)])?)
+        let text = if self.has_usual_filter() { USUAL_FILTER } else { &self.entry.user_filter };
+        let filter =
+            parse("userfilter", &render("userfilter", text, &[("UserAttr", attribute), ("Username", &value)])?)?;
+        // With a domain, somebody has proven that name, and not another that the filter may find.
+        Ok(match self.entry.upn_domain.as_str() {
+            domain if !domain.is_empty() && !self.has_usual_filter() => {
+                Filter::And(vec![Filter::equal("userPrincipalName", &[username, "@", domain].concat()), filter])
+            }
+            _ => filter,
+        })
     }
 
     /// What finds the groups of a user; none where nobody searches for any.

@@ -37,6 +37,8 @@ fn people() -> Vec<Record> {
     vec![
         record(ACCOUNT, Some("reads"), "", &[], &[]),
         record(BOB, Some("wonder"), PEOPLE, &["(uid=bob)"], &[("uid", &["Bob"])]),
+        // As it is found at its own name.
+        record(BOB, None, BOB, &["(uid=bob)"], &[("uid", &["Bob"])]),
         record("uid=twin,ou=a", Some("wonder"), PEOPLE, &["(uid=twin)"], &[("uid", &["twin"])]),
         record("uid=twin,ou=b", Some("wonder"), PEOPLE, &["(uid=twin)"], &[("uid", &["twin"])]),
         record("cn=Dev,ou=groups,dc=example", None, GROUPS, &[&of_bob], &[("cn", &["Dev"])]),
@@ -236,7 +238,7 @@ async fn without_an_account_the_name_is_bound_with_as_it_is() {
     let reply = log_in(&harness, "bob", "wonder").await;
     assert_eq!((&reply["login"]["alias"], &reply["login"]["groups"]), (&json!("Bob"), &json!(["Dev"])), "{reply}");
     let (bob, people, groups) = (format!("bind {BOB}"), format!("search {PEOPLE}"), format!("search {GROUPS}"));
-    assert_eq!(standin.questions(), [bob.as_str(), &people, &groups]);
+    assert_eq!(standin.questions(), [bob.as_str(), &format!("search {BOB}"), &groups]);
     assert_eq!(log_in(&harness, "nobody", "wonder").await, wrong());
     assert_eq!(standin.questions().len(), 1);
     harness.write("config", json!({ "anonymous_group_search": true, "username_as_alias": true })).await;
@@ -259,6 +261,56 @@ async fn a_name_with_a_domain_is_found_by_it() {
     let reply = log_in(&harness, "bob", "wonder").await;
     assert_eq!((&reply["login"]["alias"], &reply["login"]["groups"]), (&json!("bob"), &json!(["Dev"])), "{reply}");
     assert_eq!(standin.questions()[0], "bind bob@example.com");
+}
+
+#[tokio::test]
+async fn who_binds_by_a_name_is_nobody_else_whom_the_filter_finds() {
+    let by_name = |url: &str| json!({ "url": url, "userdn": PEOPLE, "userattr": "cn", "userfilter": "(uid={{.Username}})", "groupdn": GROUPS });
+    let (harness, standin) = started(by_name).await;
+    let of_robert = "(|(memberUid=bob)(member=cn=Robert,ou=people)(uniqueMember=cn=Robert,ou=people))";
+    standin.know(vec![
+        // Ann has Bob's login for a name, and a password of her own.
+        record("cn=bob,ou=people,dc=example", Some("ann's"), "", &[], &[]),
+        record("cn=Robert,ou=people", Some("wonder"), PEOPLE, &["(uid=bob)"], &[("cn", &["Robert"])]),
+        record("cn=Ops,ou=groups,dc=example", None, GROUPS, &[of_robert], &[("cn", &["Ops"])]),
+    ]);
+    assert_eq!(log_in(&harness, "bob", "ann's").await, wrong());
+    harness.write("config", json!({ "upndomain": "example.com" })).await;
+    standin.know(vec![
+        record("bob@example.com", Some("ann's"), "", &[], &[]),
+        record("cn=Robert,ou=people", Some("wonder"), PEOPLE, &["(uid=bob)"], &[("cn", &["Robert"])]),
+    ]);
+    assert_eq!(log_in(&harness, "bob", "ann's").await, wrong());
+}
+
+#[tokio::test]
+async fn whom_the_filter_leaves_out_is_nobody_however_they_bind() {
+    for settings in [
+        json!({}),
+        json!({ "username_as_alias": true }),
+        json!({ "upndomain": "example.com" }),
+        json!({ "upndomain": "example.com", "username_as_alias": true }),
+        json!({ "discoverdn": true, "username_as_alias": true }),
+    ] {
+        let direct = |url: &str| json!({ "url": url, "userdn": PEOPLE, "userattr": "uid", "userfilter": "(&(uid={{.Username}})(!(locked=TRUE)))" });
+        let (harness, standin) = started(direct).await;
+        assert_eq!(harness.write("config", settings.clone()).await, json!({}));
+        let binds = |name: &str| record(name, Some("wonder"), "", &[], &[]);
+        standin.know(vec![binds(BOB), binds("bob@example.com")]);
+        assert_eq!(log_in(&harness, "bob", "wonder").await, wrong(), "{settings}");
+    }
+}
+
+#[tokio::test]
+async fn another_spelling_that_the_directory_takes_for_the_same_is_nobody() {
+    let (harness, standin) = started(searching).await;
+    let mut known = people();
+    known.push(record(BOB, None, PEOPLE, &[r"(uid=\ef\bd\82ob)", r"(uid=b\c3\b3b)"], &[("uid", &["Bob"])]));
+    standin.know(known);
+    for name in ["\u{ff42}ob", "b\u{f3}b"] {
+        assert_eq!(log_in(&harness, name, "wonder").await, wrong(), "{name}");
+    }
+    assert!(log_in(&harness, "BOB", "wonder").await["login"].is_object());
 }
 
 #[tokio::test]
@@ -290,6 +342,39 @@ async fn a_connection_that_was_kept_is_used_again_and_replaced_when_it_is_none_a
     harness.write("config", json!({ "request_timeout": 30 })).await;
     assert!(log_in(&harness, "bob", "wonder").await["login"].is_object());
     assert_eq!(standin.connections(), 3, "what was opened under other settings is not used");
+}
+
+#[tokio::test]
+async fn a_directory_that_hangs_holds_no_other_mount_up() {
+    let engine = engine();
+    let standin = Standin::start(people()).await.expect("a port of its own");
+    let of_mount = async |uuid: &str, url: &str| {
+        let harness = Harness::new(Arc::clone(&engine)).await.with_mount(|mount| uuid.clone_into(&mut mount.uuid));
+        assert_eq!(harness.write("config", searching(url)).await, json!({}));
+        Arc::new(harness)
+    };
+    // It takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ldap://{}", silent.local_addr().expect("bound"));
+    let (stuck, one, other) =
+        (of_mount("a", &url).await, of_mount("b", standin.url()).await, of_mount("c", standin.url()).await);
+    let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let waiting: Vec<_> = (0..65)
+        .map(|_| {
+            let (stuck, sender) = (Arc::clone(&stuck), sender.clone());
+            tokio::spawn(async move { sender.send(log_in(&stuck, "bob", "wonder").await) })
+        })
+        .collect();
+    let busy = json!({ "error": "too many logins at once: try again" });
+    assert_eq!(told.recv().await, Some(busy), "64 wait");
+    for _ in 0..3 {
+        assert!(log_in(&one, "bob", "wonder").await["login"].is_object());
+        assert!(log_in(&other, "bob", "wonder").await["login"].is_object());
+    }
+    assert_eq!(standin.connections(), 2, "each mount keeps its own");
+    for login in &waiting {
+        login.abort();
+    }
 }
 
 #[tokio::test]

@@ -57,6 +57,47 @@ fn answers_are_understood() {
     }
 }
 
+#[test]
+fn more_values_than_anybody_has_are_refused() {
+    let message = |count: usize| {
+        let mut writer = Writer::default();
+        writer.nest(SEQUENCE, |it| {
+            it.int(INTEGER, 1);
+            it.nest(SEARCH_ENTRY, |it| {
+                it.put(OCTETS, b"cn=a");
+                it.nest(SEQUENCE, |it| {
+                    it.nest(SEQUENCE, |it| {
+                        it.put(OCTETS, b"x");
+                        it.nest(SET, |it| (0..count).for_each(|_| it.put(OCTETS, b"")));
+                    });
+                });
+            });
+        });
+        writer.into_bytes()
+    };
+    let Ok((1, Answer::Found(entry))) = read(&message(VALUES_MAX - 1)) else { panic!("as many as that are taken") };
+    assert!(entry.weight() > VALUES_MAX * 24, "they count for what they take");
+    assert_eq!(read(&message(VALUES_MAX)), Err(Malformed));
+}
+
+#[test]
+fn the_corpus_of_the_fuzzer_is_read_or_refused_as_its_names_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/ldap");
+    let mut messages = Vec::new();
+    for file in std::fs::read_dir(folder).expect("the corpus is part of the repository") {
+        let path = file.expect("a file").path();
+        let bytes = std::fs::read(&path).expect("it can be read");
+        if crate::is_message(&bytes) {
+            messages.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+        }
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            assert_eq!(crate::Filter::parse(text).is_ok(), path.ends_with("filter"), "{}", path.display());
+        }
+    }
+    messages.sort();
+    assert_eq!(messages, ["bound", "entry", "refused"]);
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>, tag in prop::sample::select(vec![0x61_u8, 0x64, 0x65, 0x73, 0x78])) {
