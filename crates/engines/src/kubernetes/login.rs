@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Kubernetes;
 use super::cluster::Cluster;
-use super::entry::{AliasSource, ConfigEntry, RoleEntry, find_config, find_role, role_place};
+use super::entry::{AliasSource, CONFIG, ConfigEntry, RoleEntry, find_config, find_role, role_place};
 use super::selector::Selector;
 use super::token::Account;
 use crate::names;
@@ -68,7 +68,7 @@ async fn enter(method: &Kubernetes, context: &Context, input: Enter) -> Result<R
     let found = find_role(&context.view, &name).await?;
     let (role, stored) = found.ok_or_else(|| Error::Invalid(format!("invalid role name \"{name}\"").into()))?;
     let found = find_config(&context.view).await?;
-    let (config, _) = found.ok_or_else(|| Error::invalid("could not load backend configuration"))?;
+    let (config, stored_config) = found.ok_or_else(|| Error::invalid("could not load backend configuration"))?;
 
     let now = context.now().unix_secs();
     let account = Account::of(token.expose(), &config, &role.audience, now).ok_or(Error::Denied)?;
@@ -81,7 +81,7 @@ async fn enter(method: &Kubernetes, context: &Context, input: Enter) -> Result<R
     }
     let files = if config.disables_local { Default::default() } else { method.local.files(context).await };
     let reviewer = Some(config.reviewer_jwt.clone()).filter(|jwt| !jwt.is_empty()).map(SecretString::new);
-    let reviewer = reviewer.or(files.token);
+    let reviewer = reviewer.or(files.token.filter(|_| method.local.is_own_cluster(&config.host)));
     let ca_cert = if config.ca_cert.is_empty() { files.ca_cert.unwrap_or_default() } else { config.ca_cert.clone() };
     let asker = reviewer.as_ref().unwrap_or(&token);
     let cluster = method.clusters.at(&config.host, &ca_cert, asker, reviewer.is_none());
@@ -95,7 +95,9 @@ async fn enter(method: &Kubernetes, context: &Context, input: Enter) -> Result<R
     }
     let alias = alias(&config, &role, &account, &cluster).await?;
     let login = login(&name, role, &account, alias)?;
-    Ok(login.decided_from(&context.view, &role_place(&name), &stored.value)?.into())
+    let login = login.decided_from(&context.view, &role_place(&name), &stored.value)?;
+    // What another cluster has said counts no more when the mount has been told to ask this one.
+    Ok(login.decided_from(&context.view, CONFIG, &stored_config.value)?.into())
 }
 
 fn no_namespace() -> Error {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use framework::{Engine, Error, Mounted};
+use outbound::Url;
 
 use crate::builtin::{self, Options};
 
@@ -42,15 +43,15 @@ pub(crate) struct Kubernetes {
 /// # Errors
 /// Never while its table is sound.
 pub fn make(_: &Options) -> Result<Arc<dyn Mounted>, Error> {
-    within(PathBuf::from(OF_THIS_POD))
+    within(PathBuf::from(OF_THIS_POD), local::cluster_of_this_pod())
 }
 
-/// The method of a server whose pod has its files here.
-fn within(folder: PathBuf) -> Result<Arc<dyn Mounted>, Error> {
+/// The method of a server whose pod has its files here and runs in this cluster.
+fn within(folder: PathBuf, cluster: Option<Url>) -> Result<Arc<dyn Mounted>, Error> {
     let engine = Engine::auth("kubernetes", HELP)
         .paths([config::path(), roles::list(), roles::item(), login::path()])
         .on_renewal(login::renew);
-    builtin::mount(engine, Kubernetes { clusters: Clusters::default(), local: Local::new(folder) })
+    builtin::mount(engine, Kubernetes { clusters: Clusters::default(), local: Local::new(folder, cluster) })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ mod stored;
 const KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEev0iUlOD5TjIfToVpCT+RO7lVxMo\nYkUupsE3T5GhsFvnJV7Wvhf+sqY5ocAdiW+B/sDNwWk84rNKVmb2WtQI8w==\n-----END PUBLIC KEY-----";
 
 fn engine() -> Arc<dyn Mounted> {
-    within("/nowhere".into()).expect("a sound table")
+    within("/nowhere".into(), None).expect("a sound table")
 }
 
 /// A cluster whose clock is the harness's, and a mount that asks it with a reviewer's token.

@@ -18,7 +18,7 @@ async fn a_pods_token_logs_in_once_the_cluster_has_said_whose_it_is() {
         assert_eq!(login["metadata"]["service_account_name"], "web");
         assert_eq!(login["metadata"]["service_account_namespace"], "shop");
         assert_eq!(login["metadata"]["role"], "web");
-        assert_eq!((&login["terms"]["token_policies"], &login["expected"]), (&json!(["p"]), &json!(1)));
+        assert_eq!((&login["terms"]["token_policies"], &login["expected"]), (&json!(["p"]), &json!(2)));
     }
     assert_eq!(world.cluster.asked(), ["POST /apis/authentication.k8s.io/v1/tokenreviews"; 2]);
     world.harness.write("role/web", json!({ "alias_name_source": "serviceaccount_name" })).await;
@@ -147,8 +147,10 @@ async fn a_signature_is_checked_here_where_there_are_keys() {
 #[tokio::test]
 async fn who_asks_is_the_reviewer_this_pod_or_the_account_itself() {
     let folder = tempfile::tempdir().expect("a folder");
-    let engine = within(folder.path().to_owned()).expect("a sound table");
-    let world = World::with(engine, role()).await;
+    let mut world = World::new(role()).await;
+    let own = outbound::parse_url(&world.cluster.url()).expect("a URL");
+    let engine = |cluster| within(folder.path().to_owned(), cluster).expect("a sound table");
+    world.harness = world.harness.with_engine(engine(Some(own.clone())));
     world.configure(json!({})).await;
     let token = world.token("shop", "web");
     assert_eq!(world.log_in(&token).await, denied(DENIED), "an account may not review itself");
@@ -164,6 +166,12 @@ async fn who_asks_is_the_reviewer_this_pod_or_the_account_itself() {
     assert!(world.log_in(&world.token("shop", "web")).await["login"].is_object());
     world.configure(json!({ "kubernetes_ca_cert": "", "disable_local_ca_jwt": true })).await;
     assert_eq!(world.log_in(&world.token("shop", "web")).await["error"], "world", "nobody trusts the cluster");
+    // What says who this server is goes to its own cluster alone, whoever sets up a mount.
+    for elsewhere in [None, Some(outbound::parse_url("https://10.96.0.1:443").expect("a URL"))] {
+        world.harness = world.harness.with_engine(engine(elsewhere));
+        world.configure(json!({})).await;
+        assert_eq!(world.log_in(&world.token("shop", "web")).await, denied(DENIED), "the account asks for itself");
+    }
 }
 
 #[tokio::test]
