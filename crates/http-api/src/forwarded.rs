@@ -86,6 +86,10 @@ pub(crate) fn resolve(
     if !headers.contains_key(HEADER) {
         return match (rules.rejects_absent, certificate.filter(|_| proxy.is_some())) {
             (true, _) => refuse("missing x-forwarded-for header and configured to reject when not present"),
+            // A proxy that leaves out a header without a value cannot be told from one that asks for itself.
+            (false, None) if proxy.is_some() && rules.client_certificate.is_some() => {
+                Ok(Arc::new(Connection { client_certificates: Vec::new(), ..connection.as_ref().clone() }))
+            }
             (false, None) => Ok(Arc::clone(connection)),
             (false, Some(header)) => {
                 let client_certificates = certificates::read(header, headers)?;
@@ -112,7 +116,7 @@ pub(crate) fn resolve(
     // The certificate of the proxy itself is never that of its client.
     let client_certificates = match &rules.client_certificate {
         Some(header) => certificates::read(header, headers)?,
-        None => connection.client_certificates.clone(),
+        None => Vec::new(),
     };
     let (is_tls, openings) = (connection.is_tls, connection.openings);
     Ok(Arc::new(Connection { remote, is_tls, client_certificates, openings }))
