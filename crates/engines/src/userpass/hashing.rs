@@ -27,6 +27,9 @@ pub(super) struct Hashing {
     cost: u32,
     places: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    /// How often it has hashed: logins of somebody and of nobody are to cost the same.
+    #[cfg(test)]
+    pub(super) count: Arc<std::sync::atomic::AtomicUsize>,
 }
 
 impl Hashing {
@@ -35,7 +38,13 @@ impl Hashing {
         // Half of the processors, so that there is always one for everybody else where there are two.
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let running = Arc::new(Semaphore::new(processors.div_ceil(2)));
-        Self { cost, places: Arc::new(Semaphore::new(PLACES)), running }
+        Self {
+            cost,
+            places: Arc::new(Semaphore::new(PLACES)),
+            running,
+            #[cfg(test)]
+            count: Arc::default(),
+        }
     }
 
     /// The hash of a new password.
@@ -103,6 +112,8 @@ impl Hashing {
         let busy = || Error::Busy("too many logins at once: try again".into());
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| busy())?;
+        #[cfg(test)]
+        self.count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let done = tokio::task::spawn_blocking(move || {
             let done = work();
             drop((turn, place));

@@ -230,3 +230,22 @@ async fn nobody_costs_as_much_as_somebody_and_never_gets_in() {
     let stored = harness.view().get("user/bob").await.ok().flatten().expect("a user");
     assert!(stored.text().is_ok_and(|text| text.contains("\"hash\":\"$2a$10$")), "the cost of a login for nobody");
 }
+
+#[tokio::test]
+async fn a_wrong_password_and_a_name_that_nobody_has_do_the_same_work() {
+    let hashing = Hashing::new(CHEAP);
+    let hashed = Arc::clone(&hashing.count);
+    let (harness, counting) = Harness::counted(with(hashing).expect("a sound table")).await;
+    harness.write("users/bob", json!({ "password": "p" })).await;
+    let mut costs = Vec::new();
+    for name in ["bob", "nobody", "BOB", "bob*", "+", "nobody"] {
+        harness.make_cold(&[&format!("user/{}", name.to_lowercase())]).await;
+        counting.take();
+        let before = hashed.load(std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(log_in(&harness, name, "other").await, wrong(), "{name}");
+        let tally = counting.take();
+        let hashes = hashed.load(std::sync::atomic::Ordering::SeqCst) - before;
+        costs.push((hashes, tally.reads, tally.scans, tally.commits));
+    }
+    assert_eq!(costs, [(1, 1, 0, 0); 6], "a hash and a read each");
+}
