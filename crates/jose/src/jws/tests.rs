@@ -102,6 +102,28 @@ fn tokens_are_bounded_in_size_and_nesting() {
     assert!(Unproven::parse(&long).is_none());
 }
 
+#[test]
+fn the_corpus_of_the_fuzzer_is_read_or_refused_as_its_names_say() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/jose");
+    let (mut tokens, mut claims) = (Vec::new(), Vec::new());
+    for file in std::fs::read_dir(folder).expect("the corpus is part of the repository") {
+        let path = file.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&path).expect("it can be read");
+        assert_eq!(crate::KeySet::parse(text.as_bytes()).is_ok_and(|keys| keys.len() == 1), name == "keys", "{name}");
+        assert_eq!(PublicKey::from_pem(&text).is_ok(), name == "pem", "{name}");
+        let Some(token) = Unproven::parse(&text) else { continue };
+        claims.extend(token.unproven_claims().map(|_| name.clone()));
+        tokens.push(name);
+    }
+    tokens.sort();
+    claims.sort();
+    assert_eq!(
+        (tokens, claims),
+        (vec!["nested".into(), "none".into(), "token".into()], vec!["none".to_owned(), "token".into()])
+    );
+}
+
 proptest! {
     #[test]
     fn no_text_is_too_much_for_the_parser(text in "[A-Za-z0-9_.=-]{0,200}") {
