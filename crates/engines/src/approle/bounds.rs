@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use framework::path::fold;
 use framework::{Error, cidr::Cidr};
 use secret::Secret;
 
-/// The longest name of a role, in bytes.
-const NAME_BYTES_MAX: usize = 512;
+use crate::names;
+
 /// The longest role id, in bytes: it is the name of an alias, and whose logins are counted.
 const ROLE_ID_BYTES_MAX: usize = 512;
 /// The longest secret id, in bytes (documented Vault bound).
@@ -17,18 +16,9 @@ const METADATA_PAIRS_MAX: usize = 64;
 const METADATA_KEY_BYTES_MAX: usize = 128;
 const METADATA_VALUE_BYTES_MAX: usize = 512;
 
-/// A role's name as it is stored, in lower case: letters, digits and `_`, with `-` and `.` in between.
+/// A role's name as it is stored, in lower case.
 pub(super) fn role_name(name: &str) -> Result<String, Error> {
-    let name = fold(name);
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let is_fine = name.starts_with(is_word) && name.ends_with(is_word);
-    if !is_fine || name.len() > NAME_BYTES_MAX || name.contains(|c| !is_word(c) && c != '-' && c != '.') {
-        let text = format!(
-            "a role name has 1 to {NAME_BYTES_MAX} letters, digits, '_', '-' or '.', and none of the last two at its ends"
-        );
-        return Err(Error::Invalid(text.into()));
-    }
-    Ok(name)
+    names::check("role", name)
 }
 
 /// A role id that somebody chooses.

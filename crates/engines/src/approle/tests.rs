@@ -235,7 +235,7 @@ async fn what_makes_no_sense_is_refused() {
     }
     for name in ["a*", "+", "*", "a b", "-a", "a.", ".", "é", "a{b}", "a\u{0}b", &long] {
         let seen = harness.write(&format!("role/{name}"), json!({})).await["text"].take();
-        assert!(text(&seen).starts_with("a role name has"), "{name:?}: {seen}");
+        assert!(text(&seen).starts_with("the name of a role has"), "{name:?}: {seen}");
     }
     for name in ["a", "a-b.c_d", "_", "0"] {
         assert_eq!(harness.write(&format!("role/{name}"), json!({})).await, json!({}), "{name}");
