@@ -283,12 +283,23 @@ async fn what_a_user_interface_asks_first_shows_what_the_caller_may_see() {
         .await;
     enable(&bench, "team/kv", json!({ "type": "kv", "options": { "version": 2 } })).await;
     enable(&bench, "hidden", kv()).await;
+    let people = json!({ "type": "userpass", "description": "p", "config": { "listing_visibility": "unauth" } });
+    assert_eq!(bench.root().write("sys/auth/people", people).await, json!({}));
+    assert_eq!(bench.root().write("sys/auth/others", json!({ "type": "userpass" })).await, json!({}));
     let token = bench.token_for("team", "path \"team/kv/data/a\" { capabilities = [\"read\"] }").await;
     let ui = "sys/internal/ui/mounts";
     let open = json!({ "open/": { "type": "kv", "description": "d", "options": null } });
-    assert_eq!(bench.nobody().read(ui).await["data"], json!({ "secret": open, "auth": {} }));
-    assert_eq!(bench.with("bad").read(ui).await["data"], json!({ "secret": open, "auth": {} }));
+    let people = json!({ "people/": { "type": "userpass", "description": "p", "options": null } });
+    assert_eq!(bench.nobody().read(ui).await["data"], json!({ "secret": open, "auth": people }));
+    assert_eq!(bench.with("bad").read(ui).await["data"], json!({ "secret": open, "auth": people }));
     let mut seen = bench.with(&token).read(ui).await["data"].take();
+    assert!(seen["auth"]["people/"]["accessor"].is_string() && seen["auth"].get("others/").is_none(), "{seen}");
+    bench.root().write("sys/auth/people/tune", json!({ "listing_visibility": "hidden" })).await;
+    assert_eq!(
+        bench.nobody().read(ui).await["data"]["auth"],
+        json!({}),
+        "the page for logins does not show it any more"
+    );
     assert_eq!(seen["secret"]["open/"]["description"], "d");
     assert!(seen["secret"]["open/"]["uuid"].is_string(), "what is listed for everybody is shown whole to a token");
     assert_eq!(seen["secret"]["team/kv/"]["options"], json!({ "version": "2" }));
