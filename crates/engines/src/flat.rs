@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use framework::reply::Lease;
-use framework::{Context, Error, FieldValue, Path, Reply, Segment, fields, retry};
+use framework::view::ViewChanges;
+use framework::{Context, Error, FieldValue, Path, Reply, Segment, Stored, View, fields, retry};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::secrets::{Folder, Location, SecretPath, canonical};
 
@@ -73,6 +74,56 @@ impl Owner {
         let is_nobodys = self == Self::Token && context.caller.token_hash.is_empty();
         if is_nobodys { Err(Error::Denied) } else { Ok(()) }
     }
+
+    /// The hashes of the values that lines are made for: not of those that belong to a token.
+    fn new_hashes(self, context: &Context, object: &Map<String, Value>) -> Result<Vec<String>, Error> {
+        let is_wanted = self == Self::Mount && context.view.makes_fingerprints();
+        if is_wanted { context.view.hashes_of(object) } else { Ok(Vec::new()) }
+    }
+
+    /// Adds the fingerprints that come and go when `stored` is replaced. Every write makes all of them anew, so that they
+    /// have the revision of the secret's entry, and nobody has to keep account of them. Where that does not hold, since the
+    /// mount had no fingerprints for a while, the store is asked: a later `attempt` does, and a mount that has them off.
+    async fn change_fingerprints<'v>(
+        self,
+        mut changes: ViewChanges<'v>,
+        context: &Context,
+        path: &SecretPath,
+        stored: Option<&Stored>,
+        hashes: &[String],
+        attempt: usize,
+    ) -> Result<ViewChanges<'v>, Error> {
+        if self == Self::Token {
+            return Ok(changes);
+        }
+        let (view, path) = (&context.view, path.as_str());
+        let old = stored.map_or_else(|| Ok(Vec::new()), |stored| hashes_of(view, stored.bytes()))?;
+        let mut all = old.clone();
+        all.extend(hashes.iter().filter(|hash| !old.contains(hash)).cloned());
+        let revision = stored.map(Stored::revision);
+        let known = if (attempt == 0 && view.makes_fingerprints()) || all.is_empty() {
+            all.iter().map(|hash| revision.filter(|_| old.contains(hash))).collect()
+        } else {
+            view.stored_fingerprints(&all, path).await?
+        };
+        for (hash, known) in all.iter().zip(known) {
+            changes = match known {
+                known if hashes.contains(hash) => changes.note_fingerprint(hash, path, known),
+                Some(known) => changes.forget_fingerprint(hash, path, known),
+                None => changes,
+            };
+        }
+        Ok(changes)
+    }
+}
+
+/// The hashes of the values in a stored secret. One that is damaged has none, and can be replaced all the same.
+///
+/// # Errors
+/// As [`View::hashes_of`].
+pub(crate) fn hashes_of(view: &View, stored: &[u8]) -> Result<Vec<String>, Error> {
+    serde_json::from_slice::<Map<String, Value>>(stored)
+        .map_or_else(|_| Ok(Vec::new()), |object| view.hashes_of(&object))
 }
 
 async fn exists(owner: &Owner, context: &Context, input: Location) -> Result<bool, Error> {
@@ -97,9 +148,12 @@ async fn write(owner: &Owner, context: &Context, input: WriteSecret) -> Result<R
         return Err(Error::invalid("missing data fields"));
     }
     let (name, text) = (owner.name(&input.path), canonical(&input.data)?);
-    retry!(_ => {
-        let known = context.view.get(&name).await?.map(|stored| stored.revision());
-        context.view.changes().put(&name, known, text.clone()).commit().await
+    let hashes = owner.new_hashes(context, &input.data)?;
+    retry!(attempt => {
+        let stored = context.view.get(&name).await?;
+        let known = stored.as_ref().map(Stored::revision);
+        let changes = context.view.changes().put(&name, known, text.clone());
+        owner.change_fingerprints(changes, context, &input.path, stored.as_ref(), &hashes, attempt).await?.commit().await
     })?;
     Ok(Reply::empty())
 }
@@ -107,9 +161,11 @@ async fn write(owner: &Owner, context: &Context, input: WriteSecret) -> Result<R
 async fn delete(owner: &Owner, context: &Context, input: Location) -> Result<Reply, Error> {
     owner.admit(context)?;
     let name = owner.name(&input.path);
-    retry!(_ => {
+    retry!(attempt => {
         if let Some(stored) = context.view.get(&name).await? {
-            context.view.changes().delete(&name, stored.revision()).commit().await?;
+            let changes = context.view.changes().delete(&name, stored.revision());
+            let changes = owner.change_fingerprints(changes, context, &input.path, Some(&stored), &[], attempt).await?;
+            changes.commit().await?;
         }
         Ok(())
     })?;

@@ -31,6 +31,7 @@ use crate::rotation::{self, Looked, RotationKeys};
 use crate::view::{COMMIT_TRIES, CommitError, Due, StoredTime, View, contended, from_barrier, to_stored};
 use lending::Lending;
 
+mod fingerprints;
 mod lending;
 
 /// Where the mount of a harness keeps its entries.
@@ -233,7 +234,8 @@ impl Harness {
         let due =
             |at, id: &str| Key::new(format!("{DUE}{at:016x}/{id}").into_bytes()).map_err(|_| Error::invalid("long"));
         let view = View::new(self.barrier.clone(), self.prefix.clone(), self.liveness.clone());
-        view.with_due(Arc::new(due)).with_rotations(Arc::new(Rotations))
+        let fingerprints = fingerprints::Plain::of(&self.mount);
+        view.with_due(Arc::new(due)).with_rotations(Arc::new(Rotations)).with_fingerprints(Arc::new(fingerprints))
     }
 
     /// The keys of the lines in the due index, due or not.

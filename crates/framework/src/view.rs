@@ -17,8 +17,10 @@ use crate::error::Error;
 use crate::rotation::RotationKeys;
 
 mod due;
+pub mod fingerprints;
 
 pub use due::{Due, DueKey};
+use fingerprints::Fingerprints;
 
 /// How often a handler reads and commits again after another writer was faster.
 pub const COMMIT_TRIES: usize = 20;
@@ -37,6 +39,7 @@ pub struct View {
     liveness: Arc<[(Key, Revision)]>,
     due: Option<DueKey>,
     rotations: Option<Arc<dyn RotationKeys>>,
+    fingerprints: Option<Arc<dyn Fingerprints>>,
 }
 
 /// A stored entry, opened.
@@ -130,7 +133,8 @@ impl View {
     /// The part of the storage below `prefix`, alive as long as every entry of `liveness` is at its revision.
     #[must_use]
     pub fn new(barrier: Barrier, prefix: impl Into<Arc<str>>, liveness: Vec<(Key, Revision)>) -> Self {
-        Self { barrier, prefix: prefix.into(), liveness: liveness.into(), due: None, rotations: None }
+        let liveness = liveness.into();
+        Self { barrier, prefix: prefix.into(), liveness, due: None, rotations: None, fingerprints: None }
     }
 
     /// The storage key of a name in this view.
@@ -398,8 +402,13 @@ impl ViewChanges<'_> {
         }
     }
 
-    fn with(mut self, name: &str, change: impl FnOnce(&mut Changes, Key) -> &mut Changes) -> Self {
-        match self.view.key(name) {
+    fn with(self, name: &str, change: impl FnOnce(&mut Changes, Key) -> &mut Changes) -> Self {
+        let key = self.view.key(name);
+        self.with_key(key, change)
+    }
+
+    fn with_key(mut self, key: Result<Key, Error>, change: impl FnOnce(&mut Changes, Key) -> &mut Changes) -> Self {
+        match key {
             Ok(key) => {
                 change(&mut self.changes, key);
             }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD};
 use env::Env;
 use framework::Error;
 use secret::{MacKey, Secret, derive_key};
@@ -109,6 +109,14 @@ impl Cluster {
     /// The name of a lease in storage, of the whole id. No accessor begins like this.
     pub(crate) fn lease_hash(&self, id: &str) -> String {
         keys::hash_text(&self.accessor_key.sign(&[b"lease ", id.as_bytes()]))
+    }
+
+    /// The name of a value in the storage of a namespace: 12 of the 32 bytes, since there are many and a line says only
+    /// where to look. No accessor begins like this.
+    pub(crate) fn value_hash(&self, ns: &str, value: &str) -> String {
+        const BYTES: usize = 12;
+        let hash = self.accessor_key.sign(&[b"value ", ns.as_bytes(), b" ", value.as_bytes()]);
+        BASE64URL_NOPAD.encode(hash.get(..BYTES).unwrap_or_default())
     }
 
     /// The MAC of how far the store has come; see [`crate::index`].

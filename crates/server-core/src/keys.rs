@@ -471,6 +471,19 @@ pub(crate) fn all_of(ns: &str, part: &str) -> Result<Key, Error> {
     key(&["ns/", ns, "/", part, "/"])
 }
 
+/// The part of the namespace where fingerprints are; see [`crate::fingerprints`].
+pub(crate) const FINGERPRINT: &str = "fingerprint";
+
+/// That the value with this hash is at a path behind that of a mount.
+pub(crate) fn fingerprint(ns: &str, hash: &str, uuid: &str, path: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/", FINGERPRINT, "/", hash, "/", uuid, "/", path])
+}
+
+/// The folder of the fingerprints of one value.
+pub(crate) fn fingerprints(ns: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/", FINGERPRINT, "/", hash, "/"])
+}
+
 /// A prefix of keys.
 pub(crate) fn prefix(text: &str) -> Result<Key, Error> {
     key(&[text])

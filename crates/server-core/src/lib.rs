@@ -24,6 +24,7 @@ mod bootstrap;
 mod browser;
 mod cluster;
 mod due;
+mod fingerprints;
 mod identity;
 mod in_flight;
 mod index;
@@ -73,6 +74,7 @@ use audit_log::AuditLog;
 use backups::Backups;
 use browser::Browser;
 use cluster::Identity;
+use fingerprints::Holders;
 use identity::Identities;
 use in_flight::InFlight;
 use index::Index;
@@ -178,7 +180,14 @@ impl Core {
         let policies = Arc::new(Policies::new(store.clone()));
         let namespaces = Arc::new(Namespaces::new(store.clone(), env.clone()));
         let cubbyhole = make(&engines, "cubbyhole")?;
-        let mounts = Arc::new(Mounts::new(store.clone(), env.clone(), limits, engines, Arc::clone(&namespaces)));
+        let mounts = Arc::new(Mounts::new(
+            store.clone(),
+            env.clone(),
+            limits,
+            engines,
+            Arc::clone(&namespaces),
+            identity.clone(),
+        ));
         let identities = Arc::new(Identities::new(store.clone(), env.clone(), Arc::clone(&mounts)));
         let address = node.api_address.clone();
         let oidc = Arc::new(Oidc::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&identities), address));
@@ -270,11 +279,12 @@ impl Core {
             cluster: ClusterPart { node: Arc::clone(&node), host: process.host, mounts: Arc::clone(&mounts) },
             monitor: MonitorPart(Arc::clone(&process.logs)),
             loggers: LoggersPart(process.logs),
-            backups: Backups::new(store.clone(), env.clone(), identity, node.version),
+            backups: Backups::new(store.clone(), env.clone(), identity.clone(), node.version),
             raw: RawPart::new(&store, raw_storage_endpoint).guarded_by(Arc::clone(&audit)),
             config: ConfigPart(process.config),
             counters: CountersPart::new(store.clone()),
             reloads: Arc::clone(&reloads),
+            holders: Holders::new(store.clone(), env.clone(), identity),
             rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Barrier },
             recovery_rekey: RekeyPart { attempts: Arc::clone(&attempts), target: Target::Recovery },
             attempts,

@@ -14,6 +14,8 @@ use framework::view::{COMMIT_TRIES, DueKey};
 use framework::{Error, Kind, Mount, Mounted, View};
 use storage::{Key, KeyRange, Revision};
 
+use crate::cluster::Identity;
+use crate::fingerprints::Spelling;
 use crate::keys;
 use crate::metrics::Meter;
 use crate::namespaces::Namespaces;
@@ -64,6 +66,7 @@ pub(crate) struct Mounts {
     limits: Limits,
     types: Vec<EngineType>,
     pub(crate) namespaces: Arc<Namespaces>,
+    identity: Arc<Identity>,
     /// Engines that live in the core, by type: one of each for all namespaces.
     fixed: OnceLock<BTreeMap<&'static str, Arc<dyn Mounted>>>,
     loaded: Loaded,
@@ -91,8 +94,9 @@ impl Mounts {
         limits: Limits,
         types: Vec<EngineType>,
         namespaces: Arc<Namespaces>,
+        identity: Arc<Identity>,
     ) -> Self {
-        Self { store, env, limits, types, namespaces, fixed: OnceLock::new(), loaded: Loaded::new() }
+        Self { store, env, limits, types, namespaces, identity, fixed: OnceLock::new(), loaded: Loaded::new() }
     }
 
     /// Names the engines that live in the core. They hold the core's services, this one among them.
@@ -312,8 +316,14 @@ impl Mounts {
         };
         let barrier = self.store.barrier().clone();
         let rotations = Arc::new(KeysOf { ns: ns.to_owned(), uuid: uuid.clone() });
+        let fingerprints = Arc::new(Spelling {
+            identity: Arc::clone(&self.identity),
+            namespace: ns.to_owned(),
+            uuid: uuid.clone(),
+            is_on: settings.has_fingerprints(),
+        });
         let view = View::new(barrier, data_prefix, vec![liveness.clone()]);
-        let view = view.with_due(due_key).with_rotations(rotations);
+        let view = view.with_due(due_key).with_rotations(rotations).with_fingerprints(fingerprints);
         let is_current = Remembered::default();
         Ok(Arc::new(LiveMount { uuid, settings, engine, mount, liveness, view, is_current, meter: OnceLock::new() }))
     }

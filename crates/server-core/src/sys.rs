@@ -10,6 +10,7 @@ use crate::attempts::Attempts;
 use crate::audit_log::AuditLog;
 use crate::backups::Backups;
 use crate::browser::Browser;
+use crate::fingerprints::Holders;
 use crate::metrics::MetricsPart;
 use crate::mounts::Mounts;
 use crate::node::Node;
@@ -29,6 +30,7 @@ mod config;
 mod config_state;
 mod counters;
 mod decode_token;
+mod fingerprints;
 pub(crate) mod generate_root;
 pub(crate) mod health;
 mod host;
@@ -100,6 +102,7 @@ pub(crate) struct Sys {
     pub(crate) openness: Openness,
     pub(crate) backups: Backups,
     pub(crate) raw: RawPart,
+    pub(crate) holders: Holders,
 }
 
 /// What is asked for beside shares, where shares authorize.
@@ -181,6 +184,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(config_state::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.config)))
         .paths(raw.into_iter().map(|path| path.within(|sys: &Sys| &sys.raw)))
         .paths(storage::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.backups)))
+        .paths(fingerprints::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.holders)))
         .paths(tools::paths().into_iter().map(|path| path.within(|_: &Sys| &())))
         .mount(sys)
 }

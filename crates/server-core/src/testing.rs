@@ -701,6 +701,10 @@ async fn keep((): &(), context: &Context, input: Keep) -> Result<Reply, Error> {
     retry!(_ => {
         let known = context.view.get(&input.path).await?.map(|stored| stored.revision());
         let changes = context.view.changes().put(&input.path, known, text.clone());
+        // Of what it is made with: nothing of this engine's is taken away again but with its mount.
+        let hashes = if context.view.makes_fingerprints() { context.view.hashes_of(&input.data)? } else { Vec::new() };
+        let lines = context.view.stored_fingerprints(&hashes, &input.path).await?;
+        let changes = hashes.iter().zip(lines).fold(changes, |it, (hash, known)| it.note_fingerprint(hash, &input.path, known));
         // An object can say itself in how many seconds it goes.
         let changes = match input.data.get("expires").and_then(Value::as_u64) {
             Some(secs) => {

@@ -25,6 +25,9 @@ pub(crate) const BEGINNINGS: Rate = Rate { burst: 30, refill: Duration::from_sec
 /// PGP keys that are read: two ceremonies with a key for each share, and some typing errors.
 pub(crate) const PGP_KEYS: Rate = Rate { burst: 600, refill: Duration::from_secs(1) };
 
+/// Values whose holders are asked for: a few large states at once, then a thousand a second.
+pub(crate) const VALUES: Rate = Rate { burst: 50_000, refill: Duration::from_millis(1) };
+
 /// What is left of a rate.
 pub(crate) struct Allowance {
     env: Env,

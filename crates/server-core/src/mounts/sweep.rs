@@ -10,6 +10,7 @@ use super::Mounts;
 use super::change::DUE_KIND;
 use super::entry::{LiveEntry, LiveState, Settings};
 use crate::due::{Line, Look, Owner};
+use crate::fingerprints;
 use crate::keys;
 use crate::leases::sweep::Sweep;
 use crate::lockout;
@@ -48,6 +49,12 @@ impl Owner for Mounts {
             }
         }
         let prefix = keys::prefix(&keys::mount_data(ns, uuid))?;
+        // While there is data: without any there are no fingerprints either, and no need to look for them.
+        if !self.store.keys(KeyRange::prefix(&prefix), 1).await?.0.is_empty()
+            && !self.forget_fingerprints(&line).await?
+        {
+            return Ok(Look::Worked);
+        }
         for pages in 0.. {
             if pages == PAGES_MAX {
                 // The line stays, so the worker comes back after it has looked at what else is due.
@@ -83,6 +90,22 @@ impl Owner for Mounts {
 }
 
 impl Mounts {
+    /// Removes the fingerprints of a mount, or some of them; says whether none is left. The line holds how far that has
+    /// come.
+    async fn forget_fingerprints(&self, line: &Line) -> Result<bool, Error> {
+        let [stored] = self.store.get_all([line.key.clone()]).await?;
+        let Some(stored) = stored.filter(|stored| stored.revision == line.revision) else { return Ok(false) };
+        let from = Key::new(stored.value.expose().to_vec()).ok();
+        let next = fingerprints::forget_mount(&self.store, &line.namespace, &line.id, from).await?;
+        let Some(next) = next else { return Ok(true) };
+        let mut changes = Changes::new();
+        changes.replace(line.key.clone(), line.revision, next.as_bytes().to_vec());
+        match self.store.commit(changes).await {
+            Ok(_) | Err(Lost::Race(_)) => Ok(false),
+            Err(Lost::Failed(error)) => Err(error),
+        }
+    }
+
     /// Marks all mounts of a deleted namespace for removal: from then on nothing is added in any of them, their leases are
     /// taken back, and their data goes, as when each is disabled. Tells what is left.
     pub(crate) async fn remove_all(&self, ns: &str) -> Result<Left, Error> {

@@ -15,6 +15,7 @@ use super::Namespaces;
 use super::change::DUE_KIND;
 use super::entry::RemovingEntry;
 use crate::due::{Line, Look, Owner, drop_line};
+use crate::fingerprints;
 use crate::keys;
 use crate::mounts::Mounts;
 use crate::mounts::sweep::Left;
@@ -53,6 +54,9 @@ impl Owner for Sweeper {
         // When a step was stopped by its bound the line stays, and the worker comes back after it has looked at what
         // else is due.
         if !self.tokens(ns).await? {
+            return Ok(Look::Worked);
+        }
+        if !fingerprints::forget_namespace(&self.store, ns).await? {
             return Ok(Look::Worked);
         }
         match self.mounts.remove_all(ns).await? {

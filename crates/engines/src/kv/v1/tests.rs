@@ -212,3 +212,50 @@ async fn nothing_is_written_into_a_mount_that_goes_away() {
     );
     assert_eq!(harness.delete("a").await, json!({ "error": "the mount is being removed or upgraded" }));
 }
+
+fn long(number: usize) -> Value {
+    json!(format!("a value that is long {number:08}"))
+}
+
+/// The lines of values at `a`, as the harness spells them.
+fn spelled(numbers: &[usize]) -> Vec<String> {
+    let hex = |number: &usize| format!("{number:08}").bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    numbers.iter().map(|number| format!("{}/a", hex(number))).collect()
+}
+
+#[tokio::test]
+async fn fingerprints_follow_the_values() {
+    let harness = harness().await;
+    for (written, expected) in [
+        (json!({ "x": long(1), "y": [long(2)], "z": "short" }), &[1, 2][..]),
+        (json!({ "x": long(1), "y": { "z": long(3) } }), &[1, 3]),
+        (json!({ "x": long(1) }), &[1]),
+        (json!({ "x": 1 }), &[]),
+        (json!({ "x": long(1), "y": long(1) }), &[1]),
+    ] {
+        assert_eq!(harness.write("a", written.clone()).await, json!({}));
+        assert_eq!(harness.fingerprints().await.unwrap(), spelled(expected), "{written}");
+    }
+    harness.touch_fingerprints().await.unwrap();
+    harness.write("a", json!({ "x": long(2) })).await;
+    assert_eq!(harness.fingerprints().await.unwrap(), spelled(&[2]), "restored from a copy");
+    harness.delete("a").await;
+    assert_eq!(harness.fingerprints().await.unwrap(), spelled(&[]));
+}
+
+#[tokio::test]
+async fn a_mount_that_has_had_none_for_a_while_gets_into_no_disorder() {
+    let mut harness = harness().await;
+    for (is_on, written, expected) in [
+        (true, json!({ "x": long(1), "y": long(2) }), &[1, 2][..]),
+        (false, json!({ "x": long(1), "y": long(3) }), &[]),
+        (false, json!({ "x": long(4) }), &[]),
+        (true, json!({ "x": long(4), "y": long(5) }), &[4, 5]),
+    ] {
+        harness = harness.with_mount(|mount| {
+            mount.options.insert("fingerprints".to_owned(), is_on.to_string());
+        });
+        assert_eq!(harness.write("a", written.clone()).await, json!({}));
+        assert_eq!(harness.fingerprints().await.unwrap(), spelled(expected), "{written}");
+    }
+}

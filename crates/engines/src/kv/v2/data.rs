@@ -7,13 +7,17 @@ use serde_json::{Map, Value, json};
 
 use super::Versioned;
 use super::entry::{Config, Found, History, Record, ShownVersion, data_name, history_name, load, load_with_config};
+use super::marks;
 use super::page::{entries_of, find, load_pages, page_name, stored_entries};
-use super::sweep::{self, Job, REMOVALS_MAX, Task, line_id};
+use super::sweep::{self, Job, Task, line_id};
 use super::versions::delete_latest;
 use crate::secrets::{Location, SecretPath, canonical};
 
 /// How often a read starts again because the version that it was about to read has gone meanwhile.
 const READ_TRIES: usize = 3;
+/// The most versions that one write lets go in its own commit, which has fingerprints that come and go as well: 72 at
+/// most, and 4 other entries.
+const TRIMMED_MAX: u64 = 16;
 
 fields! {
     /// Names a version of a secret.
@@ -90,11 +94,12 @@ async fn read_subkeys(_: &Versioned, context: &Context, input: ReadSubkeys) -> R
 }
 
 async fn write(_: &Versioned, context: &Context, input: WriteVersion) -> Result<Reply, Error> {
-    let text = canonical(&input.data.ok_or_else(|| Error::invalid("no data provided"))?)?;
+    let data = input.data.ok_or_else(|| Error::invalid("no data provided"))?;
+    let (text, hashes) = (canonical(&data)?, new_hashes(context, &data)?);
     let written = retry!(attempt => {
         let (config, found) = load_with_config(&context.view, &input.path).await?;
         check_cas(&config, found.as_ref(), &input.options)?;
-        let commit = NewVersion { context, path: &input.path, config, found, attempt };
+        let commit = NewVersion { context, path: &input.path, config, found, attempt, hashes: &hashes };
         commit.add(|changes, name, known| changes.put(name, known, text.clone())).await
     });
     Ok(Reply::data(written?))
@@ -118,14 +123,20 @@ async fn patch(_: &Versioned, context: &Context, input: WriteVersion) -> Result<
         let Some(stored) = context.view.get(&name).await? else { return Err(CommitError::Conflict) };
         let mut object = Value::Object(parse(&stored)?);
         merge(&mut object, patch.clone());
-        let text = canonical(object.as_object().ok_or_else(|| Error::invalid("no data provided"))?)?;
-        let commit = NewVersion { context, path: &input.path, config, found: Some(found), attempt };
+        let object = object.as_object().ok_or_else(|| Error::invalid("no data provided"))?;
+        let (text, hashes) = (canonical(object)?, new_hashes(context, object)?);
+        let commit = NewVersion { context, path: &input.path, config, found: Some(found), attempt, hashes: &hashes };
         commit.add(|changes, name, known| changes.put(name, known, text)).await.map(Reply::data)
     })
 }
 
 async fn delete(_: &Versioned, context: &Context, input: Location) -> Result<Reply, Error> {
     delete_latest(context, &input.path).await
+}
+
+/// The hashes of the values that lines are made for.
+fn new_hashes(context: &Context, object: &Map<String, Value>) -> Result<Vec<String>, Error> {
+    if context.view.makes_fingerprints() { context.view.hashes_of(object) } else { Ok(Vec::new()) }
 }
 
 /// Everything that one try to make a version has read.
@@ -135,6 +146,8 @@ struct NewVersion<'a> {
     config: Config,
     found: Option<Found>,
     attempt: usize,
+    /// Of the values in the new version.
+    hashes: &'a [String],
 }
 
 impl NewVersion<'_> {
@@ -147,7 +160,7 @@ impl NewVersion<'_> {
     where
         Self: 'v,
     {
-        let Self { context, path, config, found, attempt } = self;
+        let Self { context, path, config, found, attempt, hashes } = self;
         let (view, now) = (&context.view, context.now());
         let known = found.as_ref().map(|found| found.revision);
         let mut history = found.as_ref().map_or_else(|| History::new(context), |found| found.history.clone());
@@ -161,6 +174,12 @@ impl NewVersion<'_> {
             changes = changes.due(from_stored(at), &line_id(context), job.note()?);
         }
         changes = self::trim(changes, context, path, found.as_ref(), &mut history, &config, attempt).await?;
+        let oldest = history.known().start;
+        changes = marks::change(changes, view, path, &mut history, attempt, |marks| {
+            marks.keep_from(oldest);
+            marks.add(hashes, number);
+        })
+        .await?;
         if let Some((number, page)) = history.spill() {
             changes = changes.create(&page_name(path, &history.generation, number), encode(&page)?);
         }
@@ -192,7 +211,7 @@ async fn trim<'v>(
 ) -> Result<ViewChanges<'v>, Error> {
     let gone = history.trim(config.versions_kept(&history.settings));
     let Some(found) = found.filter(|_| !gone.is_empty() && history.sweep_from.is_none()) else { return Ok(changes) };
-    if gone.end - gone.start <= REMOVALS_MAX {
+    if gone.end - gone.start <= TRIMMED_MAX {
         return Ok(sweep::remove(changes, entries_of(&context.view, path, found, gone, attempt).await?));
     }
     history.sweep_from = Some(gone.start);

@@ -24,6 +24,7 @@ use framework::{Context, Error, field::SignedNanos};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::marks;
 use super::page::{INLINE_RECORDS_MAX, PAGE_RECORDS, Page};
 use super::{VERSIONS_DEFAULT, VERSIONS_MAX};
 use crate::secrets::SecretPath;
@@ -80,6 +81,9 @@ pub(super) struct History {
     pub metadata_version: u64,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,
+    /// Its fingerprints; see [`super::marks`].
+    #[serde(default, rename = "f", skip_serializing_if = "String::is_empty")]
+    pub marks: String,
     /// Of the newest versions, in ascending order without a gap; the last is that of `current`. Older ones are in
     /// pages.
     pub records: Vec<Record>,
@@ -130,6 +134,8 @@ pub(super) struct Found {
     pub history: History,
     /// Of the history's entry.
     pub revision: Revision,
+    /// Whether it has to be written, whatever becomes of its records.
+    pub is_changed: bool,
 }
 
 impl<const N: u8> From<Format<N>> for u8 {
@@ -246,6 +252,7 @@ impl History {
             settings: Settings::default(),
             metadata_version: 0,
             custom: BTreeMap::new(),
+            marks: String::new(),
             records: Vec::new(),
         }
     }
@@ -391,7 +398,8 @@ pub(super) fn decode(stored: &Stored) -> Result<Found, Error> {
     for record in history.records.iter_mut().filter(|record| record.state != State::Destroyed) {
         record.revision.get_or_insert(revision.0);
     }
-    Ok(Found { history, revision })
+    marks::fill_revisions(&mut history.marks, revision);
+    Ok(Found { history, revision, is_changed: false })
 }
 
 /// The first stored form: all records in one entry, at most 128 and those that one commit could not remove.
@@ -434,6 +442,7 @@ mod first_form {
                 settings: stored.settings,
                 metadata_version: 0,
                 custom: stored.custom,
+                marks: String::new(),
                 records: stored.versions.into_iter().map(Record::from).collect(),
             }
         }

@@ -11,12 +11,15 @@ use serde_json::{Map, Value, json};
 
 use super::Versioned;
 use super::entry::{Config, Found, HISTORIES, History, Record, State, history_name, load, load_with_config};
+use super::marks::{self, Marks};
 use super::page::{Entries, PAGE_RECORDS, Page, entries_of, page_name};
-use super::sweep::{Job, PATIENCE, REMOVALS_MAX, Task, line_id, remove, remove_all};
+use super::sweep::{Job, PATIENCE, Task, line_id, remove, remove_all};
 use crate::secrets::{Folder, Location, SecretPath};
 
 /// How often a read starts again because pages that it was about to read have gone meanwhile.
 const READ_TRIES: usize = 3;
+/// The most versions of a secret that goes in one commit, with its pages and all of its fingerprints.
+const REMOVED_AT_ONCE_MAX: u64 = 45;
 /// How many pages of records are in memory at once.
 const PAGES_READ: usize = 50;
 /// The most custom metadata that a secret has, in pairs (documented Vault behavior).
@@ -187,7 +190,7 @@ async fn patch(_: &Versioned, context: &Context, input: PatchMetadata) -> Result
         let (config, found) = load_with_config(&context.view, &input.path).await?;
         let found = found.ok_or(Error::NotFound)?;
         check_metadata_cas(&config, Some(&found), input.metadata_cas)?;
-        let Found { mut history, revision } = found;
+        let Found { mut history, revision, .. } = found;
         let settings = &mut history.settings;
         let mut count = settings.max_versions;
         input.max_versions.clone().apply(&mut count, 0);
@@ -250,10 +253,11 @@ async fn delete(_: &Versioned, context: &Context, input: Location) -> Result<Rep
     let (at, id) = (context.now().plus(PATIENCE), line_id(context));
     let left = retry!(attempt => {
         let Some(found) = load(view, path).await? else { return Ok(None) };
-        let Found { history, revision } = &found;
+        let Found { history, revision, .. } = &found;
         let changes = view.changes().delete(&history_name(path), *revision);
+        let changes = marks::change(changes, view, path, &mut history.clone(), attempt, Marks::clear).await?;
         let numbers = history.sweep_from.unwrap_or(history.known().start)..history.current + 1;
-        if numbers.end - numbers.start <= REMOVALS_MAX {
+        if numbers.end - numbers.start <= REMOVED_AT_ONCE_MAX {
             let entries = everything_of(view, path, &found, numbers, attempt).await?;
             remove(changes, entries).commit().await?;
             return Ok(None);

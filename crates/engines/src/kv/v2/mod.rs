@@ -1,7 +1,7 @@
 //! KV version 2: every write under a path makes a new version; old ones can be read, deleted, brought back and
 //! destroyed.
 //!
-//! `entry` and `page` are what is stored, `sweep` what waits for its time or takes several commits, the other files are
+//! `entry`, `page` and `marks` are what is stored, `sweep` what waits for its time or takes several commits, the other files are
 //! one resource each. A write costs one read and one commit; a read costs two reads, or none when they are cached.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ mod config;
 mod data;
 mod detailed;
 mod entry;
+mod marks;
 mod metadata;
 mod page;
 mod sweep;

@@ -95,7 +95,7 @@ async fn trim(context: &Context, job: &Job, due: &Due) -> Result<(), CommitError
     let view = &context.view;
     let found = subject(view, job).await?;
     let pending = found.and_then(|found| Some((found.history.sweep_from?, found)));
-    let Some((from, Found { mut history, revision })) = pending else {
+    let Some((from, Found { mut history, revision, .. })) = pending else {
         view.changes().done(due).commit().await?;
         return Ok(());
     };

@@ -10,6 +10,7 @@ use super::*;
 use crate::golden;
 
 mod expiry;
+mod fingerprints;
 mod lifecycle;
 mod model;
 mod paging;
@@ -60,6 +61,7 @@ async fn restore(harness: &Harness) {
         let stored = view.get(&name).await.unwrap().unwrap();
         view.changes().replace(&name, revision, stored.bytes().to_vec()).commit().await.unwrap();
     }
+    harness.touch_fingerprints().await.unwrap();
 }
 
 #[tokio::test]

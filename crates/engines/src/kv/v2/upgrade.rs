@@ -9,6 +9,7 @@ use framework::{Context, Error, retry};
 
 use super::Versioned;
 use super::entry::{History, data_name, history_name};
+use super::marks::{self, Marks};
 use crate::flat::SECRETS;
 use crate::secrets::SecretPath;
 
@@ -16,10 +17,17 @@ use crate::secrets::SecretPath;
 pub(super) const FROM: &str = "1";
 /// Behind the last name of a secret of version 1.
 const SECRETS_END: &str = "secret0";
-/// How many secrets one commit moves: each is a removal and two new entries, of 100 writes in all.
+/// How many secrets one commit moves, and how many entries it writes: each secret is a removal and two new entries, and
+/// each of its fingerprints is made anew.
 const MOVED_MAX: usize = 30;
-/// What a secret takes in a commit beside its value, at most, in bytes: six times its name, and a short history.
+const LINES_MAX: usize = 95;
+/// What a secret takes in a commit beside its value and its fingerprints, at most, in bytes: six times its name, and a
+/// short history.
 const OVERHEAD_BYTES: usize = 16 * 1024;
+/// What the key of a fingerprint has beside the path of the secret, at most, in bytes.
+const LINE_KEY_BYTES: usize = 128;
+/// The number of the version that a secret becomes.
+const FIRST: u64 = 1;
 
 /// The hook: moves as many secrets as fit into one commit; says whether none is left.
 pub(super) async fn run(_: &Versioned, context: &Context, (): ()) -> Result<bool, Error> {
@@ -31,15 +39,28 @@ async fn move_some(context: &Context) -> Result<bool, CommitError> {
     if secrets.is_empty() {
         return Ok(true);
     }
-    let mut changes = context.view.changes();
+    let (mut changes, mut lines) = (context.view.changes(), 0);
     for (count, (name, stored)) in secrets.into_iter().enumerate() {
         let path = SecretPath::from_stored(name.strip_prefix(SECRETS).unwrap_or_default());
         let mut history = History::new(context);
         history.add_version(context.now(), None);
         let data = data_name(&path, &history.generation, history.current);
-        if count > 0 && !changes.fits(&data, Some(stored.bytes().len() + OVERHEAD_BYTES)) {
+        let hashes = crate::flat::hashes_of(&context.view, stored.bytes())?;
+        let known = context.view.stored_fingerprints(&hashes, path.as_str()).await?;
+        lines += 3 + 2 * hashes.len();
+        // Each is removed and made anew, and both are expected.
+        let line_bytes = 4 * hashes.len() * (path.as_str().len() + LINE_KEY_BYTES);
+        let bytes = stored.bytes().len() + OVERHEAD_BYTES + line_bytes;
+        let is_full = lines > LINES_MAX || !changes.fits(&data, Some(bytes));
+        if count > 0 && is_full {
             break;
         }
+        for (hash, known) in hashes.iter().zip(known) {
+            changes = known.into_iter().fold(changes, |it, known| it.forget_fingerprint(hash, path.as_str(), known));
+        }
+        let hashes = if context.view.makes_fingerprints() { hashes } else { Vec::new() };
+        let add = |marks: &mut Marks| marks.add(&hashes, FIRST);
+        changes = marks::change(changes, &context.view, &path, &mut history, 0, add).await?;
         changes = changes
             .delete(&name, stored.revision())
             .create(&data, stored.bytes().to_vec())

@@ -6,13 +6,15 @@ use framework::view::{CommitError, Revision, ViewChanges, encode, to_stored};
 use framework::{Context, Error, Path, Reply, Segment, fields, retry};
 
 use super::entry::{Found, Record, State, data_name, history_name, load};
+use super::marks::{self, Marks};
 use super::page::{Entries, PAGE_RECORDS, Pages, load_pages, page_name, stored_entries};
 use super::sweep::{self, Job, Task, line_id};
 use super::{VERSIONS_MAX, Versioned};
 use crate::secrets::SecretPath;
 
-/// The most versions that one commit amends: each may have a page and an entry of data of its own.
-const AMENDED_MAX: usize = 45;
+/// The most versions that one commit amends: each may have a page and an entry of data of its own, and all of the
+/// secret's fingerprints may go with them.
+const AMENDED_MAX: usize = 22;
 
 fields! {
     /// Names versions of a secret.
@@ -111,10 +113,13 @@ async fn destroy_some(
 ) -> Result<(), CommitError> {
     let view = &context.view;
     let found = load(view, path).await?.filter(|found| found.history.generation == generation);
-    let Some(found) = found else { return Ok(()) };
+    let Some(mut found) = found else { return Ok(()) };
     let pages = load_pages(view, path, &found.history, numbers.iter().copied()).await?;
+    let gone = |marks: &mut Marks| marks.remove(numbers);
+    let changes = marks::change(view.changes(), view, path, &mut found.history, attempt, gone).await?;
+    found.is_changed = true;
     let mut entries = Entries::new();
-    let (changes, count) = amend(view.changes(), path, found, pages, numbers, |record, number| {
+    let (changes, count) = amend(changes, path, found, pages, numbers, |record, number| {
         if record.state == State::Destroyed {
             return false;
         }
@@ -197,7 +202,7 @@ pub(super) fn amend<'v>(
     numbers: &[u64],
     mut change: impl FnMut(&mut Record, u64) -> bool,
 ) -> Result<(ViewChanges<'v>, usize), Error> {
-    let Found { mut history, revision } = found;
+    let Found { mut history, revision, is_changed } = found;
     let (mut inline_count, mut paged) = (0, Vec::new());
     let known = history.known();
     for number in numbers.iter().copied().filter(|number| known.contains(number)) {
@@ -220,7 +225,7 @@ pub(super) fn amend<'v>(
     let name = history_name(path);
     let changes = match (inline_count, count) {
         (0, 0) => changes,
-        (0, _) => changes.expect_at(&name, revision),
+        (0, _) if !is_changed => changes.expect_at(&name, revision),
         _ => changes.replace(&name, revision, encode(&history)?),
     };
     Ok((changes, count))

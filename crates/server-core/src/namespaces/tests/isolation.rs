@@ -80,6 +80,7 @@ fn body(template: &str, operation: Operation, fixture: &Fixture) -> Option<Value
         "capabilities" => json!({ "token": fixture.token, "paths": "secret/x" }),
         "capabilities-self" => json!({ "paths": "secret/x" }),
         "capabilities-accessor" => json!({ "accessor": fixture.accessor, "paths": "secret/x" }),
+        "fingerprints/lookup" => json!({ "values": ["a value that nobody holds"] }),
         "remount" => json!({ "from": "secret", "to": "moved" }),
         "namespaces/{path}" => json!({ "custom_metadata": { "a": "b" } }),
         "namespaces/api-lock/lock" | "namespaces/api-lock/lock/{path}" => json!({}),

@@ -1,6 +1,6 @@
 //! Random sessions, compared after every step with a model that is too simple to be wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -75,18 +75,31 @@ impl Model {
         }
     }
 
+    /// The fingerprints of what the versions hold that are not destroyed, as the harness spells them.
+    fn fingerprints(&self) -> Vec<String> {
+        let held = self.versions.iter().filter(|(_, state)| **state != State::Destroyed);
+        let ends: BTreeSet<_> = held.flat_map(|(number, _)| [*number, number % 3]).collect();
+        let hex = |number: u64| format!("{number:08}").bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        ends.into_iter().map(|number| format!("{}/data/a", hex(number))).collect()
+    }
+
     /// One history, and the data of each version that is not destroyed.
     fn stored_count(&self) -> usize {
         usize::from(self.exists) + self.versions.values().filter(|state| **state != State::Destroyed).count()
     }
 }
 
+/// What a version holds: something of its own, and something that others hold as well.
+fn content(number: u64) -> Value {
+    json!({ "n": number, "own": format!("a value alone {number:08}"), "shared": format!("a value of some {:08}", number % 3) })
+}
+
 async fn act(harness: &Harness, action: &Action, number: u64) -> Value {
     let versions = |numbers: &[u64]| json!({ "versions": numbers });
     match action {
-        Action::Write(None) => harness.write("data/a", json!({ "data": { "n": number } })).await,
+        Action::Write(None) => harness.write("data/a", json!({ "data": content(number) })).await,
         Action::Write(Some(cas)) => {
-            harness.write("data/a", json!({ "data": { "n": number }, "options": { "cas": cas } })).await
+            harness.write("data/a", json!({ "data": content(number), "options": { "cas": cas } })).await
         }
         Action::DeleteLatest => harness.delete("data/a").await,
         Action::Delete(numbers) => harness.write("delete/a", versions(numbers)).await,
@@ -113,7 +126,7 @@ async fn state_of(harness: &Harness, number: u64) -> Option<State> {
         Some(_) if is_destroyed => State::Destroyed,
         Some(_) => State::Deleted,
         None => {
-            assert_eq!(reply["data"]["data"], json!({ "n": number }), "a version has the data that was written");
+            assert_eq!(reply["data"]["data"], content(number), "a version has the data that was written");
             State::Live
         }
     })
@@ -151,6 +164,7 @@ proptest! {
                     assert_eq!(state_of(&harness, number).await, model.versions.get(&number).copied(), "{number}");
                 }
                 assert_eq!(stored_count(&harness).await, model.stored_count(), "after {action:?}");
+                assert_eq!(harness.fingerprints().await.unwrap(), model.fingerprints(), "after {action:?}");
             }
         });
     }

@@ -18,7 +18,7 @@ fn path(text: &str) -> SecretPath {
 async fn seed(harness: &Harness, name: &str, count: u64) {
     put(harness, name, json!({ "n": 1 })).await;
     let (view, path) = (harness.view(), path(name));
-    let Found { mut history, revision } = decode(&view.get(&history_name(&path)).await.unwrap().unwrap()).unwrap();
+    let Found { mut history, revision, .. } = decode(&view.get(&history_name(&path)).await.unwrap().unwrap()).unwrap();
     let mut revisions = vec![history.records[0].revision];
     for numbers in (2..=count).collect::<Vec<_>>().chunks(BATCH as usize) {
         let mut changes = view.changes();
