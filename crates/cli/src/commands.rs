@@ -28,6 +28,7 @@ mod policy_format;
 mod rekey;
 mod remount;
 mod status;
+mod terraform;
 mod token;
 mod tune;
 
@@ -67,6 +68,7 @@ pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("policy", "Manage policies"),
     ("print", "Print what commands work with"),
     ("secrets", "Manage secrets engines"),
+    ("terraform", "Look after secrets around Terraform"),
     ("token", "Work with tokens"),
 ];
 
@@ -95,6 +97,7 @@ static TABLES: &[&[Command]] = &[
     backup::COMMANDS,
     rekey::COMMANDS,
     generate_root::COMMANDS,
+    terraform::COMMANDS,
     VERSION,
 ];
 
