@@ -17,10 +17,12 @@ REQUIREMENTS := crates/e2e/python/requirements.txt
 NODE := crates/e2e/node
 GO := crates/e2e/go
 GO_SUITE := .cache/go-suite
+STAND_IN := crates/e2e/terraform/provider
+STAND_IN_PROVIDER := .cache/terraform-provider/terraform-provider-vault
 
 .PHONY: help
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 .PHONY: run
 run: ## build and start a development server: in memory, unsealed, tells its address, root token and unseal key
@@ -32,7 +34,7 @@ test: clients ## install what the tests need, then run everything that a change 
 
 .PHONY: clients
 clients: tools ## install the client libraries that the tests use (needs a network once)
-	@$(MAKE) --no-print-directory --keep-going $(VENV)/installed $(NODE)/node_modules/installed $(GO_SUITE) || \
+	@$(MAKE) --no-print-directory --keep-going $(VENV)/installed $(NODE)/node_modules/installed $(GO_SUITE) $(STAND_IN_PROVIDER) || \
 		echo "a client is missing: its tests are skipped and say so"
 
 # What the end-to-end tests call beside the binary. Installed only where something is missing.
@@ -40,6 +42,7 @@ clients: tools ## install the client libraries that the tests use (needs a netwo
 tools:
 	@missing=(); \
 	command -v curl >/dev/null || missing+=(curl); \
+	command -v unzip >/dev/null || missing+=(unzip); \
 	command -v ip >/dev/null || missing+=(iproute2); \
 	command -v unshare >/dev/null || missing+=(util-linux); \
 	command -v cc >/dev/null || missing+=(gcc libc6-dev); \
@@ -78,6 +81,47 @@ $(GO_SUITE): $(wildcard $(GO)/*.go) $(GO)/go.mod $(GO)/go.sum
 	mkdir -p $(@D)
 	cd $(GO) && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -buildvcs=false -o $(CURDIR)/$@ .
 	touch $@
+
+# What the tests with Terraform run where the real provider was not built.
+$(STAND_IN_PROVIDER): $(wildcard $(STAND_IN)/*.go) $(STAND_IN)/go.mod $(STAND_IN)/go.sum
+	mkdir -p $(@D)
+	cd $(STAND_IN) && GOTOOLCHAIN=local GOFLAGS=-mod=readonly go build -trimpath -buildvcs=false -o $(CURDIR)/$@ .
+	touch $@
+
+# Programs of others: large builds, made once into a cache outside the tree. Each folder is named after what is built,
+# so that another pin is another program.
+TERRAFORM_PROGRAMS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/strongroom/terraform
+# v5.11.0, by its commit: the module's path lacks the /v5 that its tags would need.
+VAULT_PROVIDER_COMMIT := fcb48e97776faec650b949676f2281d916e6e6d8
+VAULT_PROVIDER := $(TERRAFORM_PROGRAMS)/vault-$(VAULT_PROVIDER_COMMIT)/terraform-provider-vault
+OVH_PROVIDER_VERSION := v2.19.0
+OVH_PROVIDER := $(TERRAFORM_PROGRAMS)/ovh-$(OVH_PROVIDER_VERSION)/terraform-provider-ovh
+
+.PHONY: terraform-programs
+terraform-programs: $(VAULT_PROVIDER) ## build the real Terraform provider for Vault, once, into a cache (needs a network)
+
+.PHONY: terraform-programs-ovh
+terraform-programs-ovh: $(OVH_PROVIDER) ## the same for the provider of OVHcloud
+
+# A program counts once it is whole: the last step gives it its name.
+$(VAULT_PROVIDER):
+	mkdir -p $(@D)
+	GOTOOLCHAIN=local GOBIN=$(@D)/new go install -trimpath -ldflags='-s -w' \
+		github.com/hashicorp/terraform-provider-vault@$(VAULT_PROVIDER_COMMIT)
+	mv $(@D)/new/terraform-provider-vault $@
+
+$(OVH_PROVIDER):
+	mkdir -p $(@D)
+	GOTOOLCHAIN=local GOBIN=$(@D)/new go install -trimpath -ldflags='-s -w' \
+		github.com/ovh/terraform-provider-ovh/v2@$(OVH_PROVIDER_VERSION)
+	mv $(@D)/new/terraform-provider-ovh $@
+
+.PHONY: test-terraform
+test-terraform: $(STAND_IN_PROVIDER) ## run Terraform against the server, with the real provider where it can be built
+	@$(MAKE) --no-print-directory terraform-programs || \
+		echo "the real provider could not be built: its stand-in from $(STAND_IN) takes its place"
+	$(CARGO) build --package strongroom
+	$(CARGO) test --package e2e --test it -- --nocapture terraform
 
 .PHONY: bench
 bench: ## measure the release build against its budgets and write docs/performance.md; QUICK=1 or ROWS=read,write only prints, ROWS=leases writes its rows
@@ -139,4 +183,4 @@ install: ## build for release and install under PREFIX (also as `vault` and `bao
 .PHONY: clean
 clean: ## remove everything that was built or installed here
 	$(CARGO) clean
-	rm -rf $(VENV) $(NODE)/node_modules $(GO_SUITE) fuzz/target fuzz/artifacts
+	rm -rf $(VENV) $(NODE)/node_modules $(GO_SUITE) $(dir $(STAND_IN_PROVIDER)) fuzz/target fuzz/artifacts

@@ -28,3 +28,4 @@ mod recovery;
 mod root_and_rekey;
 mod signals;
 mod static_seal;
+mod terraform;
