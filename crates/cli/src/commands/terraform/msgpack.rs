@@ -79,5 +79,5 @@ fn take<'b>(bytes: &mut &'b [u8], count: usize) -> Option<&'b [u8]> {
 
 /// A number in big-endian order.
 fn number(bytes: &mut &[u8], length: usize) -> Option<usize> {
-    Some(take(bytes, length)?.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+    Some(take(bytes, length)?.iter().fold(0, |number, byte| (number << 8) | usize::from(*byte)))
 }

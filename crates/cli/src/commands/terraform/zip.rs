@@ -65,5 +65,5 @@ fn content(bytes: &[u8], at: usize, packed: usize, method: usize, room: u64) -> 
 /// A number in little-endian order.
 fn number(bytes: &[u8], at: usize, length: usize) -> Option<usize> {
     let bytes = bytes.get(at..at + length)?;
-    Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
+    Some(bytes.iter().rev().fold(0, |number, byte| (number << 8) | usize::from(*byte)))
 }
