@@ -214,8 +214,16 @@ func (r *terraformBackend) configure(plan *terraformBackendModel, complain func(
 	if token == "" {
 		token = plan.TokenWO.ValueString()
 	}
+	or := func(value types.String, otherwise string) string {
+		if value.ValueString() != "" {
+			return value.ValueString()
+		}
+		return otherwise
+	}
 	body := map[string]any{
-		"address": plan.Address.ValueString(), "base_path": plan.BasePath.ValueString(), "token": token,
+		"address":   or(plan.Address, "https://app.terraform.io"),
+		"base_path": or(plan.BasePath, "/api/v2/"),
+		"token":     token,
 	}
 	r.call("PUT", plan.Backend.ValueString()+"/config", body, plan.Namespace, complain)
 	plan.TokenWO = types.StringNull()
