@@ -48,6 +48,11 @@ impl<'t> Session<'t> {
         Ok(self.config()?.address)
     }
 
+    /// The namespace of all requests, with a slash at its end; empty for the root one.
+    pub fn namespace(&self) -> Result<String, Failure> {
+        Ok(self.config()?.namespace.unwrap_or_default())
+    }
+
     /// The way to the server with a token of its own.
     pub fn connect_as(&self, token: &SecretString) -> Result<Connection, Failure> {
         self.connect_as_nobody()?.with_token(token)

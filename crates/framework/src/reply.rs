@@ -42,7 +42,8 @@ pub struct Reply {
     /// In place of everything else: bytes that are made while they are sent. Cannot be wrapped.
     pub stream: Option<BodyStream>,
     /// The reply's own headers, such as `Location`; one name may come several times. Of a mounted engine only those
-    /// leave that the mount's `allowed_response_headers` names, and `Cache-Control` of a raw body.
+    /// leave that the mount's `allowed_response_headers` names, and of a raw body `Cache-Control` and
+    /// `Content-Security-Policy`.
     pub headers: Vec<Header>,
     /// How the data stands in the body.
     pub shape: Shape,

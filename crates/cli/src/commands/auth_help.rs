@@ -70,7 +70,8 @@ fn text(program: &str, kind: &str, path: &str) -> Option<String> {
         format!(
             "Usage: {program} login -method={kind}{place} [role=NAME] [port=8250] [listenaddress=localhost]\n\nPrints a URL \
              for a browser, and waits on this machine for it to come back from the provider. Where others\nsee this \
-             machine by another name, callbackmethod, callbackhost and callbackport say which."
+             machine by another name, callbackmethod, callbackhost and callbackport say which. With callbackmode=direct the\n\
+             provider sends the browser to the server, and the command asks there."
         )
     } else {
         return None;

@@ -148,6 +148,30 @@ fn a_browser_comes_back_to_the_command_that_sent_it() {
 }
 
 #[test]
+fn a_browser_that_goes_to_the_server_is_asked_after_there() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let server = Server::start(move |received| {
+        if received.target.ends_with("auth_url") {
+            return reply(r#"{"auth_url":"https://idp.test/auth","state":"st_a.b","poll_interval":"2"}"#);
+        }
+        match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 | 1 => refusal(400, "authorization_pending"),
+            _ => Answer::new(200, r#"{"auth":{"client_token":"hvs.mine","lease_duration":60}}"#),
+        }
+    });
+    let ended = Stage::at(&server).run("login -method=oidc -token-only -path=sso callbackmode=direct role=staff");
+    assert_eq!((ended.code, ended.stdout.trim_end()), (0, "hvs.mine"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("https://idp.test/auth"), "{}", ended.stderr);
+    let received = server.received();
+    let begun: serde_json::Value = serde_json::from_str(&received[0].body).expect("JSON");
+    assert_eq!(begun["redirect_uri"], format!("{}/v1/auth/sso/oidc/callback", server.address));
+    assert_eq!((received.len(), received[3].body.contains("\"state\":\"st_a.b\"")), (4, true));
+    let wrong = Server::start(|_| reply(r#"{"auth_url":"https://idp.test/auth"}"#));
+    let ended = Stage::at(&wrong).run("login -method=oidc callbackmode=direct");
+    assert!(ended.code == 2 && ended.stderr.contains("callback_mode=direct"), "{}", ended.stderr);
+}
+
+#[test]
 fn a_login_in_a_browser_that_cannot_begin_says_why() {
     let server = Server::start(|_| reply(r#"{"auth_url":""}"#));
     let stage = Stage::at(&server);

@@ -67,6 +67,17 @@ pub(super) enum Matching {
     Glob,
 }
 
+/// Who takes what the provider gives a browser.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum CallbackMode {
+    /// The client, which brings it here.
+    #[default]
+    Client,
+    /// This server, which the client asks meanwhile whether the login is finished.
+    Direct,
+}
+
 /// A role. Times in seconds; of the leeways 0 stands for the usual and less than 0 for none.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct RoleEntry {
@@ -87,6 +98,14 @@ pub(super) struct RoleEntry {
     pub(super) oidc_scopes: Vec<String>,
     pub(super) is_verbose: bool,
     pub(super) max_age_secs: u64,
+    #[serde(default)]
+    pub(super) callback_mode: CallbackMode,
+    /// Whether a browser that comes here by itself is asked nothing first.
+    #[serde(default)]
+    pub(super) is_unconfirmed: bool,
+    /// How long clients are told to wait between two questions; 0 for the usual.
+    #[serde(default)]
+    pub(super) poll_secs: u64,
     pub(super) terms: TokenTerms,
     /// Which settings were last written by their older names: those show them too (documented Vault behavior).
     pub(super) older_names: OlderNames,
@@ -113,6 +132,9 @@ impl RoleEntry {
             oidc_scopes: Vec::new(),
             is_verbose: false,
             max_age_secs: 0,
+            callback_mode: CallbackMode::Client,
+            is_unconfirmed: false,
+            poll_secs: 0,
             terms: TokenTerms::default(),
             older_names: OlderNames::default(),
         }

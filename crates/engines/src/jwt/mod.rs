@@ -51,8 +51,10 @@ pub fn make_oidc(_: &Options) -> Result<Arc<dyn Mounted>, Error> {
 }
 
 fn make(type_name: &'static str) -> Result<Arc<dyn Mounted>, Error> {
+    let browsers = [oidc::auth_url(), oidc::callback(), oidc::poll()];
     let engine = Engine::auth(type_name, HELP)
-        .paths([config::path(), roles::list(), roles::item(), login::path(), oidc::auth_url(), oidc::callback()])
+        .paths([config::path(), roles::list(), roles::item(), login::path()])
+        .paths(browsers)
         .on_due(oidc::expire)
         .on_renewal(login::renew);
     builtin::mount(engine, Jwt { providers: Providers::default() })

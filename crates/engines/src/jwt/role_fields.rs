@@ -9,7 +9,7 @@ use framework::{Error, Field, FieldSet, Input, fields};
 use serde_json::{Map, Value, json};
 
 use super::bounds;
-use super::entry::{Matching, RoleEntry, RoleType};
+use super::entry::{CallbackMode, Matching, RoleEntry, RoleType};
 
 /// Nanoseconds of a second.
 const NANOS_PER_SEC: i64 = 1_000_000_000;
@@ -29,6 +29,9 @@ fields! {
         bound_claims_type: Option<String>,
         /// The subject (sub) that a token must have.
         bound_subject: Option<String>,
+        /// Who takes what the provider gives a browser: client for the client, direct for this server, which the client then
+        /// asks at oidc/poll.
+        callback_mode: Option<String>,
         /// Claims with the names under which they are noted with the token.
         claim_mappings: Option<BTreeMap<String, String>>,
         /// What clocks may differ by, in seconds: 0 for 60, -1 for nothing.
@@ -45,12 +48,16 @@ fields! {
         not_before_leeway: Option<SignedNanos>,
         /// The older name of token_num_uses.
         num_uses: Option<u64>,
+        /// Where the browser comes here by itself: do not ask there whether its user has begun the login.
+        oidc_disable_confirmation: Option<bool>,
         /// What a login in a browser asks for beside openid.
         oidc_scopes: Option<Vec<String>>,
         /// The older name of token_period.
         period: Option<Duration>,
         /// The older name of token_policies.
         policies: Option<Vec<String>>,
+        /// With callback_mode=direct: how often clients are told to ask; 0 for every 5 seconds.
+        poll_interval: Option<Duration>,
         /// How one logs in: jwt with a token, oidc in a browser. It is oidc unless it is said each time.
         role_type: Option<String>,
         /// The older name of token_ttl.
@@ -135,6 +142,9 @@ impl RoleFields {
         role.is_user_claim_pointer = own.user_claim_json_pointer.unwrap_or(role.is_user_claim_pointer);
         role.is_verbose = own.verbose_oidc_logging.unwrap_or(role.is_verbose);
         role.max_age_secs = own.max_age.map_or(role.max_age_secs, whole_seconds);
+        role.callback_mode = own.callback_mode.as_deref().map_or(Ok(role.callback_mode), callback_mode)?;
+        role.is_unconfirmed = own.oidc_disable_confirmation.unwrap_or(role.is_unconfirmed);
+        role.poll_secs = own.poll_interval.map_or(role.poll_secs, whole_seconds);
         role.older_names.apply(&self.spelling);
         check(role)
     }
@@ -177,6 +187,14 @@ fn matching(word: &str) -> Result<Matching, Error> {
     }
 }
 
+fn callback_mode(word: &str) -> Result<CallbackMode, Error> {
+    match word {
+        "" | "client" => Ok(CallbackMode::Client),
+        "direct" => Ok(CallbackMode::Direct),
+        word => Err(Error::Invalid(format!("invalid 'callback_mode': {}", bounds::plain(word)).into())),
+    }
+}
+
 /// Seconds of a leeway. Parts of one count as a whole one: 0 stands for the usual, and less than 0 for nothing.
 fn whole_secs(SignedNanos(nanos): SignedNanos) -> i64 {
     let (secs, part) = (nanos / NANOS_PER_SEC, nanos % NANOS_PER_SEC);
@@ -216,6 +234,16 @@ pub(super) fn show(role: &RoleEntry) -> Map<String, Value> {
     ];
     let mut shown = role.terms.show();
     shown.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    // Vault's roles do not have these.
+    if role.callback_mode == CallbackMode::Direct || role.is_unconfirmed {
+        let mode = if role.callback_mode == CallbackMode::Direct { "direct" } else { "client" };
+        let direct = [
+            ("callback_mode", json!(mode)),
+            ("oidc_disable_confirmation", json!(role.is_unconfirmed)),
+            ("poll_interval", json!(role.poll_secs)),
+        ];
+        shown.extend(direct.map(|(name, value)| (name.to_owned(), value)));
+    }
     role.older_names.show(&mut shown);
     shown
 }

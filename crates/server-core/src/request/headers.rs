@@ -15,8 +15,8 @@ const TOKEN: &str = api::header::TOKEN;
 const AUTHORIZATION: &str = "authorization";
 /// How a token in it begins; compared with its case, as the front door does.
 const BEARER: &str = "Bearer ";
-/// Belongs to a body as its content type does: whoever makes one knows how long it is good.
-const CACHE_CONTROL: &str = "cache-control";
+/// Belong to a body as its content type does: whoever makes one knows how long it is good, and what a page must not do.
+const OF_BODIES: [&str; 2] = ["cache-control", "content-security-policy"];
 
 /// The headers of the request that `passthrough_request_headers` names, or for a row with credentials of its own the one
 /// that carries them.
@@ -55,6 +55,6 @@ pub(super) fn let_out(reply: &mut Reply, settings: &Settings) {
     let has_body = reply.has_raw_body();
     reply.headers.retain(|header| {
         let is_named = |name: &str| name.trim().eq_ignore_ascii_case(&header.name);
-        allowed.iter().any(|name| is_named(name)) || (has_body && is_named(CACHE_CONTROL))
+        allowed.iter().any(|name| is_named(name)) || (has_body && OF_BODIES.into_iter().any(is_named))
     });
 }

@@ -15,6 +15,8 @@ use serde_json::{Map, Value, json};
 use crate::Failure;
 use crate::session::Session;
 
+mod direct;
+
 /// Where the browser comes back to: what Vault's command listens on, and roles are made for.
 const PORT: u16 = 8250;
 const HOST: &str = "localhost";
@@ -40,6 +42,8 @@ struct Asked {
     listen_host: String,
     listen_port: u16,
     callback: (String, String, Option<u16>),
+    /// Whether the provider sends the browser to the server itself.
+    is_direct: bool,
 }
 
 /// What a browser has brought, and the connection on which it waits for a page.
@@ -54,6 +58,10 @@ struct Brought {
 /// Logs in at the method that is mounted at `path`.
 pub(super) fn login(session: &mut Session<'_>, path: &str, data: Map<String, Value>) -> Result<Envelope, Failure> {
     let asked = Asked::parse(data)?;
+    let nonce = (session.terminal.letters)(NONCE_LETTERS);
+    if asked.is_direct {
+        return direct::login(session, path, &asked, &nonce);
+    }
     let place = (asked.listen_host.as_str(), asked.listen_port);
     let unusable = |error: std::io::Error| {
         let text = format!("Could not listen on {}:{}: {error}", asked.listen_host, asked.listen_port);
@@ -63,8 +71,7 @@ pub(super) fn login(session: &mut Session<'_>, path: &str, data: Map<String, Val
     let port = listener.local_addr().map_err(unusable)?.port();
     let (method, host, callback_port) = &asked.callback;
     let redirect_uri = format!("{method}://{host}:{}{PATH}", callback_port.unwrap_or(port));
-    let nonce = (session.terminal.letters)(NONCE_LETTERS);
-    let url = auth_url(session, path, &asked, &redirect_uri, &nonce)?;
+    let (url, _) = auth_url(session, path, &asked, &redirect_uri, &nonce)?;
     let own = url.split_once('?').and_then(|(_, query)| state(query));
     let own = own.ok_or_else(|| Failure::absent("Error authenticating: the server's URL says no state"))?;
     session
@@ -106,37 +113,45 @@ impl Asked {
         let listen_host = text("listenaddress").unwrap_or_else(|| HOST.to_owned());
         let method = text("callbackmethod").unwrap_or_else(|| "http".to_owned());
         let host = text("callbackhost").unwrap_or_else(|| HOST.to_owned());
+        let is_direct = match text("callbackmode").as_deref() {
+            None | Some("client") => false,
+            Some("direct") => true,
+            Some(_) => return Err(Failure::usage("callbackmode must be client or direct")),
+        };
         // No browser is started here in any case.
         drop(text("skip_browser"));
         let role = text("role").map(Value::from);
         match data.keys().next() {
             Some(unknown) => Err(Failure::usage(format!("Unknown parameter: {unknown}")).hint(
-                "Parameters: role, listenaddress, port, callbackmethod, callbackhost, callbackport, skip_browser.",
+                "Parameters: role, listenaddress, port, callbackmode, callbackmethod, callbackhost, callbackport, \
+                 skip_browser.",
             )),
-            None => Ok(Self { role, listen_host, listen_port, callback: (method, host, callback_port) }),
+            None => Ok(Self { role, listen_host, listen_port, callback: (method, host, callback_port), is_direct }),
         }
     }
 }
 
-/// Where to send the browser.
+/// Where to send the browser, and what else the server tells.
 fn auth_url(
     session: &Session<'_>,
     path: &str,
     asked: &Asked,
     redirect_uri: &str,
     nonce: &str,
-) -> Result<String, Failure> {
+) -> Result<(String, Value), Failure> {
     let mut body = json!({ "redirect_uri": redirect_uri, "client_nonce": nonce });
     if let Some(role) = &asked.role {
         body["role"] = role.clone();
     }
     let reply = session.connect_as_nobody()?.write(&format!("auth/{path}/oidc/auth_url"), &body);
     let reply = reply.map_err(|error| Failure::api("Error authenticating", &error))?;
-    let url = reply.and_then(|reply| reply.data).and_then(|data| data.get("auth_url")?.as_str().map(str::to_owned));
-    url.filter(|url| !url.is_empty()).ok_or_else(|| {
+    let told = reply.and_then(|reply| reply.data).unwrap_or_default();
+    let url = told.get("auth_url").and_then(Value::as_str).filter(|url| !url.is_empty()).map(str::to_owned);
+    let url = url.ok_or_else(|| {
         Failure::absent(format!("Error authenticating: the role cannot be used with {redirect_uri}"))
             .hint("There is no such role, or its allowed_redirect_uris do not name this one.")
-    })
+    })?;
+    Ok((url, told))
 }
 
 /// Brings the server what a browser has brought.

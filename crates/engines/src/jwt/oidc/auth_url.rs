@@ -9,13 +9,15 @@ use super::begun::{Begun, StateKey};
 use super::{FAILED, FORM_POST, NOT_CONFIGURED};
 use crate::jwt::Jwt;
 use crate::jwt::bounds::role_name;
-use crate::jwt::entry::{CODE, ConfigEntry, RoleEntry, RoleType, find_config, find_role};
+use crate::jwt::entry::{CODE, CallbackMode, ConfigEntry, RoleEntry, RoleType, find_config, find_role};
 use crate::jwt::login::{ByRole, role};
 use crate::jwt::provider::{Document, Unverified};
 
 /// The longest URL to come back to, and the longest nonce of a client, in bytes.
 const REDIRECT_BYTES_MAX: usize = 2_048;
 const NONCE_BYTES_MAX: usize = 512;
+/// How often a client is told to ask whether a login is finished, where the role does not say it, in seconds.
+const POLL_SECS: u64 = 5;
 
 fields! {
     /// Somebody who wants to log in with a browser.
@@ -64,6 +66,10 @@ async fn begin(method: &Jwt, context: &Context, input: Begin) -> Result<Reply, E
     if role.role_type != RoleType::Oidc || !is_allowed(&redirect_uri, &role.allowed_redirect_uris) {
         return Ok(nowhere());
     }
+    let is_direct = role.callback_mode == CallbackMode::Direct;
+    if is_direct && input.client_nonce.is_empty() {
+        return Err(Error::invalid("missing client_nonce"));
+    }
     // What the browser posts waits here for whoever knows the state, which is in URLs that many see.
     if config.oidc_response_mode == FORM_POST && input.client_nonce.is_empty() {
         return Err(Error::invalid("missing client_nonce, which a login with the response mode form_post has to have"));
@@ -73,9 +79,20 @@ async fn begin(method: &Jwt, context: &Context, input: Begin) -> Result<Reply, E
         Unverified::Busy => Error::Busy(why.to_string().into()),
         why => Error::Invalid(format!("{FAILED} No answer from the provider: {why}.").into()),
     })?;
-    let begun = Begun::new(&context.env, context.now().unix_secs(), &name, &redirect_uri, &input.client_nonce);
-    let url = url(&config, &role, &document, &begun, namespace.as_deref())?;
-    Ok(Reply::data(json!({ "auth_url": url.as_str() })))
+    let mut begun = Begun::new(&context.env, context.now().unix_secs(), &name, &redirect_uri, &input.client_nonce);
+    // The browser, and not the client, may be who brings here what the provider has given it.
+    if is_direct || config.oidc_response_mode == FORM_POST {
+        begun.from = context.connection.remote.map(|it| it.ip().to_canonical().to_string()).unwrap_or_default();
+    }
+    let state = StateKey::of(&config)?.seal(&begun)?;
+    let url = url(&config, &role, &document, &begun, (&state, namespace.as_deref()))?;
+    let mut told = json!({ "auth_url": url.as_str() });
+    if is_direct {
+        let secs = if role.poll_secs == 0 { POLL_SECS } else { role.poll_secs };
+        told["poll_interval"] = json!(secs.to_string());
+        told["state"] = json!(state);
+    }
+    Ok(Reply::data(told))
 }
 
 /// A URL without its parameter `namespace`, and what that says: the provider then needs to know one URL for all
@@ -98,14 +115,18 @@ fn without_namespace(text: &str) -> (String, Option<String>) {
     (url.to_string(), namespace)
 }
 
+/// A URL of a program on the user's own machine; none for any other.
+pub(super) fn own_machine(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|url| url.scheme() == "http")?;
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")).then_some(url)
+}
+
 /// Whether a role allows a URL: as it stands there; that of a program on the user's own machine at any port (RFC 8252
 /// §7.3).
 pub(super) fn is_allowed(asked: &str, allowed: &[String]) -> bool {
     let without_port = |text: &str| {
-        let mut url = Url::parse(text).ok().filter(|url| url.scheme() == "http")?;
-        let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        let is_cleared = is_loopback && url.set_port(None).is_ok();
-        is_cleared.then_some(url)
+        let mut url = own_machine(text)?;
+        url.set_port(None).is_ok().then_some(url)
     };
     let own = without_port(asked);
     allowed.iter().any(|it| it == asked || (own.is_some() && without_port(it) == own))
@@ -117,10 +138,10 @@ fn url(
     role: &RoleEntry,
     document: &Document,
     begun: &Begun,
-    namespace: Option<&str>,
+    (state, namespace): (&str, Option<&str>),
 ) -> Result<Url, Error> {
     let key = StateKey::of(config)?;
-    let mut state = key.seal(begun)?;
+    let mut state = state.to_owned();
     if let Some(namespace) = namespace.filter(|namespace| !namespace.is_empty()) {
         state = format!("{state},ns={namespace}");
     }

@@ -34,6 +34,9 @@ pub(super) struct Begun {
     /// The hash of what the client has to come back with, if it has said anything.
     #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
     client_nonce: Option<String>,
+    /// From where it was begun, to be shown to a user whose browser brings it here by itself (RFC 8628 §5.4).
+    #[serde(rename = "a", default, skip_serializing_if = "String::is_empty")]
+    pub(super) from: String,
 }
 
 /// The key that the states of a configuration are made with.
@@ -48,6 +51,7 @@ impl Begun {
             redirect_uri: redirect_uri.to_owned(),
             expires_secs: now_secs.saturating_add(LOGIN_SECS_MAX),
             client_nonce: Some(client_nonce).filter(|nonce| !nonce.is_empty()).map(nonce_hash),
+            from: String::new(),
         }
     }
 

@@ -1,23 +1,22 @@
 //! The end of a login in a browser. What the provider gives the browser comes here as a query, which the client passes
-//! on, or as a form, which the browser posts; then the client comes for the token by itself.
+//! on, or as a form, which the browser posts, or, where the role says so, as a query that the browser brings itself. In
+//! the latter two the client comes for the token by itself.
 
 use framework::view::CommitError;
 use framework::{Context, Error, Path, Reply, Stored, fields};
 use secret::Secret;
 
-use super::auth_url::is_allowed;
+use super::auth_url::{is_allowed, own_machine};
 use super::begun::{Begun, StateKey};
+use super::confirmation::{self, Form};
 use super::exchange::{Brought, Exchange, Refusal};
-use super::{FAILED, NOT_CONFIGURED, NOT_VERIFIED, finished};
+use super::finished::{self, FinishedEntry};
+use super::{FAILED, NOT_CONFIGURED, NOT_VERIFIED};
 use crate::jwt::Jwt;
 use crate::jwt::claims::Identified;
-use crate::jwt::entry::{ConfigEntry, RoleType, find_config, find_role};
+use crate::jwt::entry::{CallbackMode, ConfigEntry, RoleType, find_config, find_role};
 use crate::jwt::login::{Wanted, admit, check_network, identified};
 use crate::jwt::provider::Unverified;
-
-/// What the browser shows after a form was posted: no word of it comes from outside.
-const PAGE: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Signed in</title></head>\n\
-    <body><p>You are signed in. This window can be closed.</p></body></html>\n";
 
 fields! {
     /// What a browser brings back from the provider, and the client has kept.
@@ -26,6 +25,8 @@ fields! {
         client_nonce: String = String::new(),
         /// The provider's code.
         code: Option<Secret<String>> => secret,
+        /// That the user has said that the login is theirs.
+        confirmation: String = String::new(),
         /// Why the provider refuses.
         error: String = String::new(),
         /// The same for people.
@@ -45,57 +46,100 @@ pub(in crate::jwt) fn path() -> Path<Jwt> {
 }
 
 /// A login as far as its state says it.
-struct Opened {
-    begun: Begun,
+pub(super) struct Opened {
+    pub(super) begun: Begun,
     key: StateKey,
     config: ConfigEntry,
     stored_config: Stored,
 }
 
 /// The same with the role that it is for.
-struct Found {
-    begun: Begun,
+pub(super) struct Found {
+    pub(super) begun: Begun,
     key: StateKey,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
 }
 
 async fn finish(method: &Jwt, context: &Context, input: Back) -> Result<Reply, Error> {
     let opened = opened(context, &input.state).await?;
+    let nonce = opened.begun.is_begun_with(&input.client_nonce);
+    let found = opened.found(context).await;
+    if let Ok(found) = &found
+        && found.wanted.role.callback_mode == CallbackMode::Direct
+    {
+        return vouch(method, context, found, input, Form::Get).await;
+    }
     // Before anything that came along is believed, a refusal included.
-    if !opened.begun.is_begun_with(&input.client_nonce) {
+    if !nonce {
         return Err(Error::invalid("invalid client_nonce"));
     }
     check_refusal(&input)?;
-    let found = opened.found(context).await?;
-    let end = finished::find(context, &found.begun).await?;
-    let (identified, known) = match end {
-        // It is over, or waits for the client; what was verified for a role counts for that alone.
-        Some((entry, stored)) => (entry.identified_for(&found.wanted.stored).ok_or_else(expired)?, Some(stored)),
-        None => (verified(method, context, &found, input).await?, None),
-    };
-    let login = admit(context, &found.wanted, identified)?;
-    // Of two who come this far with one state one gets a token; the other is asked for again, and finds that it is over.
-    let changes = finished::finish(context, &found.begun, known.as_ref(), None)?;
-    Ok(login.with_changes(changes)?.into())
+    let found = found?;
+    check_network(context, &found.wanted.role)?;
+    match finished::find(context, &found.begun).await? {
+        Some(end) => admit_vouched(context, &found, end),
+        None => {
+            let identified = verified(method, context, &found, input).await?;
+            admit_once(context, &found, identified, None)
+        }
+    }
 }
 
 async fn post(method: &Jwt, context: &Context, input: Back) -> Result<Reply, Error> {
-    let opened = opened(context, &input.state).await?;
+    let found = opened(context, &input.state).await?.found(context).await?;
+    if found.wanted.role.callback_mode == CallbackMode::Client {
+        check_network(context, &found.wanted.role)?;
+    }
+    vouch(method, context, &found, input, Form::Post).await
+}
+
+/// Takes what the provider has given the browser, so that the client can come for the token by itself. Where it is the
+/// browser that has come here, its user is asked first whether they have begun this: the URL may be somebody else's.
+async fn vouch(method: &Jwt, context: &Context, found: &Found, input: Back, form: Form) -> Result<Reply, Error> {
     check_refusal(&input)?;
-    let found = opened.found(context).await?;
+    let Wanted { role, stored, .. } = &found.wanted;
     if finished::find(context, &found.begun).await?.is_some() {
         return Err(expired());
     }
-    let identified = verified(method, context, &found, input).await?;
-    let vouched = Some((identified, &found.wanted.stored));
-    match finished::finish(context, &found.begun, None, vouched)?.commit().await {
-        Ok(_) => Ok(Reply::body("text/html; charset=utf-8", PAGE)),
+    // On its own machine a client passes on what it has taken from the browser.
+    let is_from_client = role.callback_mode == CallbackMode::Client && own_machine(&found.begun.redirect_uri).is_some();
+    if !is_from_client && !role.is_unconfirmed && input.confirmation.is_empty() {
+        let given = [("code", &input.code), ("id_token", &input.id_token)];
+        let given = given.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?.expose().as_str())));
+        let given: Vec<_> = given.chain([("state", input.state.as_str())]).collect();
+        return Ok(confirmation::page(&found.begun, form, &given));
+    }
+    let identified = verified(method, context, found, input).await?;
+    match finished::finish(context, &found.begun, None, Some((identified, stored)))?.commit().await {
+        Ok(_) => Ok(confirmation::done()),
         Err(CommitError::Conflict) => Err(expired()),
         Err(CommitError::Failed(error)) => Err(error),
     }
 }
 
-async fn opened(context: &Context, state: &str) -> Result<Opened, Error> {
+/// Lets somebody in for whom the provider has vouched before; what was verified for a role counts for that alone.
+pub(super) fn admit_vouched(
+    context: &Context,
+    found: &Found,
+    (entry, stored): (FinishedEntry, Stored),
+) -> Result<Reply, Error> {
+    let identified = entry.identified_for(&found.wanted.stored).ok_or_else(expired)?;
+    admit_once(context, found, identified, Some(&stored))
+}
+
+/// Of two who come this far with one state one gets a token; the other is asked for again, and finds that it is over.
+fn admit_once(
+    context: &Context,
+    found: &Found,
+    identified: Identified,
+    known: Option<&Stored>,
+) -> Result<Reply, Error> {
+    let login = admit(context, &found.wanted, identified)?;
+    let changes = finished::finish(context, &found.begun, known, None)?;
+    Ok(login.with_changes(changes)?.into())
+}
+
+pub(super) async fn opened(context: &Context, state: &str) -> Result<Opened, Error> {
     let (config, stored_config) =
         find_config(&context.view).await?.ok_or_else(|| Error::invalid("could not load configuration"))?;
     if config.oidc_client_id.is_empty() {
@@ -118,11 +162,10 @@ fn check_refusal(input: &Back) -> Result<(), Error> {
 }
 
 impl Opened {
-    async fn found(self, context: &Context) -> Result<Found, Error> {
+    pub(super) async fn found(self, context: &Context) -> Result<Found, Error> {
         let Self { begun, key, config, stored_config } = self;
         let role = find_role(&context.view, &begun.role).await?.filter(|(role, _)| role.role_type == RoleType::Oidc);
         let (role, stored) = role.ok_or_else(|| Error::Invalid(format!("{FAILED} Role could not be found").into()))?;
-        check_network(context, &role)?;
         if !is_allowed(&begun.redirect_uri, &role.allowed_redirect_uris) {
             return Err(Error::Invalid(format!("{FAILED} The role no longer allows the redirect_uri.").into()));
         }

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 
 use super::{engine, pair, refused, signed, stub, text};
 
+mod direct;
+
 const BACK: &str = "http://localhost:8250/oidc/callback";
 const FORM: &str = "form_post";
 const EXPIRED: &str = "Vault login failed. Expired or missing OAuth state.";
@@ -453,4 +455,20 @@ async fn a_provider_that_refuses_is_told_of_without_its_words() {
     walk.provider.behave(|manner| manner.bytes = Some(Vec::new()));
     let seen = text(&walk.finish(&said["state"], "&code=c").await);
     assert_eq!(seen, "Vault login failed. Error exchanging oidc code: the provider could not be asked.");
+}
+
+#[tokio::test]
+async fn a_form_that_comes_from_elsewhere_than_the_client_is_agreed_to_first() {
+    let server = "https://strongroom.test/v1/auth/oidc/oidc/callback";
+    let config = json!({ "oidc_response_mode": FORM, "oidc_response_types": "id_token" });
+    let walk = Walk::new(config, json!({ "allowed_redirect_uris": server })).await;
+    let said = walk.begin(json!({ "redirect_uri": server, "client_nonce": "mine" })).await;
+    let form = json!({ "state": said["state"], "id_token": walk.vouch(&said, json!({})) });
+    let page = walk.harness.write("oidc/callback", form.clone()).await["body"]["text"].to_string();
+    assert!(page.contains("asks to be signed in with your name"), "{page}");
+    let none = refused("Vault login failed. No code or id_token received.");
+    assert_eq!(walk.finish(&said["state"], "&client_nonce=mine").await, none, "nobody has agreed yet");
+    let agreed = walk.harness.write("oidc/callback", with(form, json!({ "confirmation": "true" }))).await;
+    assert!(agreed["body"].is_object(), "{agreed}");
+    assert_eq!(walk.finish(&said["state"], "&client_nonce=mine").await["login"]["alias"], "ann");
 }
