@@ -349,7 +349,7 @@ fn only_a_responders_certificate_signs_answers_and_none_counts_for_ever() {
     let days = |count: i64| now + count * 86_400;
     let times = ("20270115080000Z", None);
     let signing = KeyUsagePurpose::DigitalSignature;
-    let responder = with(&[ExtendedKeyUsagePurpose::OcspSigning], &[signing.clone()]);
+    let responder = with(&[ExtendedKeyUsagePurpose::OcspSigning], std::slice::from_ref(&signing));
     for (signer, expected) in [
         (&responder, Ok(Status::Good)),
         (&with(&[ExtendedKeyUsagePurpose::OcspSigning], &[]), Ok(Status::Good)),
