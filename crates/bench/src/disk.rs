@@ -26,11 +26,13 @@ struct Shape {
     is_scattered: bool,
 }
 
-/// A write of a new KV version 2 secret: its history and its first version.
+/// A write of a new KV version 2 secret: its history, its first version, and the fingerprint of the one value in it that is
+/// long enough.
 const WRITE: Shape = Shape {
     written: &[
-        ("ns/root/data/00000000-0000-4000-8000-000000000000/meta/app/", "", 272),
+        ("ns/root/data/00000000-0000-4000-8000-000000000000/meta/app/", "", 294),
         ("ns/root/data/00000000-0000-4000-8000-000000000000/data/app/", "\x00fedcba98765432100000000000000001", 102),
+        ("ns/root/fingerprint/0123456789abcdef/00000000-0000-4000-8000-000000000000/data/app/", "", 45),
     ],
     is_scattered: false,
 };
