@@ -35,6 +35,8 @@ pub const CALL_PATIENCE: Duration = Duration::from_secs(80);
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 /// The longest that a failure waits.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// How often it is tried to store what came of a rotation.
+const SETTLE_TRIES: usize = 3;
 /// The longest text of a failure that is kept, in bytes.
 const ERROR_BYTES_MAX: usize = 512;
 
@@ -173,8 +175,8 @@ impl Status {
 pub enum First {
     /// At this time.
     At(Timestamp),
-    /// When the schedule says, counted from now.
-    Scheduled,
+    /// When the schedule says, counted from now: the secret has just been made.
+    Fresh,
 }
 
 /// A claim on one rotation, which is to be done now. Cheap to clone; clones are the same claim.
@@ -324,7 +326,10 @@ pub async fn plan<'c>(
     entry.schedule = schedule;
     match first {
         First::At(time) if is_new => (entry.due, entry.line) = (Some(to_stored(time)), Some(to_stored(time))),
-        First::Scheduled if is_new => entry.wait(context.now(), context),
+        First::Fresh if is_new => {
+            entry.last = Some(to_stored(context.now()));
+            entry.wait(context.now(), context);
+        }
         // Whoever is at it, or tries again, counts from when it is done.
         _ if is_changed && entry.claim.is_none() && entry.failures == 0 => {
             if let Some(last) = entry.last {
@@ -467,6 +472,18 @@ impl Rotating {
         if matches!(outcome, Err(Error::Sealed)) {
             return Err(Error::Sealed);
         }
+        let mut settled = self.keep(context, outcome).await;
+        for _ in 1..SETTLE_TRIES {
+            // A claim that is left would keep everybody away until it is over.
+            if matches!(settled, Ok(_) | Err(Error::Sealed | Error::Unrouted(_))) {
+                break;
+            }
+            settled = self.keep(context, outcome).await;
+        }
+        settled
+    }
+
+    async fn keep(&self, context: &Context, outcome: Result<(), &Error>) -> Result<Tried, Error> {
         let slot = Slot::new(&context.view, &self.name)?;
         retry!(_ => {
             let found = slot.read().await?;
