@@ -4,6 +4,7 @@
 mod chance;
 mod clock;
 mod faults;
+pub mod genesys;
 mod http;
 pub mod kubernetes;
 mod limits;
