@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{approle, cert, cubbyhole, jwt, kubernetes, kv, ldap, userpass};
+use crate::{approle, cert, cubbyhole, genesyscloud, jwt, kubernetes, kv, ldap, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -51,6 +51,13 @@ pub const fn builtin() -> &'static [Builtin] {
             description: "Private secrets of each token.",
             is_mountable: false,
             make: cubbyhole::make,
+        },
+        Builtin {
+            type_name: "genesyscloud",
+            kind: Kind::Secrets,
+            description: "OAuth clients of Genesys Cloud, made for callers or kept and rotated.",
+            is_mountable: true,
+            make: genesyscloud::make,
         },
         Builtin {
             type_name: "jwt",

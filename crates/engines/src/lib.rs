@@ -9,6 +9,7 @@ pub mod cert;
 mod clients;
 pub mod cubbyhole;
 mod flat;
+pub mod genesyscloud;
 pub mod jwt;
 pub mod kubernetes;
 pub mod kv;

@@ -13,6 +13,7 @@ mod curl;
 mod development;
 mod first_secret;
 mod full_disk;
+mod genesyscloud;
 mod gotchas;
 mod hvac;
 mod jwt;
