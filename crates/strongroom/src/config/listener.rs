@@ -154,7 +154,19 @@ fn tcp(reader: &mut Reader<'_>, block: &Block<'_>) -> Result<Draft, ConfigError>
     draft.config.tls = tls.finish().map_err(at_block)?;
     draft.config.forwarded_for = forwarded.finish().map_err(at_block)?;
     draft.config.proxy_protocol = proxy.finish().map_err(at_block)?;
+    check_together(&draft.config).map_err(at_block)?;
     Ok(draft)
+}
+
+/// Who hands on certificates is known by address, which nobody may choose for themselves.
+fn check_together(config: &ListenerConfig) -> Result<(), Problem> {
+    let is_chosen = config.proxy_protocol.as_ref().is_some_and(|it| it.behavior == ProxyBehavior::UseAlways);
+    let hands_on = config.forwarded_for.as_ref().is_some_and(|it| it.client_certificate.is_some());
+    if !is_chosen || !hands_on {
+        return Ok(());
+    }
+    let reason = "with proxy_protocol_behavior = \"use_always\" anybody could say that they are the proxy";
+    Err(Problem::Unsupported { key: "x_forwarded_for_client_cert_header".to_owned(), reason })
 }
 
 /// A socket in the file system: no TLS and no proxies, since the other side is on this machine and has no address.

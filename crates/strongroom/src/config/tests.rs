@@ -542,6 +542,11 @@ fn proxies_may_speak_for_clients_as_the_file_says() {
     let always =
         "storage \"memory\" {} listener \"tcp\" { tls_disable = true proxy_protocol_behavior = \"use_always\" }";
     assert!(load_text(always).config.listeners[0].proxy_protocol.is_some());
+    let together =
+        "storage \"memory\" {} listener \"tcp\" { tls_disable = true proxy_protocol_behavior = \"use_always\"
+        x_forwarded_for_authorized_addrs = \"10.0.0.0/8\" x_forwarded_for_client_cert_header = \"x-cert\" }";
+    let refusal = error(together);
+    assert!(refusal.contains("anybody could say that they are the proxy"), "{refusal}");
     let empty = "storage \"memory\" {} listener \"tcp\" { tls_disable = true proxy_protocol_behavior = \"\" }";
     assert!(load_text(empty).config.listeners[0].proxy_protocol.is_none());
 }
