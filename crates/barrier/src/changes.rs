@@ -96,10 +96,26 @@ impl Changes {
         self
     }
 
+    /// Takes everything of others in. No key may be in both.
+    pub fn append(&mut self, others: Self) -> &mut Self {
+        self.bytes += others.bytes;
+        self.expectations.extend(others.expectations);
+        self.writes.extend(others.writes);
+        self
+    }
+
     /// Whether nothing would be written.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
+    }
+
+    /// Whether a key would be written or removed.
+    #[must_use]
+    pub fn writes_key(&self, key: &Key) -> bool {
+        self.writes.iter().any(|change| match change {
+            Change::Put(written, _) | Change::PutFresh(written, _) | Change::Delete(written) => written == key,
+        })
     }
 
     /// How many keys would be written, at most [`WRITES_MAX`] in a commit.

@@ -10,6 +10,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::mfa::{MfaChoice, MfaRequirement};
 use crate::reply::{Auth, Data, Reply, Shape, WrapInfo};
 
 /// The keys of an envelope. Mirrored data may not replace them.
@@ -58,7 +59,10 @@ fn write_envelope(
     }
     write_field(bytes, "wrap_info", &reply.wrap_info.as_ref().map(Wrapping))?;
     write_field(bytes, "warnings", &Some(&reply.warnings).filter(|warnings| !warnings.is_empty()))?;
-    write_field(bytes, "auth", &reply.auth.as_ref().map(Credential))?;
+    match &reply.mfa {
+        Some(requirement) => write_field(bytes, "auth", &Pending(requirement))?,
+        None => write_field(bytes, "auth", &reply.auth.as_ref().map(Credential))?,
+    }
     write_field(bytes, "mount_type", mount_type)?;
     if reply.shape == Shape::Mirrored {
         mirror(bytes, reply.data.as_ref())?;
@@ -159,6 +163,46 @@ impl Serialize for Credential<'_> {
         map.serialize_entry("num_uses", &auth.num_uses)?;
         map.end()
     }
+}
+
+/// A login without a token yet: the same keys, so that strict clients get as far as the requirement.
+struct Pending<'a>(&'a MfaRequirement);
+
+impl Serialize for Pending<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const NONE: [&str; 0] = [];
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("client_token", "")?;
+        map.serialize_entry("accessor", "")?;
+        map.serialize_entry("policies", &NONE)?;
+        map.serialize_entry("token_policies", &NONE)?;
+        map.serialize_entry("metadata", &())?;
+        map.serialize_entry("lease_duration", &0)?;
+        map.serialize_entry("renewable", &false)?;
+        map.serialize_entry("entity_id", "")?;
+        map.serialize_entry("token_type", self.0.token_type)?;
+        map.serialize_entry("orphan", &false)?;
+        map.serialize_entry("mfa_requirement", &Requirement(self.0))?;
+        map.serialize_entry("num_uses", &0)?;
+        map.end()
+    }
+}
+
+struct Requirement<'a>(&'a MfaRequirement);
+
+impl Serialize for Requirement<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let constraints = self.0.constraints.iter().map(|(name, any)| (name.as_str(), Any { any }));
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("mfa_request_id", &self.0.request_id)?;
+        map.serialize_entry("mfa_constraints", &constraints.collect::<BTreeMap<_, _>>())?;
+        map.end()
+    }
+}
+
+#[derive(Serialize)]
+struct Any<'a> {
+    any: &'a [MfaChoice],
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::lease::Grant;
 use crate::login::Login;
+use crate::mfa::MfaRequirement;
 use crate::request::Operation;
 use crate::stream::{BodyStream, Chunks};
 
@@ -26,6 +27,8 @@ pub struct Reply {
     pub warnings: Vec<String>,
     /// A token that was made or renewed.
     pub auth: Option<Auth>,
+    /// In place of a token: what a login has to be completed with. Holds no secret, and is never wrapped.
+    pub mfa: Option<MfaRequirement>,
     /// The lease on the data.
     pub lease: Option<Lease>,
     /// The secret in the data, if it is one that ends: the core makes the lease of it.
@@ -265,7 +268,8 @@ impl Reply {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         let has_body = self.data.is_some() || self.has_raw_body() || self.lease.is_some();
-        !has_body && self.warnings.is_empty() && self.auth.is_none() && self.wrap_info.is_none()
+        let has_login = self.auth.is_some() || self.mfa.is_some();
+        !has_body && self.warnings.is_empty() && !has_login && self.wrap_info.is_none()
     }
 
     /// Whether it is bytes without an envelope.
@@ -336,6 +340,12 @@ impl fmt::Debug for Header {
 impl From<Login> for Reply {
     fn from(login: Login) -> Self {
         Self { login: Some(login), ..Self::default() }
+    }
+}
+
+impl From<MfaRequirement> for Reply {
+    fn from(requirement: MfaRequirement) -> Self {
+        Self { mfa: Some(requirement), ..Self::default() }
     }
 }
 

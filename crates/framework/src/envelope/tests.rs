@@ -6,6 +6,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::encode;
+use crate::mfa::{MfaChoice, MfaRequirement};
 use crate::reply::{Auth, Lease, Reply, WrapInfo};
 use crate::testing::golden;
 
@@ -34,6 +35,13 @@ fn auth() -> Auth {
     }
 }
 
+fn requirement() -> MfaRequirement {
+    let named = MfaChoice { kind: "totp", id: "m-1".into(), uses_passcode: true, name: "phone".into() };
+    let nameless = MfaChoice { id: "m-2".into(), name: String::new(), ..named.clone() };
+    let constraints = BTreeMap::from([("staff".to_owned(), vec![named, nameless])]);
+    MfaRequirement { request_id: "r-1".into(), constraints, token_type: "service" }
+}
+
 fn wrap_info() -> WrapInfo {
     WrapInfo {
         token: "hvs.wrap".to_owned().into(),
@@ -54,6 +62,7 @@ fn every_shape_has_its_golden() {
         ("raw data", raw(r#"{"n":1.10,"big":123456789012345678901234567890}"#)),
         ("lease and warnings", Reply::data(json!({"a": 1})).with_lease(lease).warn("careful")),
         ("auth", Reply::from(auth())),
+        ("unfinished login", Reply::from(requirement())),
         ("wrapped", Reply { wrap_info: Some(wrap_info()), ..Reply::default() }),
         ("mirrored", Reply::data(json!({"keys": ["a"], "data": "hidden"})).mirrored()),
         ("mirrored raw", raw(r#"{"type":"kv","auth":"hidden"}"#).mirrored()),
@@ -84,6 +93,17 @@ fn our_own_client_types_read_it_back() {
     assert_eq!(envelope.mount_type.as_deref(), Some("kv"));
     let auth = envelope.auth.unwrap();
     assert_eq!((auth.client_token.as_str(), auth.lease_duration), ("hvs.token", 2_764_800));
+}
+
+#[test]
+fn an_unfinished_login_reads_as_one_without_a_token() {
+    let reply = Reply::from(requirement());
+    assert!(!reply.is_empty());
+    let envelope: api::reply::Envelope = serde_json::from_str(&text(&reply)).unwrap();
+    let auth = envelope.auth.unwrap();
+    assert!(auth.client_token.is_empty() && auth.accessor.is_empty());
+    let choice = &auth.mfa_requirement.unwrap()["mfa_constraints"]["staff"]["any"][1];
+    assert_eq!(*choice, json!({ "type": "totp", "id": "m-2", "uses_passcode": true }));
 }
 
 #[test]
