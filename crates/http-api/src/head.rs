@@ -163,8 +163,8 @@ fn wrap_format(headers: &HeaderMap) -> Result<WrapFormat, Refusal> {
     }
 }
 
-/// `<method>`, or `<method>:<passcode>` (documented Vault behavior). Nothing asks for a second factor yet, but what makes
-/// no sense is refused as it will be then. Empty values are passed over.
+/// `<method>`, or `<method>:<passcode>` (documented Vault behavior). What makes no sense is refused whether a second factor
+/// is asked for or not. Empty values are passed over.
 fn check_mfa(headers: &HeaderMap) -> Result<(), Refusal> {
     for value in headers.get_all(&MFA) {
         let value = std::str::from_utf8(value.as_bytes()).map_err(|_| not_text(&MFA))?;

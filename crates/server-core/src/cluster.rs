@@ -101,6 +101,11 @@ impl Cluster {
         keys::hash_text(&self.token_key.sign(&[b"authorization code ", code.as_bytes()]))
     }
 
+    /// The name in storage of a login that waits for its second factor; gone with the token epoch, too.
+    pub(crate) fn login_hash(&self, request_id: &str) -> String {
+        keys::hash_text(&self.token_key.sign(&[b"unfinished login ", request_id.as_bytes()]))
+    }
+
     /// The name of an accessor in storage.
     pub(crate) fn accessor_hash(&self, accessor: &str) -> String {
         keys::hash_text(&self.accessor_key.sign(&[accessor.as_bytes()]))

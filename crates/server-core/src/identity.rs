@@ -41,6 +41,7 @@ mod checks;
 pub(crate) mod entities;
 pub(crate) mod entry;
 mod external;
+mod factors;
 pub(crate) mod groups;
 mod members;
 mod merge;

@@ -365,6 +365,84 @@ pub(crate) fn oidc_uses(ns: &str, kind: &str, name: &str, by: &str) -> String {
     ["ns/", ns, "/oidc-use/", kind, "/", name, "/", by, "/"].concat()
 }
 
+/// Changes with each login enforcement of a namespace; absent while it has never had one. See [`crate::mfa`].
+pub(crate) fn mfa_epoch(ns: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mfa"])
+}
+
+pub(crate) fn mfa_method(ns: &str, id: &str) -> Result<Key, Error> {
+    key(&[&mfa_methods(ns), id])
+}
+
+/// The folder of all MFA methods.
+pub(crate) fn mfa_methods(ns: &str) -> String {
+    ["ns/", ns, "/mfa-method/"].concat()
+}
+
+/// Which MFA method has a name.
+pub(crate) fn mfa_method_name(ns: &str, name: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mfa-method-name/", name])
+}
+
+pub(crate) fn mfa_enforcement(ns: &str, name: &str) -> Result<Key, Error> {
+    key(&[&mfa_enforcements(ns), name])
+}
+
+/// The folder of all login enforcements.
+pub(crate) fn mfa_enforcements(ns: &str) -> String {
+    ["ns/", ns, "/mfa-enforcement/"].concat()
+}
+
+/// That a login enforcement of the namespace `by` uses an MFA method of `ns`.
+pub(crate) fn mfa_use(ns: &str, method: &str, by: &str, enforcement: &str) -> Result<Key, Error> {
+    key(&[&mfa_uses(ns, method), by, "/", enforcement])
+}
+
+/// The folder of those that use an MFA method.
+pub(crate) fn mfa_uses(ns: &str, method: &str) -> String {
+    ["ns/", ns, "/mfa-use/", method, "/"].concat()
+}
+
+/// What an entity proves itself with.
+pub(crate) fn mfa_secret(ns: &str, entity: &str, method: &str) -> Result<Key, Error> {
+    key(&[&mfa_secrets(ns, entity), method])
+}
+
+/// The folder of what an entity proves itself with.
+pub(crate) fn mfa_secrets(ns: &str, entity: &str) -> String {
+    ["ns/", ns, "/mfa-secret/", entity, "/"].concat()
+}
+
+/// Which codes of a secret were used, and how many wrong ones came.
+pub(crate) fn mfa_tries(ns: &str, entity: &str, method: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mfa-tries/", entity, "/", method])
+}
+
+/// That an entity of the namespace `home` has a secret of an MFA method of `ns`.
+pub(crate) fn mfa_enrolled(ns: &str, method: &str, home: &str, entity: &str) -> Result<Key, Error> {
+    key(&[&mfa_all_enrolled(ns, method), home, "/", entity])
+}
+
+/// The folder of those who have a secret of an MFA method.
+pub(crate) fn mfa_all_enrolled(ns: &str, method: &str) -> String {
+    ["ns/", ns, "/mfa-enrolled/", method, "/"].concat()
+}
+
+/// A login that waits for its second factor.
+pub(crate) fn mfa_login(ns: &str, hash: &str) -> Result<Key, Error> {
+    key(&["ns/", ns, "/mfa-login/", hash])
+}
+
+/// That a login of an entity waits. Sorted by when it began.
+pub(crate) fn mfa_waiting(ns: &str, entity: &str, began: i64, hash: &str) -> Result<Key, Error> {
+    key(&[&mfa_all_waiting(ns, entity), &format!("{:016x}/", began.max(0)), hash])
+}
+
+/// The folder of an entity's logins that wait.
+pub(crate) fn mfa_all_waiting(ns: &str, entity: &str) -> String {
+    ["ns/", ns, "/mfa-waiting/", entity, "/"].concat()
+}
+
 pub(crate) fn cubbyhole(ns: &str, token: &str) -> String {
     ["ns/", ns, "/cubbyhole/", token, "/"].concat()
 }

@@ -32,6 +32,7 @@ mod keys;
 mod leases;
 mod lockout;
 mod metrics;
+mod mfa;
 mod mounts;
 mod namespaces;
 mod node;
@@ -81,6 +82,7 @@ use index::Index;
 use leases::Leases;
 use lockout::Lockout;
 use metrics::{Metrics, MetricsPart};
+use mfa::Mfa;
 use mounts::Mounts;
 use namespaces::Namespaces;
 use oidc::Oidc;
@@ -205,6 +207,15 @@ impl Core {
         let address = node.api_address.clone();
         let wrapping = Wrapping::new(store.clone(), env.clone(), identity.clone(), Arc::clone(&tokens), address);
         let wrapping = Arc::new(wrapping);
+        let mfa = Mfa::new(
+            store.clone(),
+            env.clone(),
+            identity.clone(),
+            Arc::clone(&identities),
+            Arc::clone(&mounts),
+            Arc::clone(&tokens),
+        );
+        let mfa = Arc::new(mfa);
         let name = process.host.name();
         let audit = Arc::new(AuditLog::new(store.clone(), env.clone(), name, audit_rules));
         let leases = Leases::new(
@@ -238,6 +249,7 @@ impl Core {
             rotations: Arc::clone(&rotations),
             identities: Arc::clone(&identities),
             oidc: Arc::clone(&oidc),
+            mfa: Arc::clone(&mfa),
             quotas: Arc::clone(&quotas),
             lockout: Arc::clone(&lockout),
             rotation: Arc::new(Rotation::new(store.clone(), env.clone())),
@@ -265,6 +277,7 @@ impl Core {
             policies: Arc::clone(&policies),
             tokens: Arc::clone(&tokens),
             wrapping: Arc::clone(&wrapping),
+            mfa: Arc::clone(&mfa),
             passwords: PasswordPolicies::new(store.clone(), env.clone()),
             explain: ExplainPart { policies, tokens: Arc::clone(&tokens), mounts: Arc::clone(&mounts) },
             browser: Arc::clone(&browser),
@@ -290,7 +303,7 @@ impl Core {
             attempts,
             openness: if enable_unauthenticated_access { Openness::Open } else { Openness::Token },
         })?;
-        let identity = identity::paths::engine(identities, oidc)?;
+        let identity = identity::paths::engine(identities, oidc, Arc::clone(&mfa))?;
         mounts.set_fixed([sys, identity, tokens::paths::engine(Arc::clone(&tokens))?, cubbyhole]);
         Ok(Self {
             seals,
@@ -303,6 +316,7 @@ impl Core {
                 quotas,
                 lockout,
                 wrapping,
+                mfa,
                 index,
                 audit,
                 metrics: Arc::clone(&metrics),

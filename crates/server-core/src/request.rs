@@ -20,6 +20,8 @@ use crate::index::Index;
 use crate::leases::Leases;
 use crate::lockout::Lockout;
 use crate::metrics::Metrics;
+use crate::mfa::Mfa;
+use crate::mfa::proofs::Proofs;
 use crate::mounts::{LiveMount, Mounts, is_permanent};
 use crate::namespaces::{Place, lock};
 use crate::quotas::Quotas;
@@ -53,6 +55,7 @@ pub(crate) struct Pipeline {
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) lockout: Arc<Lockout>,
     pub(crate) wrapping: Arc<Wrapping>,
+    pub(crate) mfa: Arc<Mfa>,
     pub(crate) index: Index,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) metrics: Arc<Metrics>,
@@ -241,13 +244,14 @@ impl Pipeline {
             return Ok((mount_type, reply));
         }
         resolve::check_kind(target, token)?;
-        let reply = self.ask(to, context, operation, data, token).await?;
+        let reply = self.ask(request, to, context, operation, data, token).await?;
         Ok((mount_type, reply))
     }
 
     /// Asks the engine, with everything that goes around it: who is locked out, where leases are made, which headers leave.
     async fn ask(
         &self,
+        request: &Request,
         to: Destination<'_>,
         mut context: Context,
         operation: Operation,
@@ -270,7 +274,8 @@ impl Pipeline {
         let mut reply = match target.mount.as_deref().filter(|_| is_login) {
             Some(mount) => {
                 let path = target.folded.as_deref().unwrap_or(to.path);
-                let entry = Entry { engine: &target.engine, mount, route, path, operation, attempt };
+                let proofs = proofs(request)?;
+                let entry = Entry { engine: &target.engine, mount, route, path, operation, attempt, proofs };
                 // On the heap: no other request carries it along.
                 Box::pin(self.log_in(&context, entry, data)).await
             }
@@ -355,6 +360,12 @@ impl Destination<'_> {
     fn access(&self) -> Access {
         self.target.as_ref().and_then(|target| target.route.as_ref().ok()).map(|route| route.access).unwrap_or_default()
     }
+}
+
+/// The second factors that came with a login.
+fn proofs(request: &Request) -> Result<Proofs, Error> {
+    let values = request.headers.as_ref().map(|source| source.values(api::header::MFA)).unwrap_or_default();
+    Proofs::from_headers(&values)
 }
 
 /// Whether nothing changes, here or outside, whatever the engine answers.

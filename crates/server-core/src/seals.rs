@@ -21,6 +21,7 @@ use crate::leases::sweep::Sweeps;
 use crate::leases::work::LeaseWork;
 use crate::lockout::Lockout;
 use crate::lockout::sweep::Over;
+use crate::mfa::Mfa;
 use crate::mounts::due::EngineWork;
 use crate::mounts::remount::Statuses;
 use crate::mounts::upgrade::Upgrades;
@@ -55,6 +56,7 @@ pub(crate) struct Seals {
     pub(crate) rotations: Arc<Rotations>,
     pub(crate) identities: Arc<Identities>,
     pub(crate) oidc: Arc<Oidc>,
+    pub(crate) mfa: Arc<Mfa>,
     pub(crate) quotas: Arc<Quotas>,
     pub(crate) lockout: Arc<Lockout>,
     pub(crate) rotation: Arc<Rotation>,
@@ -221,6 +223,7 @@ impl Seals {
             Arc::clone(&self.mounts) as _,
             Arc::clone(&self.identities) as _,
             Arc::new(KeysAndCodes(Arc::clone(&self.oidc))),
+            Arc::clone(&self.mfa) as _,
             Arc::new(Statuses::new(self.store.clone())) as _,
             Arc::new(EngineWork(Arc::clone(&self.mounts))),
             Arc::new(Upgrades(Arc::clone(&self.mounts))),

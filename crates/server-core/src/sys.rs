@@ -12,6 +12,7 @@ use crate::backups::Backups;
 use crate::browser::Browser;
 use crate::fingerprints::Holders;
 use crate::metrics::MetricsPart;
+use crate::mfa::Mfa;
 use crate::mounts::Mounts;
 use crate::node::Node;
 use crate::policies::Policies;
@@ -40,6 +41,7 @@ mod leases;
 mod locked_users;
 mod loggers;
 mod metrics;
+mod mfa;
 mod monitor;
 mod mounts;
 mod namespaces;
@@ -83,6 +85,7 @@ pub(crate) struct Sys {
     pub(crate) policies: Arc<Policies>,
     pub(crate) tokens: Arc<Tokens>,
     pub(crate) wrapping: Arc<Wrapping>,
+    pub(crate) mfa: Arc<Mfa>,
     pub(crate) browser: Arc<Browser>,
     pub(crate) audit: Arc<AuditLog>,
     pub(crate) explain: ExplainPart,
@@ -171,6 +174,7 @@ pub(crate) fn engine(sys: Sys) -> Result<Arc<dyn Mounted>, TableError> {
         .paths(policies::explain::paths().into_iter().map(|path| path.within(|sys: &Sys| &sys.explain)))
         .paths(capabilities::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.tokens.as_ref())))
         .paths(wrapping::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.wrapping.as_ref())))
+        .paths(mfa::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.mfa.as_ref())))
         .paths(config::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.browser.as_ref())))
         .paths(audit::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.audit.as_ref())))
         .paths(audit_verify::paths().into_iter().map(|path| path.within(|sys: &Sys| sys.audit.as_ref())))

@@ -553,6 +553,10 @@ pub(crate) fn show(result: Result<Reply, Error>) -> Value {
         }
         shown.insert("auth".to_owned(), auth);
     }
+    if let Some(mfa) = reply.mfa {
+        let mfa = json!({ "request_id": mfa.request_id, "constraints": mfa.constraints, "token_type": mfa.token_type });
+        shown.insert("mfa".to_owned(), mfa);
+    }
     if !reply.headers.is_empty() {
         let headers: Vec<_> = reply.headers.iter().map(|it| format!("{}: {}", it.name, it.value)).collect();
         shown.insert("headers".to_owned(), json!(headers));

@@ -26,7 +26,7 @@ use crate::policies::Policies;
 use crate::quotas::Quotas;
 use crate::store::{Found, Lost, Store, decode, encode};
 
-mod admit;
+pub(crate) mod admit;
 pub(crate) mod batch;
 pub(crate) mod create;
 pub(crate) mod entry;

@@ -115,6 +115,7 @@ impl Identities {
         let to = target.value.id.as_str();
         if self.move_one_alias(ns, id, to, keep, &mut changes).await?
             || self.move_groups(ns, id, to, &mut changes).await?
+            || self.move_factors(ns, id, to, &mut changes).await?
         {
             self.commit(changes).await?;
             return Ok(Step::Moved);

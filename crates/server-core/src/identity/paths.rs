@@ -1,4 +1,4 @@
-//! The table of `identity/`: entities, groups, their aliases, lookups, and what [`crate::oidc`] answers. Replies have the published forms: what is made
+//! The table of `identity/`: entities, groups, their aliases, lookups, and what [`crate::oidc`] and [`crate::mfa`] answer. Replies have the published forms: what is made
 //! is told with its id, a change of what was there is 204.
 
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::view::Shown;
 use super::{Identities, most, too_many};
+use crate::mfa::{self, Mfa};
 use crate::oidc::{self, Oidc};
 
 mod alias;
@@ -26,15 +27,21 @@ const LIST_PAGE: usize = 1_000;
 struct Parts {
     identities: Arc<Identities>,
     oidc: Arc<Oidc>,
+    mfa: Arc<Mfa>,
 }
 
 /// The engine that is part of every namespace.
-pub(crate) fn engine(identities: Arc<Identities>, oidc: Arc<Oidc>) -> Result<Arc<dyn Mounted>, TableError> {
+pub(crate) fn engine(
+    identities: Arc<Identities>,
+    oidc: Arc<Oidc>,
+    mfa: Arc<Mfa>,
+) -> Result<Arc<dyn Mounted>, TableError> {
     let paths = [entity::paths(), alias::paths(), group::paths(), lookup::paths()].into_iter().flatten();
     Engine::secrets("identity", HELP)
         .paths(paths.map(|path| path.within(|it: &Parts| it.identities.as_ref())))
         .paths(oidc::paths::all().into_iter().map(|path| path.within(|it: &Parts| it.oidc.as_ref())))
-        .mount(Parts { identities, oidc })
+        .paths(mfa::paths::all().into_iter().map(|path| path.within(|it: &Parts| it.mfa.as_ref())))
+        .mount(Parts { identities, oidc, mfa })
 }
 
 fields! {

@@ -71,7 +71,10 @@ impl Identities {
             changes.delete(keys::entity_group(ns, id, group)?, opened.revision);
             self.delete_if_there(keys::group_member(ns, group, id)?, &mut changes).await?;
         }
-        let is_moved = !aliases.is_empty() || !groups.is_empty() || self.forget_merged(ns, id, &mut changes).await?;
+        let is_moved = !aliases.is_empty()
+            || !groups.is_empty()
+            || self.forget_factors(ns, id, &mut changes).await?
+            || self.forget_merged(ns, id, &mut changes).await?;
         if is_moved {
             self.commit(changes).await?;
             return Ok(Step::Moved);

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::Pipeline;
 use crate::lockout::Attempt;
+use crate::mfa::proofs::Proofs;
 use crate::mounts::LiveMount;
 use crate::store::Lost;
 
@@ -26,17 +27,19 @@ pub(super) struct Entry<'r> {
     pub(super) operation: Operation,
     /// Whose failures are counted, if they are.
     pub(super) attempt: Option<Attempt>,
+    /// The second factors that came along.
+    pub(super) proofs: Proofs,
 }
 
 impl Pipeline {
-    /// Asks the method, and answers with the token of whom it lets in.
+    /// Asks the method, and answers with the token of whom it lets in, or with the second factor that is still needed.
     pub(super) async fn log_in(
         &self,
         context: &Context,
         entry: Entry<'_>,
         data: Map<String, Value>,
     ) -> Result<Reply, Error> {
-        let Entry { engine, mount, route, path, operation, attempt } = entry;
+        let Entry { engine, mount, route, path, operation, attempt, proofs } = entry;
         for _ in 0..COMMIT_TRIES {
             let began = self.metrics.now();
             let reply = engine.handle(context, route.clone(), operation, data.clone()).await;
@@ -46,7 +49,11 @@ impl Pipeline {
             }
             let mut reply = reply?;
             let Some(login) = reply.login.take() else { return Ok(reply) };
-            match self.tokens.admit(context, mount, path, login, &mut reply).await {
+            let admitted = match self.tokens.judge(context, mount, path, login).await {
+                Ok(admission) => self.mfa.admit(&context.namespace, mount, admission, &proofs, &mut reply).await,
+                Err(lost) => Err(lost),
+            };
+            match admitted {
                 Ok(()) => return Ok(reply),
                 Err(Lost::Race(_)) => {}
                 Err(Lost::Failed(error)) => return Err(error),

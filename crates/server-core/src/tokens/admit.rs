@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use framework::terms::{TokenKind, TokenTerms};
-use framework::{Connection, Context, Error, Reply};
+use framework::{Auth, Connection, Context, Error};
 use serde_json::value::RawValue;
 
 use super::create::{Login, NewToken};
@@ -25,21 +25,23 @@ pub(super) struct Renewal {
     pub(super) limits: Limits,
 }
 
+/// A login that nothing stands against: what its token is to be.
+pub(crate) struct Admission {
+    pub(crate) new: NewToken,
+    /// What the caller should know about it.
+    pub(crate) warnings: Vec<String>,
+}
+
 impl Tokens {
-    /// Makes the token of a login and puts it into the reply, with what the caller should know about its time. `path` is
-    /// the request's, in its namespace. What the login costs is taken with the token's own commit, after everything that
-    /// can refuse it.
-    ///
-    /// # Errors
-    /// [`Lost::Race`] when something that the login was decided from has changed since: it is to be decided again.
-    pub(crate) async fn admit(
+    /// Decides what token a login gets. `path` is the request's, in its namespace. Nothing is made yet but the entity: what
+    /// the login costs is taken when the token is [made](Self::issue), after everything that can refuse it.
+    pub(crate) async fn judge(
         &self,
         context: &Context,
         mount: &LiveMount,
         path: &str,
         login: framework::Login,
-        reply: &mut Reply,
-    ) -> Result<(), Lost> {
+    ) -> Result<Admission, Lost> {
         let ns = context.namespace.id.as_str();
         let terms = &login.terms;
         if !cidr::admit(&terms.bound_cidrs, context.connection.remote.map(|remote| remote.ip())) {
@@ -61,7 +63,6 @@ impl Tokens {
                 entity.id
             }
         };
-        let identity_policies = self.identity_policies(ns, &entity_id).await?;
         let for_service = |secs: u64| if kind == Kind::Service { Duration::from_secs(secs) } else { Duration::ZERO };
         let new = NewToken {
             kind,
@@ -86,10 +87,18 @@ impl Tokens {
             }),
             ..NewToken::default()
         };
+        Ok(Admission { new, warnings: granted.warnings })
+    }
+
+    /// Makes the token of a login.
+    ///
+    /// # Errors
+    /// [`Lost::Race`] when something that the login was decided from has changed since: it is to be decided again.
+    pub(crate) async fn issue(&self, ns: &str, new: NewToken) -> Result<Auth, Lost> {
+        let ttl = new.ttl;
+        let identity_policies = self.identity_policies(ns, &new.entity_id).await?;
         let created = self.create(ns, new).await?;
-        reply.auth = Some(created.into_auth(granted.ttl, identity_policies));
-        reply.warnings.extend(granted.warnings);
-        Ok(())
+        Ok(created.into_auth(ttl, identity_policies))
     }
 
     fn granted(&self, terms: &TokenTerms, limits: Limits) -> Result<Granted, Error> {

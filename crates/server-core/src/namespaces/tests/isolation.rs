@@ -26,6 +26,8 @@ struct Fixture {
     alias: String,
     group: String,
     group_alias: String,
+    /// An MFA method.
+    method: String,
 }
 
 /// Rows that are not about a namespace: the node and the cluster, and what needs no token at all.
@@ -45,6 +47,8 @@ fn parameter<'f>(template: &str, name: &str, fixture: &'f Fixture) -> Option<&'f
         ("oidc/provider/{name}" | "oidc/provider/{name}/authorize", _) => "p",
         ("oidc/key/{name}" | "oidc/key/{name}/rotate", _) => "k",
         ("oidc/role/{name}" | "oidc/token/{name}", _) => "r",
+        ("mfa/method/{method_id}" | "mfa/method/totp/{method_id}", _) => &fixture.method,
+        ("mfa/login-enforcement/{name}", _) => "e",
         ("mounts/{path}" | "mounts/{path}/tune", _) => "secret",
         ("auth/{path}" | "auth/{path}/tune", _) => "gate",
         ("policies/acl/{name}" | "policy/{name}", _) => "some",
@@ -118,6 +122,13 @@ fn body(template: &str, operation: Operation, fixture: &Fixture) -> Option<Value
         "oidc/provider/{name}" => json!({ "scopes_supported": "x" }),
         "oidc/provider/{name}/authorize" => json!({ "client_id": "x" }),
         "oidc/introspect" => json!({ "token": "x" }),
+        "mfa/method/totp" | "mfa/method/totp/{method_id}" => json!({ "issuer": "changed" }),
+        "mfa/method/totp/generate" | "mfa/method/totp/admin-generate" | "mfa/method/totp/admin-destroy" => {
+            json!({ "method_id": fixture.method, "entity_id": fixture.entity })
+        }
+        "mfa/login-enforcement/{name}" => {
+            json!({ "mfa_method_ids": fixture.method, "identity_entity_ids": fixture.entity })
+        }
         "lookup/entity" => json!({ "id": fixture.entity }),
         "lookup/group" => json!({ "id": fixture.group }),
         _ => return None,
@@ -162,7 +173,11 @@ async fn furnish(bench: &Bench, ns: &str) -> Fixture {
     let about = json!({ "name": "alias", "mount_accessor": gate, "canonical_id": group });
     let group_alias = make("identity/group-alias", about).await;
     let (accessor, token) = (text("accessor"), text("client_token"));
-    Fixture { accessor, token, lease, gate, entity, alias, group, group_alias }
+    let made = root.write("identity/mfa/method/totp", json!({ "issuer": "x" })).await;
+    let method = made["data"]["method_id"].as_str().unwrap_or_else(|| panic!("no method: {made}")).to_owned();
+    let about = json!({ "mfa_method_ids": method, "auth_method_types": "gate" });
+    assert_eq!(root.write("identity/mfa/login-enforcement/e", about).await, json!({}));
+    Fixture { accessor, token, lease, gate, entity, alias, group, group_alias, method }
 }
 
 /// Every row of the core's tables with all its operations, and what operators mount and every token has.
