@@ -29,6 +29,32 @@ fn a_second_proof_is_asked_for_where_a_user_is() {
 }
 
 #[test]
+fn each_method_that_leaves_no_choice_is_asked_for_once() {
+    let server = server(
+        r#"{"auth":{"client_token":"","mfa_requirement":{"mfa_request_id":"r-1","mfa_constraints":{
+            "a":{"any":[{"type":"totp","id":"m-1","uses_passcode":true,"name":"phone"}]},
+            "b":{"any":[{"type":"totp","id":"m-1","uses_passcode":true,"name":"phone"}]},
+            "c":{"any":[{"type":"totp","id":"m-2","uses_passcode":true}]}}}}}"#,
+    );
+    let stage = Stage { is_terminal: true, ..Stage::at(&server).answers("123456") };
+    let ended = stage.run(LINE);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let body = r#"{"mfa_payload":{"m-1":["123456"],"m-2":["123456"]},"mfa_request_id":"r-1"}"#;
+    assert_eq!(server.received()[1].body, body);
+}
+
+#[test]
+fn a_login_sends_the_proofs_of_the_flags_along() {
+    let server = server(r#"{"auth":{"client_token":"hvs.done","lease_duration":60}}"#);
+    let ended = Stage::at(&server).run(&format!("{LINE} -mfa=phone:123456 -mfa=m-2:654321"));
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let received = server.received();
+    let sent = received[0].headers.iter().filter(|(name, _)| name == "x-vault-mfa").map(|(_, value)| value.as_str());
+    assert_eq!(sent.collect::<Vec<_>>(), ["phone:123456", "m-2:654321"]);
+    assert_eq!(received.len(), 1, "one step");
+}
+
+#[test]
 fn without_a_user_the_requirement_is_printed() {
     let several = r#"{"auth":{"client_token":"","mfa_requirement":{"mfa_request_id":"r-1","mfa_constraints":{
         "a":{"any":[{"type":"totp","id":"m-1","uses_passcode":true},{"type":"duo","id":"m-2"}]}}}}}"#;
