@@ -23,6 +23,7 @@ mod ldap;
 mod listeners;
 mod logins;
 mod memory_dump;
+mod mfa;
 mod oidc;
 mod pages;
 mod recovery;
