@@ -110,6 +110,7 @@ fn fresh() -> ConfigEntry {
 }
 
 fn changed(mut entry: ConfigEntry, input: &Settings, secret: Option<String>) -> Result<ConfigEntry, Error> {
+    let before = (entry.api_url.clone(), entry.login_url.clone());
     let (region, urls) = (input.region.as_deref(), (input.api_url.as_deref(), input.login_url.as_deref()));
     match (region.map(str::trim).filter(|region| !region.is_empty()), urls) {
         (Some(_), (Some(_), _) | (_, Some(_))) => {
@@ -132,6 +133,13 @@ fn changed(mut entry: ConfigEntry, input: &Settings, secret: Option<String>) -> 
     }
     if entry.api_url.is_empty() || entry.login_url.is_empty() {
         return Err(Error::invalid("give a region, or both api_url and login_url"));
+    }
+    // Whoever may write the configuration may not read the secret, and must not have it sent elsewhere.
+    let is_moved = before != (entry.api_url.clone(), entry.login_url.clone());
+    if is_moved && !entry.client_secret.is_empty() && secret.as_ref().is_none_or(String::is_empty) {
+        return Err(Error::invalid(
+            "another region or URL needs client_secret again: the one that is stored stays where it is",
+        ));
     }
     if let Some(id) = &input.client_id {
         id.trim().clone_into(&mut entry.client_id);

@@ -18,11 +18,17 @@ async fn the_organization_is_set_shown_without_the_secret_and_keeps_what_a_write
     let seen = harness.read("config").await["data"].take();
     assert_eq!((&seen["max_retries"], &seen["request_timeout"]), (&json!(1), &json!(5)));
     assert_eq!((&seen["region"], &seen["client_secret_set"]), (&json!("eu-central-1"), &json!(true)), "it is kept");
-    let urls = json!({ "api_url": "https://api.example/", "login_url": "http://127.0.0.1:9" });
+    let elsewhere = "another region or URL needs client_secret again: the one that is stored stays where it is";
+    for moved in [json!({ "region": "us-east-1" }), json!({ "login_url": "https://login.example" })] {
+        assert_eq!(harness.write("config", moved).await, refused(elsewhere), "nobody has it sent elsewhere");
+    }
+    assert_eq!(harness.write("config", json!({ "region": "eu-central-1" })).await, json!({}), "it is the same");
+    let urls = json!({ "api_url": "https://api.example/", "login_url": "http://127.0.0.1:9", "client_secret": "b" });
     assert_eq!(harness.write("config", urls).await, json!({}));
     let seen = harness.read("config").await["data"].take();
     assert_eq!((&seen["region"], &seen["api_url"]), (&json!(""), &json!("https://api.example")));
-    assert_eq!(harness.write("config", json!({ "region": "usw2.pure.cloud" })).await, json!({}));
+    let region = json!({ "region": "usw2.pure.cloud", "client_secret": "b" });
+    assert_eq!(harness.write("config", region).await, json!({}));
     assert_eq!(harness.read("config").await["data"]["api_url"], "https://api.usw2.pure.cloud");
     assert_eq!(harness.delete("config").await, json!({}));
     assert_eq!(harness.read("config").await, json!({ "error": "not found" }));
