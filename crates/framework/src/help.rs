@@ -68,6 +68,63 @@ pub fn path_text(spec: &PathSpec, path: &str) -> String {
     text
 }
 
+/// The engine's whole table as a page of Markdown: every call below `mount`, which ends in `/`, with what it takes.
+#[must_use]
+pub fn page_text(engine: &dyn Mounted, mount: &str) -> String {
+    let name = engine.type_name();
+    let mut text = format!(
+        "# API of `{name}`\n\nWritten by the tests of the engine from its table; do not edit it.\n\n{}\n",
+        engine.help().trim()
+    );
+    text.push_str(&format!("\nPaths are those of a mount at `{mount}`. Parameters are JSON in the body, or stand in the query of a `GET`, `LIST` or `DELETE`.\n"));
+    for spec in engine.specs() {
+        text.push_str(&format!("\n## `{mount}{}`\n\n{}\n", spec.template, spec.description));
+        for note in access_notes(spec.access) {
+            text.push_str(&format!("\n{note}\n"));
+        }
+        for param in &spec.params {
+            text.push_str(&format!("\n* `{{{}}}`: {}\n", param.name, param.description));
+        }
+        for (operation, about) in &spec.operations {
+            text.push_str(&format!(
+                "\n### {} `/v1/{mount}{}`\n\n{}\n",
+                method(*operation),
+                spec.template,
+                about.description
+            ));
+            let fields = about.fields.iter().filter(|field| spec.params.iter().all(|param| param.name != field.name));
+            let rows: Vec<_> = fields.map(row_text).collect();
+            if !rows.is_empty() {
+                text.push_str(&format!("\n| parameter | takes | |\n|---|---|---|\n{}", rows.concat()));
+            }
+            if about.is_free_form {
+                text.push_str("\nTakes any other parameter as well.\n");
+            }
+        }
+    }
+    text
+}
+
+fn row_text(field: &Field) -> String {
+    let required = if field.is_required { ", required" } else { "" };
+    let secret = if field.is_secret { ", never shown" } else { "" };
+    let description = field.description.replace('\n', " ").replace('|', "\\|");
+    format!("| `{}` | {}{required}{secret} | {description} |\n", field.name, kind_name(field.kind))
+}
+
+/// The verb that clients send.
+fn method(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Read => "`GET`",
+        Operation::Create | Operation::Update => "`POST`",
+        Operation::Patch => "`PATCH`",
+        Operation::Delete => "`DELETE`",
+        Operation::List => "`LIST`",
+        Operation::Scan => "`SCAN`",
+        other => other.name(),
+    }
+}
+
 fn access_notes(access: Access) -> impl Iterator<Item = &'static str> {
     let notes = [
         (access.is_unauthenticated, "Needs no token."),
