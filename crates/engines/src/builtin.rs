@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use framework::{Engine, Error, Kind, Mounted};
 
-use crate::{approle, cert, cubbyhole, genesyscloud, jwt, kubernetes, kv, ldap, userpass};
+use crate::{approle, cert, cubbyhole, genesyscloud, jwt, kubernetes, kv, ldap, terraform, userpass};
 
 /// A mount's options, as the operator wrote them.
 pub type Options = BTreeMap<String, String>;
@@ -93,6 +93,13 @@ pub const fn builtin() -> &'static [Builtin] {
             description: "Logins at an OpenID provider, in a browser or with its tokens.",
             is_mountable: true,
             make: jwt::make_oidc,
+        },
+        Builtin {
+            type_name: "terraform",
+            kind: Kind::Secrets,
+            description: "Tokens of Terraform Cloud, HCP Terraform and Terraform Enterprise.",
+            is_mountable: true,
+            make: terraform::make,
         },
         Builtin {
             type_name: "userpass",

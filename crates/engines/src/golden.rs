@@ -1,9 +1,10 @@
-//! The goldens that every engine of this crate has: its help, its OpenAPI description.
+//! The goldens that every engine of this crate has: its help, its OpenAPI description, and a page of `docs/api/` for those
+//! whose page is written here.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use framework::help::{engine_text, path_text};
+use framework::help::{engine_text, page_text, path_text};
 use framework::openapi::{MountPath, Section, document};
 use framework::testing::golden;
 use framework::{Kind, Mounted};
@@ -28,4 +29,11 @@ pub(crate) fn check(engine: &Arc<dyn Mounted>, prefix: &str, folder: &str) {
 /// A file in a golden folder.
 pub(crate) fn file(folder: &str, name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "src", folder, "golden", name].iter().collect()
+}
+
+/// Compares `docs/api/<engine>.md` with what the engine's table says.
+pub(crate) fn check_page(engine: &Arc<dyn Mounted>) {
+    let (name, before) = (engine.type_name(), if engine.kind() == Kind::Auth { "auth/" } else { "" });
+    let file: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "..", "docs", "api", &format!("{name}.md")].iter().collect();
+    golden(&file, &page_text(&**engine, &format!("{before}{name}/")));
 }

@@ -16,6 +16,7 @@ pub mod kv;
 pub mod ldap;
 mod names;
 mod secrets;
+pub mod terraform;
 pub mod userpass;
 
 #[cfg(test)]
