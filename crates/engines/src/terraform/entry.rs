@@ -43,6 +43,8 @@ pub(super) struct RoleEntry {
     pub(super) max_ttl_secs: u64,
     /// The token of an owner who has one alone.
     pub(super) single: Option<SingleToken>,
+    /// Since when somebody makes that token anew after a request that did not come to its end.
+    pub(super) resumed: Option<Timestamp>,
 }
 
 /// The token of an owner who has one alone.

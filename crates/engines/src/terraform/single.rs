@@ -5,6 +5,8 @@
 //! over makes another one; when a role does not want it any more, it is ended. What tells that something was made is the
 //! id of the owner's token, which was noted before.
 
+use std::time::Duration;
+
 use framework::view::{CommitError, Revision, encode};
 use framework::{Context, Error, Held, Path, Reply, Segment};
 
@@ -14,6 +16,9 @@ use super::roles::Named;
 use super::saas::Saas;
 use super::{SINGLE, Terraform};
 use crate::names;
+
+/// After how long whoever makes a token anew must be gone: longer than an undo may take.
+const RESUME_PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn path() -> Path<Terraform> {
     Path::new("rotate-role/{name}", "Replace the token of an organization, or the one that a team has.")
@@ -94,10 +99,38 @@ async fn make(
         let error = failure.told("error creating Terraform token");
         if is_certain { Unmade::Refused(error) } else { Unmade::Unknown(error.into()) }
     })?;
+    role.resumed = None;
     role.single = Some(SingleToken { owner, token: made.token.expose().clone(), token_id: made.id });
     let text = encode(&role).map_err(|error| Unmade::Unknown(error.into()))?;
     let stored = context.view.changes().put(&role_place(name), known, text).commit().await;
     stored.map(drop).map_err(Unmade::Unknown)
+}
+
+/// Makes the token anew that a role hands out. Several requests for one role may have been cut off, and each would end the
+/// token that another has made: so whoever does it says so first.
+async fn resume(
+    saas: &Saas<'_>,
+    context: &Context,
+    name: &str,
+    mut role: RoleEntry,
+    known: Revision,
+) -> Result<(), Error> {
+    let busy = || Error::world("make a token anew", "another request is at it");
+    if role.resumed.is_some_and(|since| context.now().since(since) < RESUME_PATIENCE) {
+        return Err(busy());
+    }
+    role.resumed = Some(context.now());
+    let claimed = context.view.changes().replace(&role_place(name), known, encode(&role)?).commit().await;
+    let claimed = match claimed {
+        Ok(receipt) => receipt.revision,
+        Err(CommitError::Conflict) => return Err(busy()),
+        Err(CommitError::Failed(error)) => return Err(error),
+    };
+    match make(saas, context, name, role, Some(claimed)).await {
+        Ok(()) => Ok(()),
+        Err(Unmade::Refused(error) | Unmade::Unknown(CommitError::Failed(error))) => Err(error),
+        Err(Unmade::Unknown(CommitError::Conflict)) => Err(busy()),
+    }
 }
 
 /// Refuses to replace the token that the API is asked with.
@@ -140,11 +173,7 @@ pub(super) async fn undo(engine: &Terraform, context: &Context, held: Held) -> R
     }
     match wanted {
         // The one that it hands out has ended.
-        Some((role, stored)) => match make(&saas, context, &note.role, role, Some(stored.revision())).await {
-            Ok(()) => Ok(()),
-            Err(Unmade::Refused(error) | Unmade::Unknown(CommitError::Failed(error))) => Err(error),
-            Err(Unmade::Unknown(CommitError::Conflict)) => Err(Error::world("rotate a token", "the role has changed")),
-        },
+        Some((role, stored)) => resume(&saas, context, &note.role, role, stored.revision()).await,
         None => saas.end_single(&note.owner).await.map_err(|failure| failure.told("error revoking token")),
     }
 }

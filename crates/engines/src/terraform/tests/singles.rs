@@ -79,6 +79,26 @@ async fn a_role_whose_token_was_refused_is_not_stored() {
 }
 
 #[tokio::test]
+async fn many_rotations_that_were_cut_off_make_one_token() {
+    let world = World::new(Root::User).await;
+    world.role("org", json!({ "organization": ORGANIZATION })).await;
+    // Each is cut off, and nothing can be found out at once.
+    world.cloud.fail(Rule::always("POST", "authentication-token", Fault::Cut));
+    for _ in 0..5 {
+        world.harness.write("rotate-role/org", json!({})).await;
+    }
+    world.cloud.heal();
+    assert!(world.harness.intended() > 1);
+    world.advance(Duration::from_secs(120));
+    world.cloud.asked();
+    world.harness.sweep().await.expect("the first makes a token, and the others see it");
+    let made = world.cloud.asked().into_iter().filter(|it| it.starts_with("POST")).count();
+    let handed_out = world.creds("org").await;
+    assert!(world.cloud.knows(&text_of(&handed_out["data"]["token"])));
+    assert_eq!((made, world.live(), world.harness.intended()), (1, 1, 0));
+}
+
+#[tokio::test]
 async fn a_lost_answer_leaves_no_token_that_nobody_knows() {
     let world = World::new(Root::User).await;
     world.cloud.fail(Rule::once("POST", "authentication-token", Fault::Cut));
