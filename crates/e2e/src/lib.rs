@@ -11,6 +11,7 @@ pub mod development;
 pub mod directory;
 pub mod fault;
 pub mod http;
+pub mod interpose;
 pub mod isolation;
 pub mod memory;
 pub mod operator;
