@@ -178,4 +178,5 @@ async fn keeps_what_every_engine_must_keep() {
 #[test]
 fn describes_itself() {
     golden::check(&engine(), "genesyscloud", "genesyscloud");
+    golden::check_page(&engine());
 }
