@@ -14,6 +14,8 @@ import { CompactSign, exportJWK, exportSPKI, generateKeyPair } from 'jose';
 import { Provider } from 'oidc-provider';
 
 const CALLBACK = 'http://localhost:8250/oidc/callback';
+// Of a server to which browsers come by themselves.
+const SERVER_CALLBACK = 'http://127.0.0.1/v1/auth/oidc/oidc/callback';
 const clients = [
   {
     client_id: 'kong', client_secret: 'kong-secret', grant_types: ['client_credentials'], redirect_uris: [],
@@ -22,7 +24,7 @@ const clients = [
   {
     client_id: 'strongroom', client_secret: 'a secret: with + and %', grant_types: ['authorization_code'],
     // A native application may come back to any port.
-    application_type: 'native', redirect_uris: [CALLBACK], response_types: ['code'],
+    application_type: 'native', redirect_uris: [CALLBACK, SERVER_CALLBACK], response_types: ['code'],
     token_endpoint_auth_method: 'client_secret_basic',
   },
 ];

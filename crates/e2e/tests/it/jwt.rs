@@ -158,3 +158,53 @@ fn the_command_line_sends_a_browser_and_gets_a_token() -> Result<()> {
     ensure!(shown.contains("\"display_name\": \"oidc-ann\""), "{shown}");
     Ok(())
 }
+
+/// What stands in a hidden field of a page.
+fn hidden<'p>(page: &'p str, name: &str) -> Result<&'p str> {
+    let (_, rest) =
+        page.split_once(&format!("name=\"{name}\" value=\"")).with_context(|| format!("no {name} in {page}"))?;
+    rest.split_once('"').map(|(value, _)| value).context("the field does not end")
+}
+
+#[test]
+fn a_command_on_another_machine_gets_its_token_when_the_browser_has_agreed_at_the_server() -> Result<()> {
+    let Some(curl) = binary::on_path("curl") else {
+        skip("login -method=oidc callbackmode=direct", "curl is not installed");
+        return Ok(());
+    };
+    let Some(provider) = Provider::start("login -method=oidc callbackmode=direct")? else { return Ok(()) };
+    let server = Development::start(&[])?;
+    let run = |arguments: &[&str]| printed(&server.run("vault", arguments)?);
+    let discovery = format!("oidc_discovery_url={}", provider.url);
+    run(&["auth", "enable", "oidc"])?;
+    let secret = "oidc_client_secret=a secret: with + and %";
+    run(&["write", "auth/oidc/config", &discovery, "oidc_client_id=strongroom", secret, "default_role=remote"])?;
+    let callback = format!("{}/v1/auth/oidc/oidc/callback", server.address);
+    let back = format!("allowed_redirect_uris={callback}");
+    let direct = ["user_claim=sub", "callback_mode=direct", "poll_interval=1", "token_policies=default", &back];
+    run(&[&["write", "auth/oidc/role/remote"][..], &direct].concat())?;
+
+    let mut login = development::command(&server.bin().join("vault"), &server.home());
+    login.env("VAULT_ADDR", &server.address).args(["login", "-method=oidc", "-token-only", "callbackmode=direct"]);
+    let mut login = Process::start(login.stdin(Stdio::null()))?;
+    let find = |text: &str| text.lines().find_map(|line| line.trim().strip_prefix(&provider.url)).map(str::to_owned);
+    let path = login.wait_until("URL for a browser", START_MAX, find)?;
+    let jar = server.home().join("cookies");
+    let browse = |arguments: &[&str]| {
+        let mut browser = Command::new(&curl);
+        browser.args(["-sSL", "--max-time", "60", "-c"]).arg(&jar).arg("-b").arg(&jar);
+        printed(&browser.args(arguments).output()?)
+    };
+    let page = browse(&[&format!("{}{path}", provider.url)])?;
+    ensure!(page.contains("A program at 127.0.0.1 asks") && page.contains("for the role remote"), "{page}");
+    let (state, code) = (hidden(&page, "state")?, hidden(&page, "code")?);
+    let [state, code] = [format!("state={state}"), format!("code={code}")];
+    let agreed = ["-G", &callback, "--data-urlencode", &state, "--data-urlencode", &code, "-d", "confirmation=true"];
+    let page = browse(&agreed)?;
+    ensure!(page.contains("You are signed in"), "{page}");
+    let Some(status) = login.wait_for_exit(RUN_MAX)? else { bail!("the command waits on:\n{}", login.output()) };
+    let said = login.whole_output()?;
+    ensure!(status.success() && said.lines().any(|line| line.starts_with("hvs.")), "{said}");
+    ensure!(browse(&agreed)?.contains("Expired or missing OAuth state"), "the state is good for one login");
+    Ok(())
+}
