@@ -293,7 +293,7 @@ impl Harness {
         match rotation::look(&context, name, StoredTime::from_str_radix(at, 16).unwrap_or_default()).await? {
             Looked::Mine(rotating) => {
                 let outcome = self.engine.rotate(&context, rotating.clone()).await;
-                rotating.settle(&context, outcome.as_ref().map(|()| ())).await?;
+                rotating.settle(&context, outcome.as_ref().copied()).await?;
             }
             Looked::Nothing => {}
             Looked::Stale => {

@@ -148,7 +148,7 @@ impl Rotations {
                 Err(Error::world("rotate a secret", text))
             }
         };
-        let tried = rotating.settle(&context, outcome.as_ref().map(|()| ())).await?;
+        let tried = rotating.settle(&context, outcome.as_ref().copied()).await?;
         let (mount, error) = (mount.point(), outcome.err().map(|error| framework::error::shown(&error, 1024)));
         match tried {
             Tried::Done => {

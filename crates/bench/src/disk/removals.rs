@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use storage::{Batch, CommitId, Key, Outcome, Revision, Storage as _};
 use storage_embedded::Embedded;
 

@@ -25,7 +25,7 @@ async fn rotate_now(genesys: &Genesys, context: &Context, _: Nothing) -> Result<
     entry::config(&context.view).await?;
     let rotating = rotation::claim(context, ROTATION).await?;
     let outcome = rotate(genesys, context, &rotating).await;
-    rotating.settle(context, outcome.as_ref().map(|()| ())).await?;
+    rotating.settle(context, outcome.as_ref().copied()).await?;
     outcome?;
     let (config, _) = entry::config(&context.view).await?;
     let cloud = genesys.connections.open(context, &config).map_err(Error::from)?;

@@ -70,7 +70,7 @@ async fn rotate_now(genesys: &Genesys, context: &Context, input: Named) -> Resul
     }
     let rotating = rotation::claim(context, &[ROTATIONS, &name].concat()).await?;
     let outcome = rotate(genesys, context, &rotating, &name).await;
-    rotating.settle(context, outcome.as_ref().map(|()| ())).await?;
+    rotating.settle(context, outcome.as_ref().copied()).await?;
     outcome?;
     check_soon(genesys, context, &name).await
 }
@@ -89,7 +89,7 @@ pub(super) async fn rotate_first(
         Err(error) => return Err(error),
     };
     let outcome = rotate(genesys, context, &rotating, name).await;
-    match (rotating.settle(context, outcome.as_ref().map(|()| ())).await?, outcome) {
+    match (rotating.settle(context, outcome.as_ref().copied()).await?, outcome) {
         (Tried::Failed, Err(error)) => {
             let error = framework::error::shown(&error, 512);
             Ok(Reply::empty()

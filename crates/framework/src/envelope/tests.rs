@@ -37,7 +37,7 @@ fn auth() -> Auth {
 
 fn requirement() -> MfaRequirement {
     let named = MfaChoice { kind: "totp", id: "m-1".into(), uses_passcode: true, name: "phone".into() };
-    let nameless = MfaChoice { id: "m-2".into(), name: String::new(), ..named.clone() };
+    let nameless = MfaChoice { id: "m-2".into(), name: String::new(), ..named };
     let constraints = BTreeMap::from([("staff".to_owned(), vec![named, nameless])]);
     MfaRequirement { request_id: "r-1".into(), constraints, token_type: "service" }
 }

@@ -9,7 +9,6 @@ use env::Env;
 use serde_json::value::RawValue;
 
 use super::Harness;
-use crate::engine::Mounted;
 use crate::error::Error;
 use crate::lease::{Held, Intent, Intents, Limits};
 use crate::reply::Reply;

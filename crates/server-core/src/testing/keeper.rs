@@ -60,7 +60,7 @@ async fn read(_: &Arc<Outside>, context: &Context, input: Named) -> Result<Reply
 async fn rotate_now(outside: &Arc<Outside>, context: &Context, input: Named) -> Result<Reply, Error> {
     let rotating = rotation::claim(context, &input.name).await?;
     let outcome = rotate(outside, context, rotating.clone()).await;
-    rotating.settle(context, outcome.as_ref().map(|()| ())).await?;
+    rotating.settle(context, outcome.as_ref().copied()).await?;
     outcome.map(|()| Reply::empty())
 }
 

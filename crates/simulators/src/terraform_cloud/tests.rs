@@ -18,6 +18,7 @@ impl Desk {
         state.tokens[&id].text.clone()
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "what is passed is written out where it is called")]
     fn ask(&self, method: &str, path: &str, token: &str, body: Value) -> (u16, Value) {
         let request = Request {
             method: method.to_owned(),
@@ -32,6 +33,7 @@ impl Desk {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what is passed is written out where it is called")]
 fn described(description: Value, expires: Value) -> Value {
     json!({ "data": { "type": "", "attributes": { "description": description, "expired-at": expires } } })
 }

@@ -133,7 +133,7 @@ fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
 #[test]
 fn an_archive_that_would_not_end_is_refused() {
     let state = json!({ "version": 4, "resources": [], "outputs": { "a": { "value": OLD } } }).to_string();
-    let fine = archive(&[("tfstate", state.clone().into_bytes())]);
+    let fine = archive(&[("tfstate", state.into_bytes())]);
     let mut values = Values::default();
     document::collect("f", &fine, &mut values).unwrap();
     assert_eq!(values.len(), 1);
