@@ -6,10 +6,13 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use e2e::deadline::Deadline;
 use e2e::development::{self, Development};
 use e2e::{binary, skip};
+use simulators::genesys::{self, ADMIN_ROLE, ROLE};
 
 /// Where the table of the page begins and ends.
 const TABLE: [&str; 2] = ["<!-- the table is written by the test -->\n", "<!-- end of the table -->"];
@@ -44,6 +47,8 @@ struct Workspace<'s> {
     folder: PathBuf,
     /// What plan, apply and destroy have printed so far, on both streams.
     printed: String,
+    /// Variables of the configuration beside the secret, by name.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl<'s> Workspace<'s> {
@@ -57,7 +62,7 @@ impl<'s> Workspace<'s> {
             provider.folder.display()
         );
         std::fs::write(server.home().join("terraform.tfrc"), overrides)?;
-        Ok(Self { server, terraform: terraform.to_owned(), folder, printed: String::new() })
+        Ok(Self { server, terraform: terraform.to_owned(), folder, printed: String::new(), variables: Vec::new() })
     }
 
     fn command(&self, program: &Path) -> Result<Command> {
@@ -73,7 +78,11 @@ impl<'s> Workspace<'s> {
 
     fn try_run(&mut self, arguments: &[&str], secret: &str) -> Result<Output> {
         let mut command = self.command(&self.terraform.clone())?;
-        command.env("TF_VAR_client_id", "8f7a0c5e").env("TF_VAR_client_secret", secret);
+        command
+            .env("TF_VAR_client_id", "8f7a0c5e")
+            .env("TF_VAR_client_secret", secret)
+            .env("TF_VAR_root_token", secret);
+        command.envs(self.variables.iter().map(|(name, value)| (format!("TF_VAR_{name}"), value)));
         let output = command.args(arguments).output()?;
         if arguments.first().is_some_and(|first| ["plan", "apply", "destroy"].contains(first)) {
             self.printed.push_str(&String::from_utf8_lossy(&output.stdout));
@@ -215,9 +224,10 @@ fn the_tutorial_works_as_it_stands_and_leaves_its_secret_behind_and_a_write_only
     ensure!(code == 0, "the scan ends with {code}:\n{found}");
     write_only.run(&["destroy", "-auto-approve"], secrets[1])?;
 
+    let genesys = with_genesys(&server, &terraform, &provider)?;
     let is_leaky = |place: &str| seeds.iter().any(|(name, count)| *name == place && *count > 0);
     ensure!(is_leaky("`terraform.tfstate`") && is_leaky("saved plan, unpacked"), "nothing is left behind: {seeds:?}");
-    if provider.is_stand_in { page_has(&table(&seeds, &write_onlys)) } else { Ok(()) }
+    if provider.is_stand_in { page_has(&table([&seeds, &write_onlys, &genesys])) } else { Ok(()) }
 }
 
 #[test]
@@ -227,7 +237,9 @@ fn the_page_on_terraform_works_as_it_is_written() -> Result<()> {
         return Ok(());
     };
     let text = std::fs::read_to_string(binary::workspace().join("docs/terraform.md"))?;
-    let commands: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    // What is indented between fences is Terraform's.
+    let outside = text.split("```").step_by(2).flat_map(str::lines);
+    let commands: Vec<&str> = outside.filter_map(|line| line.strip_prefix("    ")).collect();
     ensure!(commands.len() >= 8, "docs/terraform.md has {} commands", commands.len());
     let server = Development::start(&[])?;
     let mut shell = development::command(&bash, &server.home());
@@ -262,13 +274,54 @@ fn learns_nothing_without_read(workspace: &Workspace<'_>) -> Result<()> {
     Ok(())
 }
 
-fn table(seeds: &Leaks, write_onlys: &Leaks) -> String {
-    let mut table = "| where the secret is | the tutorial | write-only |\n| --- | --- | --- |\n".to_owned();
-    for ((place, seed), (_, write_only)) in seeds.iter().zip(write_onlys) {
+fn table(columns: [&Leaks; 3]) -> String {
+    let names = ["the tutorial", "write-only", "`genesyscloud`"];
+    let mut table = format!("| where secrets are | {} |\n|{}\n", names.join(" | "), " --- |".repeat(1 + names.len()));
+    for (row, (place, _)) in columns[0].iter().enumerate() {
+        let counts = columns.map(|leaks| leaks.get(row).map_or_else(String::new, |(_, count)| count.to_string()));
         // Writing to a string does not fail.
-        writeln!(table, "| {place} | {seed} | {write_only} |").ok();
+        writeln!(table, "| {place} | {} |", counts.join(" | ")).ok();
     }
     table
+}
+
+/// What a run left in the home folder of the one who asked for secrets: one a line.
+fn handed_out(server: &Development, name: &str) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(server.home().join(name)).with_context(|| format!("nobody wrote {name}"))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// No secret that the other side has ever issued is in what a run left behind, and those who asked have theirs.
+fn only_with_those_who_asked(traces: &Traces, issued: &[String], handed_out: &[String]) -> Result<Leaks> {
+    ensure!(handed_out.len() == 2, "two runs, two secrets: {}", handed_out.len());
+    ensure!(handed_out.iter().all(|secret| issued.contains(secret)), "what was handed out is no secret of theirs");
+    let leaks = count(traces, issued);
+    ensure!(leaks.iter().all(|(_, count)| *count == 0), "secrets are left behind: {leaks:?}");
+    Ok(leaks)
+}
+
+/// The engine for Genesys Cloud, configured and used through Terraform.
+fn with_genesys(server: &Development, terraform: &Path, provider: &Provider) -> Result<Leaks> {
+    let alone = genesys::Alone::start()?;
+    let cloud = &alone.server;
+    let root = cloud.make_client("strongroom", &[ADMIN_ROLE]);
+    let mut workspace = Workspace::new(server, terraform, provider, "genesys")?;
+    workspace.variables = vec![("url", cloud.url()), ("client_id", root.id.clone()), ("role", ROLE.to_owned())];
+    let traces = perform(&mut workspace, [&root.secret, &root.secret], &[])?;
+    let leaks = only_with_those_who_asked(&traces, &cloud.issued(), &handed_out(server, "genesys-secrets")?)?;
+    workspace.run(&["destroy", "-auto-approve"], &root.secret)?;
+    wait_until(&workspace, "clients live on", || cloud.orphans(&[]).is_empty())?;
+    Ok(leaks)
+}
+
+/// The mount of an engine has gone; its leases follow, each with a call to the other side.
+fn wait_until(workspace: &Workspace<'_>, what: &str, is_so: impl Fn() -> bool) -> Result<()> {
+    let deadline = Deadline::after(Duration::from_secs(60));
+    while !is_so() {
+        ensure!(!deadline.has_passed(), "the engine has gone, and its {what}");
+        workspace.strongroom(&["status"])?;
+    }
+    Ok(())
 }
 
 /// The page has these figures; with `UPDATE_GOLDEN=1` they are written there.

@@ -95,6 +95,27 @@ async fn a_mount_without_makes_none_and_still_takes_away_those_that_are_there() 
 }
 
 #[tokio::test]
+async fn a_write_makes_no_more_calls_to_the_store_with_them() {
+    let (harness, counting) = Harness::counted(engine()).await;
+    harness.write("metadata/a", json!({ "max_versions": 1 })).await;
+    for number in 0..5 {
+        counting.take();
+        put(&harness, "a", object_of([number, number + 1, 100])).await;
+        let tally = counting.take();
+        // A line comes and a line goes in the same commit.
+        assert_eq!((tally.reads, tally.scans, tally.commits), (0, 0, 1), "write {number}");
+        assert_eq!(lines(&harness).await, spelled([number, number + 1, 100], "data/a"));
+    }
+    let (harness, counting) = Harness::counted(v1::make().unwrap()).await;
+    for number in 0..5 {
+        counting.take();
+        harness.write("a", object_of([number, number + 1, 100])).await;
+        let tally = counting.take();
+        assert_eq!((tally.reads, tally.scans, tally.commits), (u64::from(number == 0), 0, 1), "write {number}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_write_leaves_none() {
     let harness = harness().await;
     let reply = harness.write("data/a", json!({ "data": object_of([1]), "options": { "cas": 7 } })).await;
