@@ -128,3 +128,6 @@ pub(crate) struct LoginEntry {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warnings: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use barrier::CacheMode;
 use serde_json::json;
+use storage::counting::Call;
+use storage::faulty::{Fault, Faulty};
 use storage::memory::Memory;
 use storage::rival::Rival;
 
 use super::{Phone, USED, demand, enroll, entity, furnish, knock, knock_with, made, prove, unmet, waiting};
 use crate::mfa::waiting::TTL;
-use crate::testing::{Bench, Yielding, invalid};
+use crate::testing::{Bench, Yielding, invalid, patiently};
 
 /// Two nodes over one store, bob's second factor, and his code of now.
 async fn two_nodes() -> (Bench, Bench, Phone) {
@@ -94,4 +96,36 @@ async fn rivals_only_make_it_slower() {
     bench.settle().await;
     let left: Vec<_> = bench.keys("").await.into_iter().filter(|key| key.contains("mfa")).collect();
     assert_eq!(left, ["ns/root/mfa"]);
+}
+
+/// A node that dies while it completes a login has made its token, or has left it to wait: never both, never neither.
+#[tokio::test]
+async fn a_node_that_dies_completes_a_login_wholly_or_not_at_all() {
+    for fault in [Fault::CutBefore, Fault::CutAfter] {
+        let memory = Arc::new(Memory::new());
+        let (env, _) = env::simulated::env(1);
+        let faulty = Arc::new(Faulty::new(Arc::clone(&memory) as _, env));
+        let bench = Bench::over(Arc::clone(&faulty) as _).await;
+        bench.core.seals.worker.stop().await;
+        let method = furnish(&bench.root()).await;
+        let bob = entity(&bench.root(), &bench.nobody(), "bob").await;
+        let phone = enroll(&bench.root(), &method, &bob).await;
+        demand(&bench.root(), "staff", &method).await;
+        let request = waiting(&knock(&bench.nobody(), "bob", json!({})).await);
+        let before = bench.keys("ns/root/token/").await.len();
+        faulty.fail_nth(Call::Commit, 1, fault);
+        let payload = json!({ "phone": [phone.code(&bench, 0)] });
+        let nobody = bench.nobody();
+        let reply = patiently(&bench.clock, prove(&nobody, &request, payload)).await;
+        assert!(reply.get("auth").is_none(), "{fault:?}: nobody knows what was done: {reply}");
+        let next = bench.crashed(memory).await;
+        next.core.seals.worker.stop().await;
+        let payload = json!({ "phone": [phone.code(&next, 1)] });
+        let reply = prove(&next.nobody(), &request, payload).await;
+        match fault {
+            Fault::CutBefore => assert!(reply.get("auth").is_some(), "it waits: {reply}"),
+            _ => assert_eq!(reply, invalid("invalid request ID"), "it was completed"),
+        }
+        assert_eq!(next.keys("ns/root/token/").await.len(), before + 1, "{fault:?}");
+    }
 }
