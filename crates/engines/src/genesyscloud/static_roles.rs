@@ -8,9 +8,7 @@ use framework::{Context, Error, Path, Reply, Schedule, Segment, fields, retry};
 use serde_json::{Map, json};
 
 use super::Genesys;
-use super::entry::{
-    CONFIG, ConfigEntry, Own, Recipe, STATIC_CLIENTS, STATIC_ROLES, StaticClientEntry, StaticEntry, find, place,
-};
+use super::entry::{Own, Recipe, STATIC_CLIENTS, STATIC_ROLES, StaticClientEntry, StaticEntry, find, place};
 use super::making::{self, KeptNote, fresh_name, make_kept, validity};
 use super::role_divisions::{self, RoleDivisions, is_id};
 use super::roles::{RoleName, RoleNames, check_validity, described};
@@ -240,7 +238,7 @@ async fn delete(genesys: &Genesys, context: &Context, input: RoleName) -> Result
     let name = names::check("role", &input.name)?;
     let at = place(STATIC_ROLES, &name);
     let Some((role, _)) = find::<StaticEntry>(&context.view, &at).await? else { return Ok(Reply::empty()) };
-    if role.own.is_some() && find::<ConfigEntry>(&context.view, CONFIG).await?.is_some() {
+    if role.own.is_some() {
         let root = genesys.root(context).await?;
         making::remove(&root, context, &role.client_id, None).await?;
     }

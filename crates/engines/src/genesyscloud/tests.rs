@@ -42,10 +42,15 @@ impl World {
         cloud.switch(|switches| (switches.calls_per_minute, switches.tokens_per_minute) = (None, None));
         let root = cloud.make_client("strongroom", &[ADMIN_ROLE]);
         let world = Self { cloud, harness, root };
-        let config = json!({ "api_url": world.cloud.url(), "login_url": world.cloud.url(),
-            "client_id": world.root.id, "client_secret": world.root.secret });
-        assert_eq!(world.write("config", config).await, json!({}));
+        world.configure().await;
         world
+    }
+
+    /// Writes the configuration with what the root was made with.
+    async fn configure(&self) {
+        let config = json!({ "api_url": self.cloud.url(), "login_url": self.cloud.url(),
+            "client_id": self.root.id, "client_secret": self.root.secret });
+        assert_eq!(self.write("config", config).await, json!({}));
     }
 
     /// The same with a role `app` that lasts an hour.

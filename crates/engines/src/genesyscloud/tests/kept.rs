@@ -67,6 +67,10 @@ async fn a_client_that_the_role_makes_goes_with_it() {
     assert!(world_text(&world.delete("static-role/kept").await).contains("API Error: 403"));
     assert!(world.read("static-role/kept").await["data"].is_object(), "what Genesys Cloud keeps is known");
     world.cloud.heal();
+    assert_eq!(world.delete("config").await, json!({}));
+    let unset = refused("the engine is not configured yet: write config first");
+    assert_eq!(world.delete("static-role/kept").await, unset, "nor what nobody could delete");
+    world.configure().await;
     assert_eq!(world.delete("static-role/kept").await, json!({}));
     assert_eq!((world.made(), world.read("static-role/kept").await), (0, json!({ "error": "not found" })));
     assert!(world.harness.due_lines().await.expect("it reads").is_empty());
