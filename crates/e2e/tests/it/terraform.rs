@@ -13,6 +13,7 @@ use e2e::deadline::Deadline;
 use e2e::development::{self, Development};
 use e2e::{binary, skip};
 use simulators::genesys::{self, ADMIN_ROLE, ROLE};
+use simulators::terraform_cloud::{self, Root, USER};
 
 /// Where the table of the page begins and ends.
 const TABLE: [&str; 2] = ["<!-- the table is written by the test -->\n", "<!-- end of the table -->"];
@@ -225,9 +226,10 @@ fn the_tutorial_works_as_it_stands_and_leaves_its_secret_behind_and_a_write_only
     write_only.run(&["destroy", "-auto-approve"], secrets[1])?;
 
     let genesys = with_genesys(&server, &terraform, &provider)?;
+    let cloud = with_terraform_cloud(&server, &terraform, &provider)?;
     let is_leaky = |place: &str| seeds.iter().any(|(name, count)| *name == place && *count > 0);
     ensure!(is_leaky("`terraform.tfstate`") && is_leaky("saved plan, unpacked"), "nothing is left behind: {seeds:?}");
-    if provider.is_stand_in { page_has(&table([&seeds, &write_onlys, &genesys])) } else { Ok(()) }
+    if provider.is_stand_in { page_has(&table([&seeds, &write_onlys, &genesys, &cloud])) } else { Ok(()) }
 }
 
 #[test]
@@ -274,8 +276,8 @@ fn learns_nothing_without_read(workspace: &Workspace<'_>) -> Result<()> {
     Ok(())
 }
 
-fn table(columns: [&Leaks; 3]) -> String {
-    let names = ["the tutorial", "write-only", "`genesyscloud`"];
+fn table(columns: [&Leaks; 4]) -> String {
+    let names = ["the tutorial", "write-only", "`genesyscloud`", "`terraform`"];
     let mut table = format!("| where secrets are | {} |\n|{}\n", names.join(" | "), " --- |".repeat(1 + names.len()));
     for (row, (place, _)) in columns[0].iter().enumerate() {
         let counts = columns.map(|leaks| leaks.get(row).map_or_else(String::new, |(_, count)| count.to_string()));
@@ -322,6 +324,20 @@ fn wait_until(workspace: &Workspace<'_>, what: &str, is_so: impl Fn() -> bool) -
         workspace.strongroom(&["status"])?;
     }
     Ok(())
+}
+
+/// The engine for HCP Terraform: its root token goes in as a write-only argument.
+fn with_terraform_cloud(server: &Development, terraform: &Path, provider: &Provider) -> Result<Leaks> {
+    let alone = terraform_cloud::Alone::start()?;
+    let cloud = &alone.server;
+    let roots = [cloud.root(Root::User), cloud.root(Root::User)];
+    let mut workspace = Workspace::new(server, terraform, provider, "terraform-cloud")?;
+    workspace.variables = vec![("address", cloud.url()), ("user_id", USER.to_owned())];
+    let traces = perform(&mut workspace, [&roots[0], &roots[1]], &["-var=root_token_version=2"])?;
+    let leaks = only_with_those_who_asked(&traces, &cloud.issued(), &handed_out(server, "terraform-cloud-secrets")?)?;
+    workspace.run(&["destroy", "-auto-approve"], &roots[1])?;
+    wait_until(&workspace, "tokens live on", || cloud.live().iter().all(|token| token.is_root))?;
+    Ok(leaks)
 }
 
 /// The page has these figures; with `UPDATE_GOLDEN=1` they are written there.
