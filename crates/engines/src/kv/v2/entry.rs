@@ -24,7 +24,7 @@ use framework::{Context, Error, field::SignedNanos};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::marks;
+use super::marks::Account;
 use super::page::{INLINE_RECORDS_MAX, PAGE_RECORDS, Page};
 use super::{VERSIONS_DEFAULT, VERSIONS_MAX};
 use crate::secrets::SecretPath;
@@ -82,8 +82,8 @@ pub(super) struct History {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub custom: BTreeMap<String, String>,
     /// Its fingerprints; see [`super::marks`].
-    #[serde(default, rename = "f", skip_serializing_if = "String::is_empty")]
-    pub marks: String,
+    #[serde(default, rename = "f", skip_serializing_if = "Account::is_empty")]
+    pub marks: Account,
     /// Of the newest versions, in ascending order without a gap; the last is that of `current`. Older ones are in
     /// pages.
     pub records: Vec<Record>,
@@ -252,7 +252,7 @@ impl History {
             settings: Settings::default(),
             metadata_version: 0,
             custom: BTreeMap::new(),
-            marks: String::new(),
+            marks: Account::default(),
             records: Vec::new(),
         }
     }
@@ -398,13 +398,13 @@ pub(super) fn decode(stored: &Stored) -> Result<Found, Error> {
     for record in history.records.iter_mut().filter(|record| record.state != State::Destroyed) {
         record.revision.get_or_insert(revision.0);
     }
-    marks::fill_revisions(&mut history.marks, revision);
+    history.marks.was_read_at(revision);
     Ok(Found { history, revision, is_changed: false })
 }
 
 /// The first stored form: all records in one entry, at most 128 and those that one commit could not remove.
 mod first_form {
-    use super::{BTreeMap, Deserialize, Format, Record, Settings, State, StoredTime};
+    use super::{Account, BTreeMap, Deserialize, Format, Record, Settings, State, StoredTime};
 
     #[derive(Deserialize)]
     pub(super) struct History {
@@ -442,7 +442,7 @@ mod first_form {
                 settings: stored.settings,
                 metadata_version: 0,
                 custom: stored.custom,
-                marks: String::new(),
+                marks: Account::default(),
                 records: stored.versions.into_iter().map(Record::from).collect(),
             }
         }

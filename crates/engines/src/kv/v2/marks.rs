@@ -4,10 +4,12 @@
 //! it along as one text that they do not look into. It names no version that is not there: a line goes in the commit
 //! that takes the last version with its value away. It may leave out some: it is bounded.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use framework::Error;
 use framework::view::{Revision, View, ViewChanges};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::entry::History;
 use crate::secrets::SecretPath;
@@ -16,6 +18,47 @@ use crate::secrets::SecretPath;
 pub(super) const LINES_MAX: usize = 48;
 /// The most ranges of versions that are remembered of one value; beyond it, the oldest is left out.
 const RUNS_MAX: usize = 8;
+
+/// The account as it is stored. A read carries it along as the text that it is, at the price of one block of the heap.
+#[derive(Clone, Default, Debug, Deserialize)]
+#[serde(from = "String")]
+pub(super) struct Account {
+    text: String,
+    /// The revision of the history that it was read from: that of lines which were made in the same commit.
+    read_at: Option<u64>,
+}
+
+impl Account {
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Says which revision the history has that it was read from: whoever writes it again writes another.
+    pub(super) fn was_read_at(&mut self, revision: Revision) {
+        self.read_at = Some(revision.0);
+    }
+
+    /// The text with the revisions of lines that were made in the commit that wrote it.
+    fn filled(&self) -> Cow<'_, str> {
+        const FRESH: &str = "::";
+        match self.read_at {
+            Some(revision) if self.text.contains(FRESH) => self.text.replace(FRESH, &format!(":{revision}:")).into(),
+            _ => self.text.as_str().into(),
+        }
+    }
+}
+
+impl From<String> for Account {
+    fn from(text: String) -> Self {
+        Self { text, read_at: None }
+    }
+}
+
+impl Serialize for Account {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.filled())
+    }
+}
 
 /// A value that some versions hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,15 +176,6 @@ fn parse_mark(text: &str) -> Option<Mark> {
     Some(Mark { hash: hash.to_owned(), revision, runs })
 }
 
-/// Fills in the revision of lines that were made in the commit that wrote the history: whoever writes it again writes
-/// another revision. Done with the text as it is, since a read comes by here too.
-pub(super) fn fill_revisions(text: &mut String, revision: Revision) {
-    const FRESH: &str = "::";
-    if text.contains(FRESH) {
-        *text = text.replace(FRESH, &format!(":{}:", revision.0));
-    }
-}
-
 /// Where a secret can be read behind the mount path: what a line says.
 pub(super) fn shown_path(path: &SecretPath) -> String {
     ["data/", path.as_str()].concat()
@@ -161,7 +195,7 @@ pub(super) async fn change<'v>(
     attempt: usize,
     change: impl FnOnce(&mut Marks),
 ) -> Result<ViewChanges<'v>, Error> {
-    let mut marks = Marks::parse(&history.marks)?;
+    let mut marks = Marks::parse(&history.marks.filled())?;
     change(&mut marks);
     let Marks(all) = marks;
     let (kept, gone): (Vec<_>, Vec<_>) = all.into_iter().partition(|mark| !mark.runs.is_empty());
@@ -180,7 +214,7 @@ pub(super) async fn change<'v>(
             None => changes,
         };
     }
-    history.marks = Marks(kept).text();
+    history.marks = Marks(kept).text().into();
     Ok(changes)
 }
 

@@ -10,9 +10,11 @@ fn account(versions: &[&[&str]]) -> Marks {
     for (index, values) in versions.iter().enumerate() {
         marks.add(&hashes(values), index as u64 + 1);
     }
-    let mut text = marks.text();
-    fill_revisions(&mut text, Revision(7));
-    Marks::parse(&text).expect("it is what was written")
+    let mut account = Account::from(marks.text());
+    account.was_read_at(Revision(7));
+    let written = serde_json::to_string(&account).expect("a text");
+    let account: Account = serde_json::from_str(&written).expect("what was written");
+    Marks::parse(&account.filled()).expect("it is what was written")
 }
 
 #[test]
