@@ -20,8 +20,11 @@ use crate::keys;
 use crate::mounts::entry::{LiveEntry, LiveState, Settings};
 use crate::store::{Lost, Store, decode};
 
-/// The most lines that are looked at for one value: whoever holds it more often learns of the first places.
+/// How many lines of one value one call of the store gives, and the most places that a caller is told of it.
 const LINES_MAX: usize = 1_000;
+/// How many such calls are made for one value: what lies behind is not looked at. It is far more than one who wants to
+/// know whether others hold a value, too, can afford to write for each guess.
+const PAGES_MAX: usize = 100;
 /// How many keys one call of a sweep looks at, and how many calls one turn of it makes.
 const SWEEP_PAGE: usize = 1_000;
 const SWEEP_PAGES_MAX: usize = 100;
@@ -88,25 +91,52 @@ impl Holders {
     pub(crate) async fn find(&self, context: &Context, values: &[String]) -> Result<Vec<BTreeSet<String>>, Error> {
         self.allowance.take_many(u32::try_from(values.len()).unwrap_or(u32::MAX))?;
         let ns = context.namespace.id.as_str();
-        let mut lines = Vec::new();
+        let (mut lines, mut rest) = (Vec::new(), Vec::new());
         for (value, text) in values.iter().enumerate() {
             let folder = keys::fingerprints(ns, &self.identity.cluster()?.value_hash(ns, text))?;
-            let (page, _) = self.store.keys(KeyRange::prefix(&folder), LINES_MAX).await?;
+            let (page, next) = self.store.keys(KeyRange::prefix(&folder), LINES_MAX).await?;
             lines.extend(page.iter().filter_map(|(key, _)| Line::parse(value, &folder, key)));
+            rest.extend(next.map(|next| (value, folder, next)));
         }
-        let mounts = self.mount_paths(ns, &lines).await?;
         let mut found = vec![BTreeSet::new(); values.len()];
-        let Some(judge) = &context.caller.judge else { return Ok(found) };
+        self.add_allowed(context, lines, &mut found).await?;
+        // What the caller may not read must not take the place of what he may: or the number of those that he is told of
+        // tells that there are others.
+        for (value, folder, next) in rest {
+            let mut range = KeyRange { start: next, ..KeyRange::prefix(&folder) };
+            for _ in 1..PAGES_MAX {
+                if found.get(value).is_some_and(|paths| paths.len() >= LINES_MAX) {
+                    break;
+                }
+                let (page, next) = self.store.keys(range.clone(), LINES_MAX).await?;
+                let lines = page.iter().filter_map(|(key, _)| Line::parse(value, &folder, key)).collect();
+                self.add_allowed(context, lines, &mut found).await?;
+                let Some(next) = next else { break };
+                range.start = next;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Adds the paths of those lines that the caller may read at, to what was found of each value.
+    async fn add_allowed(
+        &self,
+        context: &Context,
+        lines: Vec<Line>,
+        found: &mut [BTreeSet<String>],
+    ) -> Result<(), Error> {
+        let mounts = self.mount_paths(context.namespace.id.as_str(), &lines).await?;
+        let Some(judge) = &context.caller.judge else { return Ok(()) };
         for line in lines {
             let Some(mount) = mounts.get(&line.uuid) else { continue };
             let path = [mount, line.path.as_str()].concat();
             if judge.allows(Operation::Read, &context.namespace.full_path(&path))
-                && let Some(paths) = found.get_mut(line.value)
+                && let Some(paths) = found.get_mut(line.value).filter(|paths| paths.len() < LINES_MAX)
             {
                 paths.insert(path);
             }
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The paths of those mounts that are alive and have fingerprints.

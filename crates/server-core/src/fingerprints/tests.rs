@@ -179,3 +179,18 @@ async fn a_deleted_namespace_leaves_no_fingerprint() {
     let left: Vec<_> = bench.keys("ns/").await.into_iter().filter(|key| key.contains("/fingerprint/")).collect();
     assert_eq!(left, [""; 0]);
 }
+
+/// Else whoever writes a guess to that many places would see from the number of those told whether others hold it.
+#[tokio::test]
+async fn what_a_caller_may_not_read_takes_no_place_of_what_he_may() {
+    let (bench, _, reader) = furnished().await;
+    for number in 0..LINES_MAX {
+        bench.root().write(&format!("secret/open/{number:04}"), json!({ "password": VALUE })).await;
+    }
+    let alone = look_up(&bench, &reader, &[VALUE]).await;
+    assert_eq!(alone["data"]["held"][0]["paths"].as_array().map(Vec::len), Some(LINES_MAX));
+    for path in ["secret/listed/b", "secret/listed/c", "far/c"] {
+        bench.root().write(path, json!({ "password": VALUE })).await;
+    }
+    assert_eq!(look_up(&bench, &reader, &[VALUE, OTHER]).await, alone);
+}
